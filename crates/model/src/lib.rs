@@ -1,1 +1,22 @@
-//! model
+//! The fleet as pure data: which server owns which database, and every rule about changing that.
+//!
+//! [`Fleet::apply`] is the only function that changes the map, and a committed [`Entry`] is its only input.
+//! No clock, no randomness, no IO: the same entries in the same order give the same fleet on every controller.
+//! Policies (where a database should go) are pure functions too, in [`placement`]; their *result* is what a command carries.
+
+pub mod codec;
+mod command;
+mod fleet;
+mod ids;
+mod limits;
+mod name;
+pub mod placement;
+
+pub use command::{Command, Entry, Field, IdKind, Outcome, Registration, Rejection};
+pub use fleet::{Change, Changes, Database, Digest, Fleet, Handler, Server, ServerState, User};
+pub use ids::{
+    ControllerId, DatabaseId, Epoch, FleetId, HandlerId, IdempotencyKey, Incarnation, ParseIdError,
+    RequestId, Revision, ServerId, Tenure, TimestampMs,
+};
+pub use limits::*;
+pub use name::{Name, NameError};

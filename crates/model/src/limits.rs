@@ -1,0 +1,23 @@
+//! Every bound of the map, in one place, with what happens at it.
+
+/// Longest name of a database, server, handler or user, in bytes: PostgreSQL's identifier limit (`NAMEDATALEN` - 1).
+/// A longer one is a [`NameError`](crate::NameError).
+pub const NAME_BYTES_MAX: usize = 63;
+
+/// Longest network address kept in the map, in bytes: a DNS name (253), a colon and a port.
+pub const ADDRESS_BYTES_MAX: usize = 260;
+
+/// Longest SCRAM verifier in its text form, in bytes. PostgreSQL's own are 133.
+pub const VERIFIER_BYTES_MAX: usize = 512;
+
+/// How many idempotency keys of created databases are remembered. The oldest is forgotten first, in log order.
+pub const IDEMPOTENCY_KEYS_MAX: usize = 65_536;
+
+/// How many changes [`Fleet::changes`](crate::Fleet::changes) can look back. A watcher further behind is told to start anew.
+pub const CHANGES_MAX: usize = 65_536;
+
+/// How far the counter of database ids jumps when a backup of the map is restored, so that no id is ever given twice.
+pub const RESTORE_ID_SKIP: u64 = 1 << 32;
+
+const _: () = assert!(NAME_BYTES_MAX < ADDRESS_BYTES_MAX);
+const _: () = assert!(IDEMPOTENCY_KEYS_MAX > 0 && CHANGES_MAX > 0);
