@@ -1,1 +1,32 @@
-//! rpc
+//! What processes say to each other.
+//!
+//! Three services over one transport: controllers answer [`controller`], servers answer [`server`], and controllers
+//! speak Raft among themselves (its messages are the controller's own). Handlers and servers meet on the PostgreSQL
+//! wire; what they add to it is in [`session`]. Every connection starts with a [`handshake`] that proves both ends
+//! know the fleet's secret. Any byte stream carries it: sockets in production, a simulated network in tests.
+
+pub mod controller;
+mod controllers;
+mod error;
+pub mod handshake;
+pub mod limits;
+mod net;
+mod secret;
+pub mod server;
+pub mod session;
+mod transport;
+
+#[doc(hidden)]
+pub use futures::StreamExt;
+#[doc(hidden)]
+pub use tarpc;
+
+pub use controllers::Controllers;
+pub use error::{Advice, Effect, Error, Refusal};
+pub use handshake::Service;
+pub use net::{ByteStream, Dial, TcpDial};
+pub use secret::{Secret, SecretError};
+pub use transport::{Framing, accept, connect, context, frame};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! Every bound of the transport, with what happens at it.
+
+use std::time::Duration;
+
+/// Largest message, in bytes. A larger one closes the connection. Snapshots travel in smaller chunks.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// How long a peer may take to prove itself before its connection is closed.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many requests of one connection are worked on at a time; further ones wait in the socket.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 1024;
+
+/// How long one call to a controller may take before the next controller is tried.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long [`Controllers`](crate::Controllers) goes on looking for a leader before it gives up.
+pub const LEADER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Pause before the controllers are tried again, after all of them failed. Doubles up to [`RETRY_PAUSE_MAX`].
+pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
+/// The longest such pause.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// Most databases on one page of a listing.
+pub const PAGE_MAX: u32 = 10_000;
+
+const _: () = assert!(RETRY_PAUSE_MIN.as_millis() < RETRY_PAUSE_MAX.as_millis());
+const _: () = assert!(CALL_TIMEOUT.as_millis() < LEADER_TIMEOUT.as_millis());

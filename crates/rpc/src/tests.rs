@@ -1,0 +1,220 @@
+//! The leader-following client against controllers made of a few lines.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use model::*;
+
+use crate::{controller::*, handshake::Role, *};
+
+/// Follower or leader; `failures` calls break off first, after having done their work.
+#[derive(Clone)]
+struct Fake {
+    leader: Option<String>,
+    secret: Secret,
+    failures: Arc<AtomicUsize>,
+    calls: Arc<AtomicUsize>,
+}
+
+/// A network of fakes, by address.
+#[derive(Clone, Default)]
+struct Net(Arc<Mutex<std::collections::BTreeMap<String, Fake>>>);
+
+#[async_trait]
+impl Dial for Net {
+    async fn dial(&self, address: &str) -> std::io::Result<Box<dyn ByteStream>> {
+        let fake = self.0.lock().expect("no panics").get(address).cloned();
+        let fake = fake.ok_or(std::io::ErrorKind::ConnectionRefused)?;
+        let (near, far) = tokio::io::duplex(1 << 16);
+        tokio::spawn(async move {
+            let mut stream: Box<dyn ByteStream> = Box::new(far);
+            if accept(&mut stream, &fake.secret, &[Service::Controller]).await.is_ok() {
+                let api = Api(fake.clone());
+                let breaks = fake.failures.clone();
+                tokio::select! {
+                    () = async { serve!(stream, api.serve()) } => {}
+                    () = broken(breaks, fake.calls) => {}
+                }
+            }
+        });
+        Ok(Box::new(near))
+    }
+}
+
+/// Ends after a call was counted, while failures are left: the caller never sees that call's answer.
+async fn broken(failures: Arc<AtomicUsize>, calls: Arc<AtomicUsize>) {
+    let before = calls.load(Ordering::SeqCst);
+    loop {
+        if failures.load(Ordering::SeqCst) > 0 && calls.load(Ordering::SeqCst) > before {
+            failures.fetch_sub(1, Ordering::SeqCst);
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[derive(Clone)]
+struct Api(Fake);
+
+impl ControllerApi for Api {
+    async fn operate(
+        self,
+        _: tarpc::context::Context,
+        _: RequestId,
+        _: Operation,
+    ) -> Result<Operated, Refusal> {
+        if self.0.leader.is_some() {
+            return Err(Refusal::NotLeader { leader: self.0.leader });
+        }
+        let call = self.0.calls.fetch_add(1, Ordering::SeqCst);
+        if self.0.failures.load(Ordering::SeqCst) > 0 {
+            std::future::pending::<()>().await;
+        }
+        if call > 0 {
+            return Err(Rejection::DatabaseUnknown { database: DatabaseId(1) }.into());
+        }
+        Ok(Operated { revision: Revision(9), database: None })
+    }
+
+    async fn status(self, _: tarpc::context::Context) -> ControllerStatus {
+        unreachable!("not called")
+    }
+    async fn look_up(self, _: tarpc::context::Context, _: LookUp) -> Result<DatabaseInfo, Refusal> {
+        unreachable!("not called")
+    }
+    async fn route(self, _: tarpc::context::Context, _: RouteRequest) -> Result<Route, Refusal> {
+        unreachable!("not called")
+    }
+    async fn watch(self, _: tarpc::context::Context, _: Revision, _: u32) -> Watched {
+        unreachable!("not called")
+    }
+    async fn databases(self, _: tarpc::context::Context, _: Option<Name>, _: u32) -> DatabasePage {
+        unreachable!("not called")
+    }
+    async fn servers(self, _: tarpc::context::Context) -> Vec<ServerInfo> {
+        unreachable!("not called")
+    }
+    async fn handlers(self, _: tarpc::context::Context) -> Vec<HandlerInfo> {
+        unreachable!("not called")
+    }
+    async fn controllers(self, _: tarpc::context::Context) -> Vec<ControllerInfo> {
+        unreachable!("not called")
+    }
+    async fn digest(self, _: tarpc::context::Context) -> Digest {
+        Digest { revision: Revision(1), value: 1 }
+    }
+    async fn verifier(self, _: tarpc::context::Context, _: String) -> Option<String> {
+        unreachable!("not called")
+    }
+    async fn users(self, _: tarpc::context::Context) -> Vec<Name> {
+        unreachable!("not called")
+    }
+    async fn register_server(
+        self,
+        _: tarpc::context::Context,
+        _: Registration,
+        _: Incarnation,
+    ) -> Result<ServerRegistered, Refusal> {
+        unreachable!("not called")
+    }
+    async fn heartbeat(self, _: tarpc::context::Context, _: Heartbeat) -> Result<HeartbeatReply, Refusal> {
+        unreachable!("not called")
+    }
+    async fn register_handler(
+        self,
+        _: tarpc::context::Context,
+        _: Name,
+        _: String,
+        _: String,
+    ) -> Result<HandlerRegistered, Refusal> {
+        unreachable!("not called")
+    }
+}
+
+fn fake(leader: Option<&str>, secret: u8) -> Fake {
+    Fake {
+        leader: leader.map(String::from),
+        secret: Secret::new([secret; 32]),
+        failures: Arc::default(),
+        calls: Arc::default(),
+    }
+}
+
+fn fleet(net: &Net, addresses: &[&str]) -> Controllers {
+    let addresses = addresses.iter().map(|address| (*address).into()).collect();
+    Controllers::new(addresses, Arc::new(net.clone()), Secret::new([1; 32]), Role::Operator)
+}
+
+fn put(net: &Net, address: &str, fake: Fake) {
+    net.0.lock().expect("no panics").insert(address.into(), fake);
+}
+
+fn create() -> Operation {
+    Operation::CreateDatabase { name: "shop".into(), key: IdempotencyKey(1) }
+}
+
+fn drop_shop() -> Operation {
+    Operation::DropDatabase { database: DatabaseRef::Name("shop".into()) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_points_to_the_leader_even_one_that_was_not_known() {
+    let net = Net::default();
+    put(&net, "a:1", fake(Some("c:1"), 1));
+    put(&net, "c:1", fake(None, 1));
+    let controllers = fleet(&net, &["a:1", "b:1"]);
+    let done = controllers.operate(RequestId(1), create()).await.expect("the leader answers");
+    assert_eq!(done.revision, Revision(9));
+    assert_eq!(controllers.addresses(), ["a:1", "b:1", "c:1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_controller_is_passed_over() {
+    let net = Net::default();
+    put(&net, "b:1", fake(None, 1));
+    let digest = fleet(&net, &["a:1", "b:1"])
+        .any(|client, context| async move { client.digest(context).await }.boxed())
+        .await
+        .expect("b answers");
+    assert_eq!(digest.value, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_names_every_controller_and_the_last_failure() {
+    let error =
+        fleet(&Net::default(), &["a:1", "b:1"]).operate(RequestId(1), create()).await.expect_err("nobody");
+    let text = error.to_string();
+    assert!(text.contains("a:1, b:1") && text.contains("cannot connect"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_fleet_is_not_asked_twice() {
+    let net = Net::default();
+    put(&net, "a:1", fake(None, 2));
+    let error = fleet(&net, &["a:1"]).operate(RequestId(1), create()).await.expect_err("another secret");
+    assert!(matches!(error, Error::Handshake { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_whose_answer_was_lost_counts_as_done() {
+    let net = Net::default();
+    let leader = fake(None, 1);
+    leader.failures.store(1, Ordering::SeqCst);
+    put(&net, "a:1", leader.clone());
+    fleet(&net, &["a:1"]).operate(RequestId(1), drop_shop()).await.expect("the first try did it");
+    assert_eq!(leader.calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_of_nothing_is_an_error() {
+    let net = Net::default();
+    let leader = fake(None, 1);
+    leader.calls.store(1, Ordering::SeqCst);
+    put(&net, "a:1", leader);
+    let error = fleet(&net, &["a:1"]).operate(RequestId(1), drop_shop()).await.expect_err("it never was");
+    assert!(matches!(error, Error::Refused(Refusal::Rejected(_))), "{error}");
+}
