@@ -9,6 +9,7 @@ pub mod controller;
 mod controllers;
 mod error;
 pub mod handshake;
+mod host;
 pub mod limits;
 mod net;
 mod secret;
@@ -24,7 +25,8 @@ pub use tarpc;
 pub use controllers::Controllers;
 pub use error::{Advice, Effect, Error, Refusal};
 pub use handshake::Service;
-pub use net::{ByteStream, Dial, TcpDial};
+pub use host::{Host, Readiness};
+pub use net::{ByteStream, Dial, Listen, TcpDial};
 pub use secret::{Secret, SecretError};
 pub use transport::{Framing, accept, connect, context, frame};
 

@@ -1,4 +1,4 @@
-//! The network, as far as this project needs one: something that dials addresses. Tests bring a simulated one.
+//! The network, as far as this project needs one: dialling and listening. Tests bring a simulated one.
 
 use std::io;
 
@@ -30,5 +30,24 @@ impl Dial for TcpDial {
         let stream = tokio::net::TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Box::new(stream))
+    }
+}
+
+/// Takes connections.
+#[async_trait]
+pub trait Listen: Send + 'static {
+    /// The next connection, and who opened it, for the logs.
+    ///
+    /// # Errors
+    /// Whatever the network says. Running out of file handles passes: pause and call again.
+    async fn accept(&mut self) -> io::Result<(Box<dyn ByteStream>, String)>;
+}
+
+#[async_trait]
+impl Listen for tokio::net::TcpListener {
+    async fn accept(&mut self) -> io::Result<(Box<dyn ByteStream>, String)> {
+        let (stream, peer) = tokio::net::TcpListener::accept(self).await?;
+        stream.set_nodelay(true)?;
+        Ok((Box::new(stream), peer.to_string()))
     }
 }
