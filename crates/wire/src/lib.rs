@@ -20,6 +20,7 @@ pub mod limits;
 pub mod list;
 pub mod oid;
 mod read;
+pub mod scram;
 pub mod sqlstate;
 pub mod startup;
 mod write;
