@@ -249,3 +249,6 @@ pub fn no_data(out: &mut BytesMut) {
 pub fn portal_suspended(out: &mut BytesMut) {
     frame(out, tag::PORTAL_SUSPENDED, |_| {});
 }
+
+#[cfg(test)]
+mod tests;

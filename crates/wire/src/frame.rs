@@ -88,3 +88,6 @@ impl<'a> Frame<'a> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

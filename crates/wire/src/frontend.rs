@@ -170,3 +170,6 @@ impl<'a> Target<'a> {
         reader.finish().map(|()| target)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,3 +152,6 @@ impl<'a> Start<'a> {
         self.minor > PROTOCOL_MINOR_MAX || self.protocol_options().next().is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;
