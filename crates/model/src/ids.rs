@@ -148,6 +148,11 @@ hex!(
     RequestId(u64), 16, "a request id (16 hexadecimal digits)"
 );
 
+hex!(
+    /// One client session, random. With a request's number in it, it names that request for ever: exactly once stands on it.
+    SessionId(u128), 32, "a session id (32 hexadecimal digits)"
+);
+
 /// A server in one of its lives: what a database is assigned to. A restarted server owns nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tenure {

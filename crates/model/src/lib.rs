@@ -16,7 +16,7 @@ pub use command::{Command, Entry, Field, IdKind, Outcome, Registration, Rejectio
 pub use fleet::{Change, Changes, Database, Digest, Fleet, Handler, Server, ServerState, User};
 pub use ids::{
     ControllerId, DatabaseId, Epoch, FleetId, HandlerId, IdempotencyKey, Incarnation, ParseIdError,
-    RequestId, Revision, ServerId, Tenure, TimestampMs,
+    RequestId, Revision, ServerId, SessionId, Tenure, TimestampMs,
 };
 pub use limits::*;
 pub use name::{Name, NameError};

@@ -1,0 +1,136 @@
+//! The journals of one fleet in one store.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use model::{DatabaseId, FleetId, Incarnation};
+
+use crate::{
+    Local, Nonce, ObjectError, Objects, Patience, Threads,
+    log::Log,
+    objects::{Key, ProofError, prove},
+};
+
+/// The journals of one fleet in one store. Cheap to clone; all clones are one process in the eyes of the logs.
+#[derive(Clone, Debug)]
+pub struct Store {
+    core: Arc<Core>,
+}
+
+#[derive(Debug)]
+struct Core {
+    objects: Arc<dyn Objects>,
+    fleet: FleetId,
+    process: Incarnation,
+    openings: AtomicU64,
+    patience: Patience,
+    threads: Threads,
+}
+
+/// A store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory cannot be made, or not made durable.
+    #[error("could not use {dir} as a store")]
+    Directory {
+        /// The directory.
+        dir: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It failed its self-test.
+    #[error("the store failed its self-test")]
+    Unproven(#[from] ProofError),
+}
+
+impl Store {
+    /// The store in a directory of this machine, made if it is not there, and tested.
+    ///
+    /// `process` must be random: own writes are recognised by it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn local(dir: &Path, fleet: FleetId, process: Incarnation) -> Result<Self, StoreError> {
+        let path = dir.to_path_buf();
+        let made = Threads::Pool.run(move || Local::new(&path, Threads::Pool)).await;
+        let local = made.map_err(|source| StoreError::Directory { dir: dir.into(), source })?;
+        let store = Self::with(Arc::new(local), fleet, process, Patience::default(), Threads::Pool);
+        store.prove().await?;
+        Ok(store)
+    }
+
+    /// Any store, not tested yet: see [`Store::prove`].
+    pub fn with(
+        objects: Arc<dyn Objects>,
+        fleet: FleetId,
+        process: Incarnation,
+        patience: Patience,
+        threads: Threads,
+    ) -> Self {
+        let core = Core { objects, fleet, process, openings: AtomicU64::new(1), patience, threads };
+        Self { core: Arc::new(core) }
+    }
+
+    /// Tests that the store keeps the promises that every commit stands on. Takes some hundred small puts.
+    ///
+    /// # Errors
+    /// What it does not keep: it must not be used.
+    pub async fn prove(&self) -> Result<(), ProofError> {
+        let folder = format!("{}/proof/{}", self.fleet(), self.core.process);
+        prove(self.objects_shared(), &Key::new(folder)).await
+    }
+
+    /// The databases that have a journal here, sorted.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn databases(&self) -> Result<Vec<DatabaseId>, ObjectError> {
+        let fleet = Key::new(self.fleet().to_string());
+        let mut databases = Vec::new();
+        for shard in self.objects().folders(&fleet).await? {
+            let names = self.objects().folders(&fleet.join(&shard)).await?;
+            databases.extend(names.iter().filter_map(|name| name.parse::<DatabaseId>().ok()));
+        }
+        databases.sort();
+        Ok(databases)
+    }
+
+    /// Whose journals these are.
+    pub fn fleet(&self) -> FleetId {
+        self.core.fleet
+    }
+
+    pub(crate) fn process(&self) -> Incarnation {
+        self.core.process
+    }
+
+    pub(crate) fn next_nonce(&self) -> Nonce {
+        Nonce { process: self.core.process, opening: self.core.openings.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    pub(crate) fn objects(&self) -> &dyn Objects {
+        &*self.core.objects
+    }
+
+    pub(crate) fn objects_shared(&self) -> &Arc<dyn Objects> {
+        &self.core.objects
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.core.patience
+    }
+
+    pub(crate) fn threads(&self) -> Threads {
+        self.core.threads
+    }
+
+    pub(crate) fn log(&self, database: DatabaseId) -> Log {
+        Log::new(self.clone(), database)
+    }
+}

@@ -1,0 +1,4 @@
+//! The journal as its users see it: opening, committing, failing, recovering.
+
+mod owner;
+mod world;
