@@ -34,8 +34,7 @@ pub enum Command {
         name: Name,
         /// Where it goes.
         owner: Option<Tenure>,
-        /// Makes a repeated create harmless: it answers with the database that the first one made, renamed or not, and
-        /// is rejected when that was dropped since.
+        /// Makes a repeated create harmless.
         key: Option<IdempotencyKey>,
     },
     /// Gives a database another name. The id stays.
@@ -249,8 +248,6 @@ pub enum IdKind {
     Server,
     /// Handlers.
     Handler,
-    /// Databases.
-    Database,
 }
 
 impl std::fmt::Display for IdKind {
@@ -258,7 +255,6 @@ impl std::fmt::Display for IdKind {
         f.write_str(match self {
             Self::Server => "server",
             Self::Handler => "handler",
-            Self::Database => "database",
         })
     }
 }

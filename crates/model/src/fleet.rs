@@ -160,6 +160,3 @@ impl Fleet {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,3 +1,40 @@
 //! The server role: loads databases, serves them over the PostgreSQL wire and puts them away.
+//!
+//! * `run` puts the role together; `registration` talks to the controllers, `control` answers them.
+//! * `residency` knows which databases are here and owns each by one task; commits go through it to the journal.
+//! * `session` is one client's conversation; `workers` has the threads that engines run on.
+//! * [`engine`] is the seam to what stores and queries a database, and the engines themselves.
+//!
+//! It decides nothing about who owns what: it does what controllers say, and the journal's fence keeps it honest.
 
+mod answers;
+mod cancel;
+mod control;
+mod directory;
 pub mod engine;
+mod error;
+mod life;
+pub mod limits;
+mod measures;
+mod registration;
+mod residency;
+mod run;
+mod session;
+mod settings;
+mod workers;
+
+pub use error::Error;
+pub use run::{Parts, run_with};
+pub use settings::Settings;
+pub use workers::Workers;
+
+/// An error and all its causes in one line, for logs and for operators.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,87 @@
+//! The control port: what controllers and operators ask of this server.
+
+use std::{sync::Arc, time::Duration};
+
+use model::{Incarnation, Name};
+use rpc::{
+    ByteStream, Secret, Service,
+    handshake::Role,
+    server::{LoadRequest, Loaded, PurgeRequest, ReleaseRequest, ServerApi, ServerRefusal, ServerStatus},
+    tarpc::context::Context,
+};
+use tracing::Instrument;
+
+use crate::{life::Life, residency::Residents, session::Front};
+
+/// Answers calls.
+#[derive(Clone)]
+pub struct Control {
+    pub name: Name,
+    pub life: Life,
+    pub front: Arc<Front>,
+}
+
+/// Serves one connection until it ends.
+pub async fn serve(control: Control, mut stream: Box<dyn ByteStream>, peer: String, secret: Secret) {
+    match rpc::accept(&mut stream, &secret, &[Service::Server]).await {
+        Ok((_, Role::Controller | Role::Operator)) => rpc::serve!(stream, control.serve()),
+        Ok((_, role @ (Role::Handler | Role::Server))) => {
+            tracing::warn!(peer, ?role, "refused on the control port: not its business");
+        }
+        Err(error) => tracing::info!(peer, reason = crate::chain(&error), "refused on the control port"),
+    }
+}
+
+impl Control {
+    /// The databases, if this server is in the life that is meant.
+    fn residents(&self, meant: Option<Incarnation>) -> Result<&Residents, ServerRefusal> {
+        let not_yet = || ServerRefusal::NotServing { reason: "it is not registered yet".into() };
+        let lived = self.life.now().ok_or_else(not_yet)?;
+        match meant {
+            Some(meant) if meant != lived.incarnation => {
+                Err(ServerRefusal::AnotherLife { incarnation: lived.incarnation })
+            }
+            Some(_) | None => self.front.residents.get().ok_or_else(not_yet),
+        }
+    }
+}
+
+impl ServerApi for Control {
+    async fn load(self, _: Context, request: LoadRequest) -> Result<Loaded, ServerRefusal> {
+        let LoadRequest { request, incarnation, database, epoch, .. } = request;
+        let span = tracing::info_span!("load", %database, %epoch, %request);
+        self.residents(Some(incarnation))?.load(database, epoch).instrument(span).await
+    }
+
+    async fn release(self, _: Context, request: ReleaseRequest) -> Result<(), ServerRefusal> {
+        let ReleaseRequest { request, incarnation, database, epoch, patience_ms } = request;
+        let span = tracing::info_span!("release", %database, %epoch, %request);
+        let patience = Duration::from_millis(patience_ms.into());
+        self.residents(Some(incarnation))?.release(database, epoch, patience).instrument(span).await;
+        Ok(())
+    }
+
+    async fn purge(self, _: Context, request: PurgeRequest) -> Result<(), ServerRefusal> {
+        let PurgeRequest { request, fleet, database, epoch } = request;
+        let residents = self.residents(None)?;
+        let world = residents.world();
+        let failed = |reason| ServerRefusal::Failed { database, reason };
+        if fleet != world.store.fleet() {
+            return Err(failed(format!("fleet {fleet} is not this server's")));
+        }
+        residents.release(database, epoch, Duration::ZERO).await;
+        world
+            .store
+            .drop_database(database, epoch, (world.clock)())
+            .await
+            .map_err(|error| failed(crate::chain(&error)))?;
+        tracing::info!(%database, %epoch, %request, "purged");
+        Ok(())
+    }
+
+    async fn status(self, _: Context) -> ServerStatus {
+        let databases = self.front.residents.get().map(Residents::list).unwrap_or_default();
+        let incarnation = self.life.now().map_or(Incarnation(0), |lived| lived.incarnation);
+        ServerStatus { name: self.name, incarnation, databases }
+    }
+}

@@ -1,0 +1,75 @@
+//! Every limit of the server role outside its engines, with its unit and what happens at it.
+
+use std::time::Duration;
+
+/// Worker threads for each core. Statements occupy a thread while they compute, never while they wait for a client,
+/// for the journal or for the writer's turn; more threads than cores keep short ones going beside long ones.
+pub const WORKERS_PER_CORE: usize = 4;
+
+/// Bytes read from a client in one go. Idle sessions hold none: each thread has one buffer to read into.
+pub const READ_BYTES: usize = 16 << 10;
+
+/// Bytes of whole messages that a session keeps while it works on earlier ones. Past it the socket is not read,
+/// so that the client's own send buffer fills.
+pub const READ_AHEAD_BYTES: usize = 64 << 10;
+
+/// Longest message a client may send, in bytes. A longer one ends the session with 08P01 before room is made for it.
+/// Above the largest value an engine takes, so that such a value arrives and is refused by the engine in its own words.
+pub const MESSAGE_BYTES_MAX: usize = 96 << 20;
+
+/// Output bytes that stay in memory while a batch of messages is worked on, before they are sent.
+/// Equals the engine's own bound, at which it hands over with the statement open.
+pub const OUTPUT_BYTES: usize = crate::engine::OUTPUT_BYTES;
+
+/// Buffers that grew above this many bytes are given back after use.
+pub const KEPT_BUFFER_BYTES: usize = 16 << 10;
+
+/// How long a connection may take from its first byte to the end of its authentication; then it is closed.
+pub const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections that have not authenticated yet, at a time. Further ones wait in the listener's queue.
+pub const UNAUTHENTICATED_MAX: usize = 512;
+
+/// How long a client may take nothing of what is sent to it. Then its session is closed: it holds a statement open.
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(300);
+
+/// How long a session waits for its turn to write before its statement fails with 57014.
+pub const WRITER_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How long the last words to a client may take when its session is closed.
+pub const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// Databases being loaded at a time. Further loads wait; each holds one image and a few segments in memory.
+pub const LOADS_AT_ONCE: usize = 32;
+
+/// How long cut-off sessions may take to end before the server complains. They are interrupted, so this is short.
+pub const CUT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long running work may take to finish when the process ends.
+pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most databases in one heartbeat's list of those put away; the rest follow with the next.
+pub const PUT_AWAY_REPORTS_MAX: usize = 10_000;
+
+/// Bytes in the log beside an image from which on it is folded into the image, when nobody is in the way.
+pub const CHECKPOINT_BYTES: u64 = 16 << 20;
+
+/// Pause before a failed registration is tried again.
+pub const REGISTER_PAUSE: Duration = Duration::from_millis(500);
+
+/// Pause before a failed accept is tried again: the process is out of file handles, which passes.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Names of other databases that a session can see in `pg_database`. Beyond it the list is cut.
+pub const DIRECTORY_NAMES_MAX: u32 = 1000;
+
+/// How old the list of names may be before a new session has it fetched again.
+pub const DIRECTORY_AGE: Duration = Duration::from_secs(5);
+
+/// File handles that a loaded database needs: image, log, shared memory. Used for a warning at start.
+pub const FILES_PER_DATABASE: u64 = 3;
+
+const _: () = assert!(READ_BYTES <= READ_AHEAD_BYTES);
+const _: () =
+    assert!(READ_AHEAD_BYTES < MESSAGE_BYTES_MAX && MESSAGE_BYTES_MAX <= wire::limits::FRAME_LEN_MAX);
+const _: () = assert!(KEPT_BUFFER_BYTES <= OUTPUT_BYTES);

@@ -1,0 +1,105 @@
+//! Everything this role measures, in one place. Labels have few values; no database, user or address is ever one.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+use crate::{answers::Ending, residency::Why};
+
+/// Lowers a gauge when dropped.
+#[must_use]
+pub struct Raised(&'static str);
+
+impl Raised {
+    fn new(name: &'static str) -> Self {
+        gauge!(name).increment(1.0);
+        Self(name)
+    }
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        gauge!(self.0).decrement(1.0);
+    }
+}
+
+/// A session began.
+pub fn session() -> Raised {
+    counter!("stationmaster_server_sessions_started_total").increment(1);
+    Raised::new("stationmaster_server_sessions")
+}
+
+/// Requests arrived: Query, Sync and function call messages.
+pub fn requests(count: u64) {
+    counter!("stationmaster_server_requests_total").increment(count);
+}
+
+/// Bytes came from clients.
+pub fn received(bytes: usize) {
+    counter!("stationmaster_server_received_bytes_total").increment(bytes as u64);
+}
+
+/// Bytes went to clients.
+pub fn sent(bytes: usize) {
+    counter!("stationmaster_server_sent_bytes_total").increment(bytes as u64);
+}
+
+/// A connection or session was ended by us.
+pub fn ended(ending: &Ending) {
+    counter!("stationmaster_server_refused_total", "reason" => ending.label()).increment(1);
+}
+
+/// A cancel request came.
+pub fn cancel(right: bool) {
+    let key = if right { "right" } else { "wrong" };
+    counter!("stationmaster_server_cancels_total", "key" => key).increment(1);
+}
+
+/// A database was loaded; it counts as loaded until the result is dropped.
+pub fn loaded(took: Duration) -> Raised {
+    counter!("stationmaster_server_loads_total", "result" => "loaded").increment(1);
+    histogram!("stationmaster_server_load_duration_seconds").record(took);
+    Raised::new("stationmaster_server_databases_loaded")
+}
+
+/// A database could not be loaded.
+pub fn load_failed() {
+    counter!("stationmaster_server_loads_total", "result" => "failed").increment(1);
+}
+
+/// A database was put away.
+pub fn put_away(why: Why) {
+    let why = match why {
+        Why::Idle => "idle",
+        Why::Room => "room",
+        Why::Released => "released",
+        Why::Expired => "expired",
+        Why::Shutdown => "shutdown",
+        Why::Lost => "lost",
+    };
+    counter!("stationmaster_server_put_aways_total", "why" => why).increment(1);
+}
+
+/// A group of transactions is in the journal.
+pub fn appended(took: Duration, transactions: u64, bytes: u64) {
+    histogram!("stationmaster_server_journal_append_duration_seconds").record(took);
+    histogram!("stationmaster_server_journal_group_transactions").record(transactions as f64);
+    counter!("stationmaster_server_journal_page_bytes_total").increment(bytes);
+}
+
+/// A group could not be made durable.
+pub fn commit_failed() {
+    counter!("stationmaster_server_journal_failures_total").increment(1);
+}
+
+/// A snapshot is in the journal.
+pub fn snapshot_taken(bytes: u64) {
+    counter!("stationmaster_server_snapshots_total").increment(1);
+    counter!("stationmaster_server_snapshot_bytes_total").increment(bytes);
+}
+
+/// A heartbeat was acknowledged, or not.
+pub fn heartbeat(acknowledged: bool) {
+    let result = if acknowledged { "acknowledged" } else { "failed" };
+    counter!("stationmaster_server_heartbeats_total", "result" => result).increment(1);
+}

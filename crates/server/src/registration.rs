@@ -1,0 +1,198 @@
+//! Talking to the controllers: registers a life, keeps it alive by heartbeats, begins another when told that it is over.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use futures::FutureExt;
+use model::{FleetId, Incarnation, Registration, Rejection};
+use rpc::{
+    Controllers, Error as RpcError, Host, Readiness, Refusal,
+    controller::{ControllerApiClient, Heartbeat, HeartbeatReply, ServerLoad, ServerRegistered},
+};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use crate::{
+    Error,
+    life::{Life, Lived},
+    limits::REGISTER_PAUSE,
+    measures,
+    residency::{Residents, Why},
+    session::Front,
+};
+
+/// What registering and heartbeating need.
+pub struct Registrar {
+    pub host: Host,
+    pub controllers: Controllers,
+    pub registration: Registration,
+    pub life: Life,
+    pub front: Arc<Front>,
+}
+
+/// How a life went on.
+enum Turn {
+    /// The controllers say that it is over.
+    Over,
+    /// The process ends.
+    Shutdown,
+}
+
+impl Registrar {
+    /// Registers a new life, however long it takes. Nothing when the process ends first.
+    pub async fn register(&self) -> Option<ServerRegistered> {
+        let incarnation = Incarnation(rand::random());
+        let mut told = String::new();
+        loop {
+            let sent = Instant::now();
+            let attempt = tokio::select! {
+                biased;
+                () = self.host.shutdown.cancelled() => return None,
+                attempt = self.attempt(incarnation) => attempt,
+            };
+            match attempt {
+                Ok(registered) => {
+                    let lease = Duration::from_millis(registered.lease_ms);
+                    let (server, fleet) = (registered.server, registered.fleet);
+                    self.life.begin(Lived { server, incarnation, fleet, lease_until: sent + lease });
+                    tracing::info!(%server, %incarnation, %fleet, "registered");
+                    return Some(registered);
+                }
+                Err(error) => {
+                    let reason = crate::chain(&error);
+                    // The same trouble again is no news.
+                    if reason != told {
+                        tracing::warn!(reason, "cannot register yet");
+                        self.not_ready(&reason);
+                        told = reason;
+                    }
+                }
+            }
+            tokio::select! {
+                biased;
+                () = self.host.shutdown.cancelled() => return None,
+                () = sleep(REGISTER_PAUSE) => {}
+            }
+        }
+    }
+
+    async fn attempt(&self, incarnation: Incarnation) -> Result<ServerRegistered, RpcError> {
+        let call = |client: ControllerApiClient, context| {
+            let registration = self.registration.clone();
+            async move { client.register_server(context, registration, incarnation).await }.boxed()
+        };
+        self.controllers.leader(call).await
+    }
+
+    fn not_ready(&self, reason: &str) {
+        self.host.ready.send_replace(Readiness::NotReady(format!("not registered: {reason}")));
+    }
+
+    /// Keeps this server alive, in one life after the other, until the process ends.
+    ///
+    /// # Errors
+    /// [`Error::AnotherFleet`].
+    pub async fn live(&self, first: ServerRegistered, residents: &Residents) -> Result<(), Error> {
+        let fleet = first.fleet;
+        let mut registered = first;
+        loop {
+            self.host.ready.send_replace(Readiness::Ready);
+            match self.heartbeats(&registered, residents).await {
+                Turn::Shutdown => return Ok(()),
+                Turn::Over => {}
+            }
+            tracing::warn!("the controllers say that this server was down; everything is dropped");
+            self.not_ready("the last life is over");
+            self.life.end();
+            residents.drain(Why::Expired, Duration::ZERO).await;
+            residents.world().reports.clear();
+            registered = match self.register().await {
+                Some(again) => again,
+                None => return Ok(()),
+            };
+            self.check(fleet, &registered)?;
+        }
+    }
+
+    fn check(&self, own: FleetId, registered: &ServerRegistered) -> Result<(), Error> {
+        let found = registered.fleet;
+        if found == own { Ok(()) } else { Err(Error::AnotherFleet { own, found }) }
+    }
+
+    async fn heartbeats(&self, registered: &ServerRegistered, residents: &Residents) -> Turn {
+        let mut ticks = interval(Duration::from_millis(registered.heartbeat_ms.max(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let beat = async {
+                ticks.tick().await;
+                self.beat(residents).await
+            };
+            let result = tokio::select! {
+                biased;
+                () = self.host.shutdown.cancelled() => return Turn::Shutdown,
+                result = beat => result,
+            };
+            measures::heartbeat(result.is_ok());
+            match result {
+                Ok(()) => {}
+                Err(error) if says_over(&error) => return Turn::Over,
+                Err(error) => tracing::warn!(reason = crate::chain(&error), "a heartbeat failed"),
+            }
+        }
+    }
+
+    /// Sends one heartbeat. Does nothing between two lives.
+    pub async fn beat(&self, residents: &Residents) -> Result<(), RpcError> {
+        let Some(lived) = self.life.now() else { return Ok(()) };
+        let put_away = residents.world().reports.pending();
+        let heartbeat = Heartbeat {
+            server: lived.server,
+            incarnation: lived.incarnation,
+            load: self.load(residents),
+            put_away: put_away.clone(),
+        };
+        // The lease counts from the sending of the try that was acknowledged, not from the first.
+        let sent = Mutex::new(Instant::now());
+        let call = |client: ControllerApiClient, context| {
+            *sent.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            let heartbeat = heartbeat.clone();
+            async move { client.heartbeat(context, heartbeat).await }.boxed()
+        };
+        let HeartbeatReply { lease_ms, controllers } = self.controllers.leader(call).await?;
+        let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner);
+        self.life.renew(sent + Duration::from_millis(lease_ms));
+        residents.world().reports.acknowledged(&put_away);
+        self.controllers.learn(&controllers);
+        Ok(())
+    }
+
+    fn load(&self, residents: &Residents) -> ServerLoad {
+        ServerLoad {
+            databases_loaded: residents.count() as u64,
+            sessions: self.front.sessions.load(Ordering::Relaxed) as u64,
+            requests_total: self.front.requests.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Whether a refused heartbeat means that this life is over.
+fn says_over(error: &RpcError) -> bool {
+    matches!(
+        error,
+        RpcError::Refused(Refusal::Rejected(Rejection::ServerNotUp { .. } | Rejection::ServerUnknown { .. }))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_maps_own_word_ends_a_life() {
+        let not_up = Rejection::ServerNotUp { server: model::ServerId(1), incarnation: Incarnation(2) };
+        assert!(says_over(&Refusal::from(not_up).into()));
+        assert!(!says_over(&Refusal::NotLeader { leader: None }.into()));
+        assert!(!says_over(&Refusal::Unavailable { reason: "no quorum".into() }.into()));
+    }
+}

@@ -1,0 +1,160 @@
+//! The one task that owns a database from its loading to its end. Everybody else holds a handle.
+//!
+//! It waits, commits, and asks the doors what to do. In whatever way it ends, even by a panic, the database leaves the
+//! table, so that it can be loaded again.
+
+use std::sync::Arc;
+
+use journal::AppendError;
+use rpc::server::ServerRefusal;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument;
+
+use super::{
+    Shared,
+    commit::{CommitError, Committer},
+    doors::{Next, Why},
+    load::load,
+    resident::{Phase, Resident, Signal},
+};
+use crate::{answers::Ending, limits::CUT_PATIENCE, measures};
+
+/// Starts the task.
+pub fn start(shared: Arc<Shared>, resident: Arc<Resident>) {
+    let span = tracing::info_span!("database", id = %resident.id, epoch = %resident.epoch);
+    tokio::spawn(own(shared, resident).instrument(span));
+}
+
+async fn own(shared: Arc<Shared>, resident: Arc<Resident>) {
+    let mut end = End { refusal: failed(&resident, "its owner task ended early"), shared, resident };
+    let (world, resident) = (Arc::clone(&end.shared.world), Arc::clone(&end.resident));
+    let started = Instant::now();
+    let mut committer = match load(&world, &resident).await {
+        Ok(committer) => committer,
+        Err(refusal) => {
+            measures::load_failed();
+            end.refusal = refusal;
+            return;
+        }
+    };
+    tracing::info!(took_us = started.elapsed().as_micros(), "loaded");
+    let _loaded = measures::loaded(started.elapsed());
+    resident.set_phase(Phase::Serving(Arc::clone(&committer.database)));
+    let why = serve(&mut committer).await;
+    end.refusal =
+        ServerRefusal::EpochSpent { database: resident.id, epoch: resident.epoch, journal: resident.epoch };
+    put_away(committer, why).await;
+}
+
+/// Serves until the database is to be left and nobody is inside.
+async fn serve(committer: &mut Committer) -> Why {
+    let resident = Arc::clone(&committer.resident);
+    let idle_max = committer.world.idle_max;
+    let mut lost = false;
+    loop {
+        if !lost && let Err(error) = committer.commit().await {
+            lost = true;
+            lose(&resident, &error);
+        }
+        let next = resident.doors().next(Instant::now(), idle_max);
+        match next {
+            Next::Leave(why) => return if lost { Why::Lost } else { why },
+            Next::Cut => resident.cut(Ending::NotOwner { epoch: Some(resident.epoch) }),
+            Next::Wait(None) => wait(&resident).await,
+            Next::Wait(Some(until)) => tokio::select! {
+                biased;
+                () = resident.woken() => {}
+                () = sleep_until(until) => {}
+            },
+        }
+    }
+}
+
+async fn wait(resident: &Resident) {
+    if !resident.is_cut() {
+        return resident.woken().await;
+    }
+    if timeout(CUT_PATIENCE, resident.woken()).await.is_err() {
+        tracing::warn!(
+            sessions = resident.doors().sessions(),
+            "sessions do not end though they were cut off"
+        );
+    }
+}
+
+/// Nothing more becomes durable: everybody out.
+fn lose(resident: &Resident, error: &CommitError) {
+    match error {
+        CommitError::Append(AppendError::Fenced { .. }) => {
+            tracing::warn!(reason = crate::chain(error), "another owner has the database");
+        }
+        CommitError::Append(_) | CommitError::Engine(_) => {
+            tracing::error!(reason = crate::chain(error), "commits are lost; the database is dropped here");
+        }
+    }
+    measures::commit_failed();
+    let ending = error.ending(resident);
+    resident.lose(ending.clone());
+    resident.cut(ending);
+    resident.close(Why::Lost, Instant::now());
+}
+
+/// Seals the journal, closes the engine and removes the working copy. Nobody is inside.
+async fn put_away(mut committer: Committer, why: Why) {
+    let started = Instant::now();
+    if why != Why::Lost
+        && let Err(error) = seal(&mut committer).await
+    {
+        // An unsealed journal is as safe; the next owner's fence is only kept longer.
+        tracing::warn!(reason = crate::chain(&error), "the journal was not sealed");
+    }
+    let Committer { world, resident, database, .. } = committer;
+    let closed = world.workers.run(move || database.close()).await;
+    if let Err(error) = closed {
+        tracing::warn!(reason = crate::chain(&error), "the working copy was not closed well");
+    }
+    world.remove_copy(&resident).await;
+    match why {
+        Why::Idle | Why::Room | Why::Lost | Why::Shutdown => world.reports.add(resident.id, resident.epoch),
+        // The controllers know already.
+        Why::Released | Why::Expired => {}
+    }
+    measures::put_away(why);
+    tracing::info!(?why, took_us = started.elapsed().as_micros(), "put away");
+}
+
+async fn seal(committer: &mut Committer) -> Result<(), CommitError> {
+    committer.commit().await?;
+    if committer.writer.snapshot_due_at_unload() {
+        committer.snapshot().await;
+    }
+    committer.writer.seal((committer.world.clock)()).await?;
+    Ok(())
+}
+
+fn failed(resident: &Resident, reason: &str) -> ServerRefusal {
+    ServerRefusal::Failed { database: resident.id, reason: reason.into() }
+}
+
+/// Takes the database from the table, whatever happens.
+struct End {
+    refusal: ServerRefusal,
+    shared: Arc<Shared>,
+    resident: Arc<Resident>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let ending = Ending::NotOwner { epoch: Some(self.resident.epoch) };
+        self.shared.forget(&self.resident);
+        self.resident.lose(ending.clone());
+        self.resident.cut(ending);
+        self.resident.set_phase(Phase::Gone(self.refusal.clone()));
+    }
+}
+
+impl Resident {
+    fn is_cut(&self) -> bool {
+        matches!(*self.signals().borrow(), Signal::Cut(_))
+    }
+}

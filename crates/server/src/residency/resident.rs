@@ -1,0 +1,257 @@
+//! One database on this server, as its sessions and the control service see it. Its owner task does the work.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use model::{DatabaseId, Epoch};
+use rpc::server::ServerRefusal;
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+
+use super::doors::{Doors, Why};
+use crate::{
+    answers::Ending,
+    engine::{CommitSeq, Database},
+};
+
+/// A database that is being loaded, served or put away. Removed from the table when it is gone.
+pub struct Resident {
+    /// Which.
+    pub id: DatabaseId,
+    /// Under which epoch.
+    pub epoch: Epoch,
+    phase: watch::Sender<Phase>,
+    doors: Mutex<Doors>,
+    signal: watch::Sender<Signal>,
+    durable: watch::Sender<Durable>,
+    /// Sessions that wait for a commit to become durable.
+    waiting: AtomicUsize,
+    /// Tells the owner that something changed.
+    wake: Notify,
+}
+
+/// Where a resident stands.
+#[derive(Clone)]
+pub enum Phase {
+    /// The owner is loading it.
+    Loading,
+    /// It serves sessions.
+    Serving(Arc<dyn Database>),
+    /// It is not here any more, and asking again under the same epoch gets this answer.
+    Gone(ServerRefusal),
+}
+
+/// What a database's sessions have to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Nothing.
+    Serve,
+    /// Go at the next good moment.
+    Drain,
+    /// Go now, with these words.
+    Cut(Ending),
+}
+
+/// How far commits are safe.
+#[derive(Clone, Debug, Default)]
+struct Durable {
+    through: CommitSeq,
+    lost: Option<Ending>,
+}
+
+impl Resident {
+    /// About to be loaded.
+    pub fn new(id: DatabaseId, epoch: Epoch, now: Instant) -> Self {
+        Self {
+            id,
+            epoch,
+            phase: watch::Sender::new(Phase::Loading),
+            doors: Mutex::new(Doors::open(now)),
+            signal: watch::Sender::new(Signal::Serve),
+            durable: watch::Sender::default(),
+            waiting: AtomicUsize::new(0),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Waits until it is loaded.
+    ///
+    /// # Errors
+    /// Why it could not be loaded, or that it is gone already.
+    pub async fn loaded(&self) -> Result<Arc<dyn Database>, ServerRefusal> {
+        let mut phase = self.phase.subscribe();
+        let settled = phase.wait_for(|phase| !matches!(phase, Phase::Loading)).await;
+        match &*settled.expect("BUG: the sender is in self") {
+            Phase::Serving(database) => Ok(Arc::clone(database)),
+            Phase::Gone(refusal) => Err(refusal.clone()),
+            Phase::Loading => unreachable!("BUG: waited for another phase"),
+        }
+    }
+
+    /// Whether it is loaded now.
+    pub fn is_serving(&self) -> bool {
+        matches!(&*self.phase.borrow(), Phase::Serving(_))
+    }
+
+    /// Waits until it is put away.
+    pub async fn gone(&self) {
+        let mut phase = self.phase.subscribe();
+        let gone = phase.wait_for(|phase| matches!(phase, Phase::Gone(_))).await;
+        drop(gone.expect("BUG: the sender is in self"));
+    }
+
+    /// Lets a session in, once it is loaded.
+    ///
+    /// # Errors
+    /// [`Ending::NotOwner`] when it is not served any more.
+    pub async fn enter(self: &Arc<Self>) -> Result<Visit, Ending> {
+        let refused = Ending::NotOwner { epoch: Some(self.epoch) };
+        let database = self.loaded().await.map_err(|_| refused.clone())?;
+        if self.doors().enter() { Ok(Visit { resident: Arc::clone(self), database }) } else { Err(refused) }
+    }
+
+    /// Lets nobody in any more and has it put away, by then at the latest.
+    pub fn close(&self, why: Why, until: Instant) {
+        self.doors().close(why, until);
+        self.drain();
+    }
+
+    /// The same, if nobody is inside.
+    pub fn close_if_empty(&self, why: Why, now: Instant) -> bool {
+        let closed = self.is_serving() && self.doors().close_if_empty(why, now);
+        if closed {
+            self.drain();
+        }
+        closed
+    }
+
+    fn drain(&self) {
+        self.signal.send_if_modified(|signal| {
+            let serving = *signal == Signal::Serve;
+            if serving {
+                *signal = Signal::Drain;
+            }
+            serving
+        });
+        self.wake.notify_one();
+    }
+
+    /// Has all sessions end at once with these words. The first words stay.
+    pub(super) fn cut(&self, ending: Ending) {
+        self.signal.send_if_modified(|signal| {
+            let first = !matches!(signal, Signal::Cut(_));
+            if first {
+                *signal = Signal::Cut(ending);
+            }
+            first
+        });
+    }
+
+    /// What sessions have to know.
+    pub(super) fn signals(&self) -> watch::Receiver<Signal> {
+        self.signal.subscribe()
+    }
+
+    pub(super) fn set_phase(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    pub(super) fn doors(&self) -> MutexGuard<'_, Doors> {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything up to here is durable.
+    pub(super) fn raise(&self, through: CommitSeq) {
+        self.durable.send_modify(|durable| durable.through = durable.through.max(through));
+    }
+
+    /// Nothing more will become durable.
+    pub(super) fn lose(&self, ending: Ending) {
+        self.durable.send_modify(|durable| durable.lost = durable.lost.take().or(Some(ending)));
+    }
+
+    /// How many sessions wait for the journal.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Waits until something may have changed for the owner.
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+}
+
+/// A session's presence in a database. It cannot be put away before this is dropped; drop the session first.
+pub struct Visit {
+    resident: Arc<Resident>,
+    database: Arc<dyn Database>,
+}
+
+impl Visit {
+    /// The database.
+    pub fn database(&self) -> &Arc<dyn Database> {
+        &self.database
+    }
+
+    /// What the session has to know, now and later.
+    pub fn signals(&self) -> watch::Receiver<Signal> {
+        self.resident.signals()
+    }
+
+    /// A step is over: whatever it committed has to go to the journal.
+    pub fn stepped(&self) {
+        if self.database.committed() > self.resident.durable.borrow().through {
+            self.resident.wake.notify_one();
+        }
+    }
+
+    /// Waits until all commits up to `gate` are durable: only then may bytes that depend on them leave.
+    ///
+    /// # Errors
+    /// The words to end the session with when they never will be.
+    pub async fn durable(&self, gate: CommitSeq) -> Result<(), Ending> {
+        let settled = |durable: &Durable| durable.through >= gate || durable.lost.is_some();
+        if !settled(&self.resident.durable.borrow()) {
+            let _waiting = Waiting::new(&self.resident.waiting);
+            let mut durable = self.resident.durable.subscribe();
+            drop(durable.wait_for(settled).await.expect("BUG: the sender is in self"));
+        }
+        let durable = self.resident.durable.borrow();
+        match &durable.lost {
+            Some(ending) if durable.through < gate => Err(ending.clone()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The epoch it is served under.
+    pub fn epoch(&self) -> Epoch {
+        self.resident.epoch
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.resident.doors().leave(Instant::now());
+        self.resident.wake.notify_one();
+    }
+}
+
+/// Counts one who waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

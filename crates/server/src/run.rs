@@ -1,0 +1,208 @@
+//! The role from start to end: puts the parts together, opens the doors, and closes them in order.
+
+use std::sync::{Arc, OnceLock};
+
+use model::Incarnation;
+use rpc::{Controllers, Host, Listen, Secret, handshake::Role};
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Error, Settings,
+    cancel::Cancels,
+    control::{self, Control},
+    directory::Directory,
+    engine::Engine,
+    life::Life,
+    limits::{ACCEPT_PAUSE, FILES_PER_DATABASE, GOODBYE_MAX, SHUTDOWN_PATIENCE, UNAUTHENTICATED_MAX},
+    registration::Registrar,
+    residency::{Residents, Why, WorldParts, cache::Cache, reports::Reports},
+    session::{self, Front, startup::Logins},
+    workers::Workers,
+};
+
+/// What a server works with that a test or a simulation wants to choose.
+pub struct Parts {
+    /// Opens databases.
+    pub engine: Arc<dyn Engine>,
+    /// Where engines run.
+    pub workers: Workers,
+    /// Where journals are; by default the directory in the settings.
+    pub objects: Option<Arc<dyn journal::Objects>>,
+}
+
+/// Runs a server with the given parts until `host.shutdown`; then every database is put away.
+///
+/// `data` takes handlers on the PostgreSQL wire, `control` takes controllers and operators.
+///
+/// # Errors
+/// [`Error`] when it cannot start, or finds itself in another fleet.
+pub async fn run_with(
+    parts: Parts,
+    settings: Settings,
+    host: Host,
+    data: impl Listen,
+    control: impl Listen,
+) -> Result<(), Error> {
+    raise_file_limit(settings.databases_loaded_max);
+    let Parts { engine, workers, objects } = parts;
+    let dir = settings.data_dir.clone();
+    let cache = workers.run(move || Cache::take(&dir)).await?;
+    let secret = host.secret.clone();
+    let logins = workers.run(move || Logins::new(&secret)).await;
+    let front = Arc::new(Front::new(workers.clone(), logins, settings.sessions_max));
+    let life = Life::default();
+    let controllers =
+        Controllers::new(settings.controllers.clone(), host.dial.clone(), host.secret.clone(), Role::Server);
+
+    let mut tasks = JoinSet::new();
+    let closing = CancellationToken::new();
+    tasks.spawn(accept_data(Arc::clone(&front), data, closing.clone()));
+    let service = Control { name: settings.name.clone(), life: life.clone(), front: Arc::clone(&front) };
+    tasks.spawn(accept_control(service, control, host.secret.clone(), closing.clone()));
+    tasks.spawn(front.directory.clone().keep(controllers.clone(), closing.clone()));
+
+    let registration = settings.registration();
+    let registrar = Registrar { host, controllers, registration, life, front: Arc::clone(&front) };
+    let result = async {
+        let Some(registered) = registrar.register().await else { return Ok(()) };
+        let store = open_store(objects, &settings, registered.fleet).await?;
+        let parts = WorldParts {
+            engine,
+            store,
+            workers,
+            cache,
+            reports: Reports::default(),
+            clock: registrar.host.clock,
+        };
+        let residents = Residents::new(parts, &settings);
+        front.open(residents.clone());
+        let lived = registrar.live(registered, &residents).await;
+        // New connections are still taken and told where not to go, until everything is away.
+        residents.drain(Why::Shutdown, SHUTDOWN_PATIENCE).await;
+        if timeout(GOODBYE_MAX, registrar.beat(&residents)).await.is_err() {
+            tracing::info!("no controller heard that the databases were put away");
+        }
+        lived
+    }
+    .await;
+    closing.cancel();
+    while tasks.join_next().await.is_some() {}
+    result
+}
+
+async fn open_store(
+    objects: Option<Arc<dyn journal::Objects>>,
+    settings: &Settings,
+    fleet: model::FleetId,
+) -> Result<journal::Store, Error> {
+    let process = Incarnation(rand::random());
+    match objects {
+        None => Ok(journal::Store::local(&settings.journal, fleet, process).await?),
+        Some(objects) => {
+            let (patience, threads) = (journal::Patience::default(), journal::Threads::Pool);
+            Ok(journal::Store::with(objects, fleet, process, patience, threads))
+        }
+    }
+}
+
+impl Front {
+    fn new(workers: Workers, logins: Logins, sessions_max: usize) -> Self {
+        Self {
+            residents: OnceLock::new(),
+            workers,
+            logins,
+            cancels: Cancels::default(),
+            directory: Directory::default(),
+            sessions_max,
+            sessions: 0.into(),
+            requests: Arc::default(),
+        }
+    }
+
+    fn open(&self, residents: Residents) {
+        assert!(self.residents.set(residents).is_ok(), "BUG: a server opens once");
+    }
+}
+
+async fn accept_data(front: Arc<Front>, mut listener: impl Listen, closing: CancellationToken) {
+    let strangers = Arc::new(Semaphore::new(UNAUTHENTICATED_MAX));
+    let mut sessions = JoinSet::new();
+    loop {
+        let permit =
+            Arc::clone(&strangers).acquire_owned().await.expect("BUG: the semaphore is never closed");
+        let Some((stream, peer)) = next(&mut listener, &closing).await else { break };
+        sessions.spawn(session::serve(Arc::clone(&front), stream, peer, permit));
+        while let Some(ended) = sessions.try_join_next() {
+            log_panic(ended);
+        }
+    }
+    sessions.shutdown().await;
+}
+
+async fn accept_control(
+    service: Control,
+    mut listener: impl Listen,
+    secret: Secret,
+    closing: CancellationToken,
+) {
+    let mut calls = JoinSet::new();
+    while let Some((stream, peer)) = next(&mut listener, &closing).await {
+        calls.spawn(control::serve(service.clone(), stream, peer, secret.clone()));
+        while let Some(ended) = calls.try_join_next() {
+            log_panic(ended);
+        }
+    }
+    calls.shutdown().await;
+}
+
+/// The next connection; nothing when the process ends.
+async fn next(
+    listener: &mut impl Listen,
+    closing: &CancellationToken,
+) -> Option<(Box<dyn rpc::ByteStream>, String)> {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = closing.cancelled() => return None,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(accepted) => return Some(accepted),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection now");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection's task panicked");
+    }
+}
+
+/// Each loaded database and each session needs file handles: takes as many as the system lets us have.
+fn raise_file_limit(databases: usize) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    let wanted = databases as u64 * FILES_PER_DATABASE;
+    if limit.maximum.is_some_and(|files| files < wanted) {
+        tracing::info!(
+            files = limit.maximum,
+            wanted,
+            "the system allows fewer open files than {databases} loaded databases may need"
+        );
+    }
+}

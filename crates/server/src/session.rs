@@ -1,0 +1,179 @@
+//! One connection to the data port: start-up, then a session, or a cancel request.
+
+mod input;
+mod pump;
+mod seat;
+pub mod startup;
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use bytes::BytesMut;
+use rpc::ByteStream;
+use tokio::{io::AsyncWriteExt, sync::OwnedSemaphorePermit, time::timeout};
+use tracing::Instrument;
+use wire::backend;
+
+use self::{
+    input::Input,
+    pump::{End, Pump},
+    seat::{Inside, Seat},
+    startup::{Asked, Logins, Opened},
+};
+use crate::{
+    answers::Ending,
+    cancel::{Cancels, Key},
+    directory::Directory,
+    engine::SessionStart,
+    limits::{GOODBYE_MAX, STARTUP_TIMEOUT},
+    measures,
+    residency::{Residents, Visit},
+    workers::Workers,
+};
+
+/// What all connections to the data port share.
+pub struct Front {
+    /// The databases, once this server is registered.
+    pub residents: OnceLock<Residents>,
+    /// Where engines run.
+    pub workers: Workers,
+    /// Who may log in.
+    pub logins: Logins,
+    /// Which sessions can be cancelled.
+    pub cancels: Cancels,
+    /// Names of other databases.
+    pub directory: Directory,
+    /// Sessions at a time.
+    pub sessions_max: usize,
+    /// Sessions now.
+    pub sessions: AtomicUsize,
+    /// Requests since the start.
+    pub requests: Arc<AtomicU64>,
+}
+
+/// Serves one connection until it ends. `unknown` is given back when the other end has authenticated.
+pub async fn serve(
+    front: Arc<Front>,
+    mut stream: Box<dyn ByteStream>,
+    peer: String,
+    unknown: OwnedSemaphorePermit,
+) {
+    let mut input = Input::default();
+    let opening = startup::open(&mut stream, &mut input, &front.logins, &front.cancels);
+    let opened = timeout(STARTUP_TIMEOUT, opening).await.unwrap_or(Err(Ending::TooSlow));
+    drop(unknown);
+    let told = match opened {
+        Ok(Opened::Cancel | Opened::Closed) => return,
+        Ok(Opened::Session(asked, out)) => {
+            let span = tracing::info_span!(
+                "session",
+                database = %asked.database,
+                epoch = %asked.epoch,
+                request = %asked.request,
+            );
+            return converse(&front, stream, input, asked, out).instrument(span).await;
+        }
+        Err(ending) => ending,
+    };
+    tracing::info!(peer, reason = ?told, "a connection was refused");
+    refuse(stream, BytesMut::new(), &told).await;
+}
+
+async fn converse(
+    front: &Arc<Front>,
+    stream: Box<dyn ByteStream>,
+    input: Input,
+    asked: Asked,
+    mut out: BytesMut,
+) {
+    let (seat, key, _counted) = match start(front, &asked, &mut out).await {
+        Ok(started) => started,
+        Err(ending) => {
+            tracing::debug!(reason = ?ending, "a session was refused");
+            return refuse(stream, out, &ending).await;
+        }
+    };
+    let _measured = measures::session();
+    tracing::debug!(user = asked.user, "session started");
+    let (end, requests) = Pump::new(stream, input, out, seat, Arc::clone(&front.requests)).run().await;
+    drop(key);
+    match end {
+        End::Terminated => tracing::debug!(requests, "session ended"),
+        End::Vanished => tracing::debug!(requests, "the client is gone"),
+        End::Told(ending) => {
+            measures::ended(&ending);
+            tracing::info!(requests, reason = ?ending, "session ended by the server");
+        }
+    }
+}
+
+/// Makes the session and writes its greeting.
+async fn start(
+    front: &Arc<Front>,
+    asked: &Asked,
+    out: &mut BytesMut,
+) -> Result<(Seat, Key, Counted), Ending> {
+    let counted = Counted::new(front)?;
+    let residents = front.residents.get().ok_or(Ending::NotOwner { epoch: None })?;
+    let visit = residents.enter(asked.database, asked.epoch).await?;
+    let key = front.cancels.register(asked.minor, rand::random());
+    let start = session_start(front, asked, &key);
+    let opening = front.workers.run(move || open(visit, start));
+    let (inside, greeting) = opening.await?;
+    out.unsplit(greeting);
+    backend::backend_key_data(out, asked.minor, key.wire())?;
+    backend::ready_for_query(out, backend::TransactionStatus::Idle);
+    key.arm(inside.session.interrupt());
+    Ok((Seat::new(inside, front.workers.clone()), key, counted))
+}
+
+/// Opens the engine's session. Blocks.
+fn open(visit: Visit, start: SessionStart) -> Result<(Inside, BytesMut), Ending> {
+    let mut session = visit.database().session(start)?;
+    let mut greeting = BytesMut::new();
+    session.greet(&mut greeting);
+    Ok((Inside { session, visit }, greeting))
+}
+
+fn session_start(front: &Arc<Front>, asked: &Asked, key: &Key) -> SessionStart {
+    let front = Arc::clone(front);
+    front.directory.wanted();
+    SessionStart {
+        user: asked.user.clone(),
+        database: asked.name.clone(),
+        parameters: asked.parameters.clone(),
+        process_id: key.process_id(),
+        databases: Arc::new(move || front.directory.names()),
+    }
+}
+
+async fn refuse(mut stream: Box<dyn ByteStream>, mut out: BytesMut, ending: &Ending) {
+    measures::ended(ending);
+    ending.write(&mut out);
+    let goodbye = async {
+        stream.write_all(&out).await?;
+        stream.shutdown().await
+    };
+    // Last words to somebody who may be gone: that they arrive is not promised.
+    let _ = timeout(GOODBYE_MAX, goodbye).await;
+}
+
+/// One of the sessions that a server can have.
+struct Counted(Arc<Front>);
+
+impl Counted {
+    fn new(front: &Arc<Front>) -> Result<Self, Ending> {
+        let counted = Self(Arc::clone(front));
+        let before = front.sessions.fetch_add(1, Ordering::Relaxed);
+        let max = front.sessions_max;
+        if before < max { Ok(counted) } else { Err(Ending::TooManySessions { max }) }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}

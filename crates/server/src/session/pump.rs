@@ -1,0 +1,292 @@
+//! One session's life after its start: reads messages, has the engine work on them, sends what came out.
+//!
+//! At any time it does one of three things: wait for messages (and then it holds no buffer), work on those that came
+//! (and then it reads ahead, so that a client that vanishes is noticed and its statement ends), or send. Nothing is read
+//! while it sends, and nothing is worked on: a slow client slows only itself, and memory stays bounded.
+//! Bytes are sent only once everything that they depend on is durable.
+
+use std::{
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::BytesMut;
+use rpc::ByteStream;
+use tokio::{
+    io::AsyncWriteExt,
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use super::{input::Input, seat::Seat};
+use crate::{
+    answers::Ending,
+    engine::{InterruptHandle, InterruptReason, Step, TransactionStatus},
+    limits::{
+        GOODBYE_MAX, KEPT_BUFFER_BYTES, MESSAGE_BYTES_MAX, OUTPUT_BYTES, WRITE_STALL_MAX, WRITER_WAIT_MAX,
+    },
+    measures,
+    residency::Signal,
+};
+
+/// Why a session is over.
+pub enum End {
+    /// The client said good-bye.
+    Terminated,
+    /// The client is gone.
+    Vanished,
+    /// We end it and say why.
+    Told(Ending),
+}
+
+impl From<Ending> for End {
+    fn from(ending: Ending) -> Self {
+        Self::Told(ending)
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Vanished
+    }
+}
+
+/// A session at work.
+pub struct Pump {
+    stream: Box<dyn ByteStream>,
+    input: Input,
+    out: BytesMut,
+    seat: Seat,
+    signals: watch::Receiver<Signal>,
+    interrupt: InterruptHandle,
+    /// Reading showed that the client is gone.
+    vanished: bool,
+    requests: u64,
+    /// The whole server's.
+    requests_total: Arc<AtomicU64>,
+}
+
+impl Pump {
+    /// `out` holds what is to be sent first.
+    pub fn new(
+        stream: Box<dyn ByteStream>,
+        input: Input,
+        out: BytesMut,
+        mut seat: Seat,
+        requests_total: Arc<AtomicU64>,
+    ) -> Self {
+        let signals = seat.visit().signals();
+        let interrupt = seat.session().interrupt();
+        Self { stream, input, out, seat, signals, interrupt, vanished: false, requests: 0, requests_total }
+    }
+
+    /// Runs until the session is over, and says the last words. Returns how many requests there were.
+    pub async fn run(mut self) -> (End, u64) {
+        let end = match self.converse().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        if let End::Told(ending) = &end {
+            ending.write(&mut self.out);
+            let goodbye = async {
+                self.stream.write_all(&self.out).await?;
+                self.stream.shutdown().await
+            };
+            // Last words to somebody who may be gone: that they arrive is not promised.
+            let _ = timeout(GOODBYE_MAX, goodbye).await;
+        }
+        (end, self.requests)
+    }
+
+    async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
+        self.send().await?;
+        loop {
+            self.heed()?;
+            if self.take()? {
+                self.work().await?;
+            } else {
+                self.wait().await?;
+            }
+        }
+    }
+
+    /// Ends the session at this moment, between two batches, if that is wanted.
+    fn heed(&mut self) -> Result<(), End> {
+        let signal = self.signals.borrow_and_update().clone();
+        match signal {
+            Signal::Serve => Ok(()),
+            Signal::Drain => {
+                let session = self.seat.session();
+                let between = session.transaction_status() == TransactionStatus::Idle && !session.busy();
+                if between && !session.pinned() { Err(self.moved().into()) } else { Ok(()) }
+            }
+            Signal::Cut(ending) => Err(ending.into()),
+        }
+    }
+
+    fn moved(&self) -> Ending {
+        Ending::NotOwner { epoch: Some(self.seat.visit().epoch()) }
+    }
+
+    /// Hands all whole messages to the session; whether there were any.
+    fn take(&mut self) -> Result<bool, Ending> {
+        let mut any = false;
+        let mut requests = 0;
+        while let Some(message) = self.input.next(MESSAGE_BYTES_MAX)? {
+            requests += u64::from(matches!(message.tag, b'Q' | b'S' | b'F'));
+            self.seat.session().push(message.tag, message.body)?;
+            any = true;
+        }
+        if requests > 0 {
+            self.requests += requests;
+            self.requests_total.fetch_add(requests, Ordering::Relaxed);
+            measures::requests(requests);
+        }
+        Ok(any)
+    }
+
+    /// Waits for bytes or a signal, holding no buffers.
+    async fn wait(&mut self) -> Result<(), End> {
+        self.input.rest();
+        self.out = BytesMut::new();
+        tokio::select! {
+            biased;
+            changed = self.signals.changed() => changed.map_err(|_| self.moved())?,
+            read = self.input.fill(&mut self.stream) => match read? {
+                0 => return Err(End::Vanished),
+                bytes => measures::received(bytes),
+            }
+        }
+        Ok(())
+    }
+
+    /// Works until the session has answered everything that it was given.
+    async fn work(&mut self) -> Result<(), End> {
+        loop {
+            let stepping = self.seat.step(std::mem::take(&mut self.out));
+            let (inside, out, step) = self.attend(stepping).await;
+            self.seat.back(inside);
+            self.out = out;
+            if self.vanished {
+                return Err(End::Vanished);
+            }
+            match step {
+                Step::Idle if self.out.len() < OUTPUT_BYTES && self.input.has_message() => {
+                    self.take()?;
+                }
+                Step::Idle => return self.send().await,
+                Step::Output => self.send().await?,
+                Step::Writer => {
+                    self.send().await?;
+                    self.queue_for_writer().await;
+                }
+                Step::Sleep(pause) => {
+                    let interrupt = self.interrupt.clone();
+                    let sleeping = async move {
+                        // Either way the session finds out for itself.
+                        let _ = timeout(pause, interrupt.interrupted()).await;
+                    };
+                    self.attend(sleeping).await;
+                }
+                Step::Closed => {
+                    self.send().await?;
+                    return Err(End::Terminated);
+                }
+            }
+        }
+    }
+
+    /// Waits for the turn to write; an interrupt or the deadline end the wait without it.
+    async fn queue_for_writer(&mut self) {
+        let queue = self.seat.visit().database().writer_queue().clone();
+        let interrupt = self.interrupt.clone();
+        let turn = async move {
+            tokio::select! {
+                biased;
+                permit = queue.acquire() => Some(permit),
+                () = interrupt.interrupted() => None,
+                () = sleep(WRITER_WAIT_MAX) => {
+                    interrupt.interrupt(InterruptReason::Timeout);
+                    None
+                }
+            }
+        };
+        if let Some(permit) = self.attend(turn).await {
+            self.seat.session().grant_writer(permit);
+        }
+    }
+
+    /// Waits for `work`, reading ahead meanwhile; interrupts it when the client vanishes or the session is cut off.
+    async fn attend<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut cut = false;
+        loop {
+            let reading = !self.vanished && self.input.has_room();
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                read = self.input.fill(&mut self.stream), if reading => match read {
+                    Ok(bytes @ 1..) => measures::received(bytes),
+                    Ok(0) | Err(_) => {
+                        self.vanished = true;
+                        self.interrupt.interrupt(InterruptReason::Shutdown);
+                    }
+                },
+                changed = self.signals.changed(), if !cut => {
+                    let signal = self.signals.borrow().clone();
+                    if changed.is_err() || matches!(signal, Signal::Cut(_)) {
+                        cut = true;
+                        self.interrupt.interrupt(InterruptReason::Shutdown);
+                        // Still to be heeded when the work is over.
+                        self.signals.mark_changed();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends everything, once it may be seen.
+    async fn send(&mut self) -> Result<(), End> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let gate = self.seat.session().gate();
+        if let Err(ending) = self.seat.visit().durable(gate).await {
+            // What is in there may claim a success that is none.
+            self.out.clear();
+            return Err(ending.into());
+        }
+        let mut sent = 0;
+        while sent < self.out.len() {
+            let written = tokio::select! {
+                biased;
+                written = self.stream.write(&self.out[sent..]) => written?,
+                () = cut(&mut self.signals) => return Err(End::Vanished),
+                () = sleep(WRITE_STALL_MAX) => return Err(End::Vanished),
+            };
+            if written == 0 {
+                return Err(End::Vanished);
+            }
+            sent += written;
+        }
+        self.stream.flush().await?;
+        measures::sent(sent);
+        if self.out.capacity() > KEPT_BUFFER_BYTES {
+            self.out = BytesMut::new();
+        } else {
+            self.out.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Waits until the session is cut off, and then a little for a client that is only slow.
+async fn cut(signals: &mut watch::Receiver<Signal>) {
+    // An error means that the database is gone, which is the same.
+    let _ = signals.wait_for(|signal| matches!(signal, Signal::Cut(_))).await;
+    sleep(GOODBYE_MAX).await;
+}

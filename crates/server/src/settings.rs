@@ -1,0 +1,58 @@
+//! What an operator can say about a server.
+
+use std::{path::PathBuf, time::Duration};
+
+use model::{Name, Registration};
+
+use crate::engine::Limits;
+
+/// The settings of one server, validated.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Identity across restarts. Two processes with one name: the second is refused.
+    pub name: Name,
+    /// Where handlers reach the data port, `host:port`.
+    pub data_address: String,
+    /// Where controllers reach the control port, `host:port`.
+    pub control_address: String,
+    /// Region, zone or rack. Free text.
+    pub location: String,
+    /// How much this server can carry, relative to the others. At least 1.
+    pub capacity: u32,
+    /// Addresses of controllers, `host:port`; at least one. Others are learned from them.
+    pub controllers: Vec<String>,
+    /// Working copies of loaded databases. A cache: wiped at start, lost without harm. One process at a time.
+    pub data_dir: PathBuf,
+    /// The object store with all databases' journals: a directory shared by all servers of the fleet.
+    pub journal: PathBuf,
+    /// Databases loaded at a time. At the limit the one idle for longest is put away; if none is idle, a load is refused.
+    pub databases_loaded_max: usize,
+    /// A database that nobody used for this long is put away. Zero: never.
+    pub idle_put_away: Duration,
+    /// Client sessions at a time; one more is refused with 53300.
+    pub sessions_max: usize,
+    /// Limits of each database.
+    pub database: Limits,
+}
+
+impl Settings {
+    /// Default of [`Settings::capacity`].
+    pub const DEFAULT_CAPACITY: u32 = 100;
+    /// Default of [`Settings::databases_loaded_max`].
+    pub const DEFAULT_DATABASES_LOADED_MAX: usize = 10_000;
+    /// Default of [`Settings::idle_put_away`].
+    pub const DEFAULT_IDLE_PUT_AWAY: Duration = Duration::from_secs(600);
+    /// Default of [`Settings::sessions_max`].
+    pub const DEFAULT_SESSIONS_MAX: usize = 10_000;
+
+    /// What is said to the controllers.
+    pub fn registration(&self) -> Registration {
+        Registration {
+            name: self.name.clone(),
+            data_address: self.data_address.clone(),
+            control_address: self.control_address.clone(),
+            location: self.location.clone(),
+            capacity: self.capacity,
+        }
+    }
+}

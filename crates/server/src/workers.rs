@@ -1,0 +1,189 @@
+//! The threads on which engines run: the one place that makes them.
+//!
+//! Engine calls block and compute, so they never run on the runtime's own threads, where they would keep everybody else's
+//! sockets waiting. A job moves what it works on to a thread and gets it back; a waiting session occupies none.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread,
+};
+
+use tokio::sync::oneshot;
+
+use crate::limits::WORKERS_PER_CORE;
+
+type Job = Box<dyn FnOnce() + Send>;
+type Panic = Box<dyn Any + Send>;
+
+/// A handle on the worker threads. Cheap to clone; they end with the last handle.
+#[derive(Clone)]
+pub struct Workers(Arc<Kind>);
+
+enum Kind {
+    Threads(Owner),
+    Inline,
+}
+
+/// Closes the queue when the last handle goes.
+struct Owner(Arc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    sleeping: usize,
+    closed: bool,
+}
+
+impl Workers {
+    /// As many threads as this machine wants.
+    ///
+    /// # Errors
+    /// What the system says when it refuses a thread.
+    pub fn start() -> std::io::Result<Self> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self::threads(cores * WORKERS_PER_CORE)
+    }
+
+    /// This many threads.
+    ///
+    /// # Errors
+    /// As [`Workers::start`].
+    pub fn threads(count: usize) -> std::io::Result<Self> {
+        let owner = Owner(Arc::new(Queue::default()));
+        for number in 0..count {
+            let queue = Arc::clone(&owner.0);
+            thread::Builder::new().name(format!("engine-{number}")).spawn(move || queue.work())?;
+        }
+        Ok(Self(Arc::new(Kind::Threads(owner))))
+    }
+
+    /// None: jobs run in the task that asks. For simulations, where every interleaving comes from the seed.
+    pub fn inline() -> Self {
+        Self(Arc::new(Kind::Inline))
+    }
+
+    /// Runs `job` on a thread and gives its result. A panic in it goes on in the caller.
+    /// Dropping the wait does not stop the job.
+    pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        match &*self.0 {
+            Kind::Inline => job(),
+            Kind::Threads(owner) => {
+                let answer = owner.0.submit(job);
+                match answer.await.expect("BUG: a job always answers") {
+                    Ok(result) => result,
+                    Err(panic) => resume_unwind(panic),
+                }
+            }
+        }
+    }
+
+    /// Runs `job` without waiting for it: for closing and dropping what blocks.
+    pub fn detach(&self, job: impl FnOnce() + Send + 'static) {
+        match &*self.0 {
+            Kind::Inline => job(),
+            // Nobody waits for the answer; a panic was logged by its thread.
+            Kind::Threads(owner) => drop(owner.0.submit(job)),
+        }
+    }
+}
+
+impl Queue {
+    fn submit<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, Panic>> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move || {
+            // The caller may have stopped waiting.
+            let _ = answer.send(catch_unwind(AssertUnwindSafe(job)));
+        });
+        let mut state = self.lock();
+        state.jobs.push_back(job);
+        let wake = state.sleeping > 0;
+        drop(state);
+        if wake {
+            self.more.notify_one();
+        }
+        answered
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            job();
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            if state.closed {
+                return None;
+            }
+            state.sleeping += 1;
+            state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.sleeping -= 1;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.more.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn jobs_run_on_named_threads_and_answer() {
+        let workers = Workers::threads(2).expect("threads");
+        let name = workers.run(|| thread::current().name().map(str::to_owned)).await;
+        assert!(name.expect("a name").starts_with("engine-"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_reaches_the_caller_and_spares_the_thread() {
+        let workers = Workers::threads(1).expect("threads");
+        let caller = tokio::spawn({
+            let workers = workers.clone();
+            async move { workers.run(|| panic!("as planned")).await }
+        });
+        let error = caller.await.expect_err("it panicked");
+        assert!(error.is_panic());
+        assert_eq!(workers.run(|| 7).await, 7, "the thread lives on");
+    }
+
+    #[tokio::test]
+    async fn many_jobs_share_few_threads() {
+        let workers = Workers::threads(3).expect("threads");
+        let jobs = (0..100u64).map(|n| {
+            let workers = workers.clone();
+            tokio::spawn(async move { workers.run(move || n * 2).await })
+        });
+        let jobs: Vec<_> = jobs.collect();
+        let mut sum = 0;
+        for job in jobs {
+            sum += job.await.expect("no panic");
+        }
+        assert_eq!(sum, 9900);
+    }
+}

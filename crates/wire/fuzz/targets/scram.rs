@@ -1,5 +1,0 @@
-//! SCRAM from both sides.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| wire_fuzz::inputs::scram(input));
