@@ -13,6 +13,8 @@ mod gc;
 mod ids;
 pub mod limits;
 mod log;
+#[cfg(test)]
+mod model_check;
 mod names;
 pub mod objects;
 mod open;

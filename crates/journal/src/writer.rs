@@ -65,6 +65,9 @@ pub enum AppendError {
         epoch: Epoch,
         /// Theirs.
         by: Epoch,
+        /// The record is surely not in the log. Otherwise it may be: it may have landed, been followed by the newer
+        /// owner's and collected with them, before something late took its old position.
+        surely_absent: bool,
     },
     /// The store did not answer, or not well, for as long as patience lasts. [`Writer::resume`] goes on trying.
     #[error("{database}: could not store position {position}")]
@@ -120,9 +123,11 @@ impl AppendError {
     /// Whether the group may yet turn out to be in the log.
     pub fn effect(&self) -> Effect {
         match self {
-            Self::Stalled { surely_absent: false, .. } => Effect::Unknown,
+            Self::Stalled { surely_absent: false, .. } | Self::Fenced { surely_absent: false, .. } => {
+                Effect::Unknown
+            }
             Self::Stalled { surely_absent: true, .. }
-            | Self::Fenced { .. }
+            | Self::Fenced { surely_absent: true, .. }
             | Self::Damaged(_)
             | Self::Refused { .. }
             | Self::Unsettled { .. }
@@ -222,7 +227,7 @@ impl Writer {
         let owned = put_own(store.objects(), &key, &pending.record, store.patience()).await;
         match owned {
             Ok(Owned::Mine) => Ok(self.appended()),
-            Ok(Owned::Lost(bytes)) => Err(self.lost(position, &bytes)),
+            Ok(Owned::Lost(bytes)) => Err(self.lost(position, &bytes).await),
             Err(Unsettled { surely_absent, source }) => {
                 Err(AppendError::Stalled { database: self.database(), position, surely_absent, source })
             }
@@ -239,22 +244,33 @@ impl Writer {
         self.state.position
     }
 
-    fn lost(&mut self, position: Position, bytes: &bytes::Bytes) -> AppendError {
+    async fn lost(&mut self, position: Position, bytes: &bytes::Bytes) -> AppendError {
         let database = self.database();
         match Record::decode(bytes, self.log.place(), position) {
             Ok(theirs) => {
+                let (epoch, by) = (self.epoch, theirs.header.epoch);
                 self.pending = None;
-                self.fenced_by = Some(theirs.header.epoch);
-                AppendError::Fenced { database, position, epoch: self.epoch, by: theirs.header.epoch }
+                self.fenced_by = Some(by);
+                let surely_absent = self.was_never_garbage(position).await;
+                AppendError::Fenced { database, position, epoch, by, surely_absent }
             }
             Err(damage) => damage.of(Object::Record, database, position).into(),
         }
     }
 
+    /// Whether what stands at a position is all that ever stood there: no snapshot has gone past it.
+    async fn was_never_garbage(&self, position: Position) -> bool {
+        self.log.list().await.is_ok_and(|listing| {
+            let newest = listing.snapshots.last().map_or(Position::START, |(at, _)| *at);
+            listing.tombstone.is_none() && newest < position
+        })
+    }
+
     fn check_open(&self) -> Result<(), AppendError> {
         let (database, position) = (self.database(), self.state.position.next());
         if let Some(by) = self.fenced_by {
-            return Err(AppendError::Fenced { database, position, epoch: self.epoch, by });
+            let (epoch, surely_absent) = (self.epoch, true);
+            return Err(AppendError::Fenced { database, position, epoch, by, surely_absent });
         }
         if self.pending.is_some() {
             return Err(AppendError::Unsettled { database, position });
