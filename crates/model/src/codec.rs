@@ -1,19 +1,21 @@
 //! The bytes of log entries and snapshots.
 //!
 //! bincode does not describe itself, so every value starts with a version byte, and golden-byte tests keep every
-//! version that was ever written readable. This is the only place that knows about bincode in this crate.
+//! version that was ever written readable. A snapshot, which may have lain in somebody's backup, also ends with a
+//! checksum; entries leave that to the log they stand in. This is the only place that knows about bincode in this crate.
+
+mod snapshot;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Database, DatabaseId, Entry, Epoch, Fleet, FleetId, Handler, HandlerId, IdempotencyKey, Name, Revision,
-    Server, ServerId, User,
-};
+use crate::{Entry, Fleet};
 
 /// The version of log entries that is written.
 const ENTRY_VERSION: u8 = 1;
 /// The version of snapshots that is written.
 const SNAPSHOT_VERSION: u8 = 1;
+/// Length of the checksum at a snapshot's end: xxh3-64 of everything before, little-endian.
+const CHECKSUM_BYTES: usize = 8;
 
 /// Why bytes could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,14 @@ pub enum Error {
         /// The newest that can be read.
         known: u8,
     },
+    /// Cut short, or not the bytes that were written.
+    #[error("{what} is damaged: its checksum does not fit its {bytes} bytes")]
+    Checksum {
+        /// Entry or snapshot.
+        what: &'static str,
+        /// How many bytes there are.
+        bytes: usize,
+    },
     /// Damaged.
     #[error("{what} is damaged")]
     Damaged {
@@ -51,20 +61,6 @@ pub enum Error {
     },
 }
 
-/// A map as it stands in a snapshot: plain lists, so that the encoding does not depend on any map type.
-#[derive(Serialize, Deserialize)]
-struct SnapshotV1 {
-    id: Option<FleetId>,
-    revision: Revision,
-    database_last: u64,
-    databases: Vec<(DatabaseId, Database)>,
-    dropped: Vec<(DatabaseId, Epoch)>,
-    servers: Vec<(ServerId, Server)>,
-    handlers: Vec<(HandlerId, Handler)>,
-    users: Vec<(Name, User)>,
-    keys: Vec<(IdempotencyKey, DatabaseId)>,
-}
-
 /// Encodes a log entry.
 pub fn encode_entry(entry: &Entry) -> Vec<u8> {
     encode(ENTRY_VERSION, entry)
@@ -75,12 +71,16 @@ pub fn encode_entry(entry: &Entry) -> Vec<u8> {
 /// # Errors
 /// [`Error`] when it is damaged or from a later release.
 pub fn decode_entry(bytes: &[u8]) -> Result<Entry, Error> {
-    decode("log entry", ENTRY_VERSION, bytes)
+    const WHAT: &str = "log entry";
+    decode(WHAT, body(WHAT, ENTRY_VERSION, bytes)?)
 }
 
 /// Encodes the whole map.
 pub fn encode_snapshot(fleet: &Fleet) -> Vec<u8> {
-    encode(SNAPSHOT_VERSION, &flatten(fleet))
+    let mut bytes = encode(SNAPSHOT_VERSION, &snapshot::flatten(fleet));
+    let checksum = xxhash_rust::xxh3::xxh3_64(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes
 }
 
 /// Decodes a whole map of any version ever written.
@@ -88,12 +88,16 @@ pub fn encode_snapshot(fleet: &Fleet) -> Vec<u8> {
 /// # Errors
 /// [`Error`] when it is damaged, contradicts itself, or is from a later release.
 pub fn decode_snapshot(bytes: &[u8]) -> Result<Fleet, Error> {
-    build(decode("snapshot", SNAPSHOT_VERSION, bytes)?)
+    const WHAT: &str = "snapshot";
+    body(WHAT, SNAPSHOT_VERSION, bytes)?;
+    let checked = checked(WHAT, bytes)?;
+    snapshot::build(decode(WHAT, body(WHAT, SNAPSHOT_VERSION, checked)?)?)
 }
 
 /// Hash of everything replicated except the revision.
 pub(crate) fn fingerprint(fleet: &Fleet) -> u128 {
-    let flat = SnapshotV1 { revision: Revision(0), ..flatten(fleet) };
+    let mut flat = snapshot::flatten(fleet);
+    flat.revision = crate::Revision(0);
     xxhash_rust::xxh3::xxh3_128(&encode(SNAPSHOT_VERSION, &flat))
 }
 
@@ -103,58 +107,30 @@ fn encode<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
     bytes
 }
 
-fn decode<T: for<'de> Deserialize<'de>>(what: &'static str, known: u8, bytes: &[u8]) -> Result<T, Error> {
-    use bincode::Options;
+/// What follows the version. The version is looked at first: nothing else of a later release can be trusted.
+fn body<'a>(what: &'static str, known: u8, bytes: &'a [u8]) -> Result<&'a [u8], Error> {
     let (version, body) = bytes.split_first().ok_or(Error::Empty { what })?;
     if *version != known {
         return Err(Error::VersionUnknown { what, version: *version, known });
     }
+    Ok(body)
+}
+
+/// What precedes the checksum, if it fits.
+fn checked<'a>(what: &'static str, bytes: &'a [u8]) -> Result<&'a [u8], Error> {
+    bytes
+        .split_last_chunk::<CHECKSUM_BYTES>()
+        .filter(|(content, checksum)| xxhash_rust::xxh3::xxh3_64(content) == u64::from_le_bytes(**checksum))
+        .map(|(content, _)| content)
+        .ok_or(Error::Checksum { what, bytes: bytes.len() })
+}
+
+fn decode<T: for<'de> Deserialize<'de>>(what: &'static str, body: &[u8]) -> Result<T, Error> {
+    use bincode::Options;
     // The limit keeps a damaged length from allocating more than the bytes that are there could hold.
     bincode::DefaultOptions::new()
         .with_fixint_encoding()
         .with_limit(body.len() as u64)
         .deserialize(body)
         .map_err(|source| Error::Damaged { what, source })
-}
-
-fn flatten(fleet: &Fleet) -> SnapshotV1 {
-    SnapshotV1 {
-        id: fleet.id,
-        revision: fleet.revision,
-        database_last: fleet.database_last,
-        databases: fleet.databases.iter().map(|(id, database)| (*id, database.clone())).collect(),
-        dropped: fleet.dropped().collect(),
-        servers: fleet.servers.clone().into_iter().collect(),
-        handlers: fleet.handlers.clone().into_iter().collect(),
-        users: fleet.users.clone().into_iter().collect(),
-        keys: fleet.keys_in_order.iter().map(|key| (*key, fleet.keys[key])).collect(),
-    }
-}
-
-fn build(flat: SnapshotV1) -> Result<Fleet, Error> {
-    let mut fleet = Fleet {
-        id: flat.id,
-        revision: flat.revision,
-        recent_since: flat.revision,
-        database_last: flat.database_last,
-        dropped: flat.dropped.into_iter().collect(),
-        servers: flat.servers.into_iter().collect(),
-        handlers: flat.handlers.into_iter().collect(),
-        users: flat.users.into_iter().collect(),
-        keys_in_order: flat.keys.iter().map(|(key, _)| *key).collect(),
-        keys: flat.keys.into_iter().collect(),
-        ..Fleet::default()
-    };
-    for (id, database) in flat.databases {
-        if id.0 > fleet.database_last {
-            return Err(Error::Contradiction { reason: format!("{id} was never given") });
-        }
-        if let Some(other) = fleet.names.insert(database.name.clone(), id) {
-            return Err(Error::Contradiction {
-                reason: format!("{other} and {id} are both named {}", database.name),
-            });
-        }
-        fleet.databases.insert(id, database);
-    }
-    Ok(fleet)
 }

@@ -34,7 +34,8 @@ pub enum Command {
         name: Name,
         /// Where it goes.
         owner: Option<Tenure>,
-        /// Makes a repeated create harmless.
+        /// Makes a repeated create harmless: it answers with the database that the first one made, renamed or not, and
+        /// is rejected when that was dropped since.
         key: Option<IdempotencyKey>,
     },
     /// Gives a database another name. The id stays.
@@ -248,6 +249,8 @@ pub enum IdKind {
     Server,
     /// Handlers.
     Handler,
+    /// Databases.
+    Database,
 }
 
 impl std::fmt::Display for IdKind {
@@ -255,6 +258,7 @@ impl std::fmt::Display for IdKind {
         f.write_str(match self {
             Self::Server => "server",
             Self::Handler => "handler",
+            Self::Database => "database",
         })
     }
 }

@@ -19,5 +19,9 @@ pub const CHANGES_MAX: usize = 65_536;
 /// How far the counter of database ids jumps when a backup of the map is restored, so that no id is ever given twice.
 pub const RESTORE_ID_SKIP: u64 = 1 << 32;
 
+/// Highest revision or epoch that a snapshot may hold. No fleet lives long enough to reach it, so more is damage, and
+/// what is accepted can always be counted on from.
+pub const COUNTER_MAX: u64 = u64::MAX / 2;
+
 const _: () = assert!(NAME_BYTES_MAX < ADDRESS_BYTES_MAX);
 const _: () = assert!(IDEMPOTENCY_KEYS_MAX > 0 && CHANGES_MAX > 0);

@@ -3,6 +3,7 @@
 use super::{Change, Database, Fleet};
 use crate::{
     DatabaseId, Epoch, IdempotencyKey, Name, Outcome, Rejection, Tenure,
+    command::IdKind,
     limits::{IDEMPOTENCY_KEYS_MAX, RESTORE_ID_SKIP},
 };
 
@@ -16,15 +17,15 @@ impl Fleet {
         owner: Option<Tenure>,
         key: Option<IdempotencyKey>,
     ) -> Result<Outcome, Rejection> {
-        if let Some(outcome) = key.and_then(|key| self.created_under(key, name)) {
-            return Ok(outcome);
+        if let Some(database) = key.and_then(|key| self.keys.get(&key)).copied() {
+            return self.created_before(database);
         }
         self.free(name)?;
         if let Some(tenure) = owner {
             self.up(tenure)?;
         }
-        self.database_last += 1;
-        let id = DatabaseId(self.database_last);
+        let id = self.next_database()?;
+        self.database_last = id.0;
         let epoch = if owner.is_some() { Epoch(1) } else { Epoch(0) };
         self.names.insert(name.clone(), id);
         self.databases.insert(id, Database { name: name.clone(), epoch, owner });
@@ -81,7 +82,7 @@ impl Fleet {
 
     /// Makes sure that no id given after the backup was taken is ever given again.
     pub fn skip_ids_after_restore(&mut self) {
-        self.database_last += RESTORE_ID_SKIP;
+        self.database_last = self.database_last.saturating_add(RESTORE_ID_SKIP);
     }
 
     fn change_owner(
@@ -100,6 +101,11 @@ impl Fleet {
         let epoch = database.epoch;
         self.note(Change::Database(id));
         Ok(Outcome::Database { database: id, epoch })
+    }
+
+    fn next_database(&self) -> Result<DatabaseId, Rejection> {
+        let next = self.database_last.checked_add(1).map(DatabaseId);
+        next.ok_or(Rejection::IdsExhausted { what: IdKind::Database })
     }
 
     fn known(&self, id: DatabaseId) -> Result<&Database, Rejection> {
@@ -126,17 +132,14 @@ impl Fleet {
         }
     }
 
-    /// What an earlier create with this key made, if it still goes by that name.
-    fn created_under(&self, key: IdempotencyKey, name: &Name) -> Option<Outcome> {
-        let database = *self.keys.get(&key)?;
-        let record = self.databases.get(&database).filter(|record| record.name == *name)?;
-        Some(Outcome::Database { database, epoch: record.epoch })
+    /// The answer to a create that was done before: the same database, whatever became of it since. Never a second one.
+    fn created_before(&self, database: DatabaseId) -> Result<Outcome, Rejection> {
+        Ok(Outcome::Database { database, epoch: self.known(database)?.epoch })
     }
 
     fn remember(&mut self, key: IdempotencyKey, id: DatabaseId) {
-        if self.keys.insert(key, id).is_none() {
-            self.keys_in_order.push_back(key);
-        }
+        self.keys.insert(key, id);
+        self.keys_in_order.push_back(key);
         if self.keys_in_order.len() > IDEMPOTENCY_KEYS_MAX {
             let oldest = self.keys_in_order.pop_front().expect("BUG: just pushed");
             self.keys.remove(&oldest);

@@ -26,7 +26,7 @@ impl Fleet {
                 if server.is_up_as(incarnation) {
                     return Ok(Outcome::Server { server: id });
                 }
-                may_replace(&server, supersedes)?;
+                may_replace(id, &server, supersedes, incarnation)?;
                 id
             }
             None => self.next_server()?,
@@ -56,7 +56,16 @@ impl Fleet {
     }
 }
 
-fn may_replace(server: &Server, supersedes: Option<Incarnation>) -> Result<(), Rejection> {
+/// A life that is over stays over, even when its registration arrives again: else what it owned would come back to it.
+fn may_replace(
+    id: ServerId,
+    server: &Server,
+    supersedes: Option<Incarnation>,
+    incarnation: Incarnation,
+) -> Result<(), Rejection> {
+    if server.incarnation == incarnation {
+        return Err(Rejection::ServerNotUp { server: id, incarnation });
+    }
     if server.state == ServerState::Down || supersedes == Some(server.incarnation) {
         return Ok(());
     }

@@ -1,0 +1,167 @@
+//! What must hold after every step. One function for each rule; none knows how the map is built.
+
+use model::{Command, Entry, Epoch, Outcome, ServerState};
+
+use super::{
+    seen::{Moment, Seen},
+    step::Step,
+};
+
+/// Says what is broken.
+pub type Check = fn(&Moment<'_>) -> Result<(), String>;
+
+/// Every rule.
+pub const ALL: &[Check] = &[
+    invariant_names_and_databases_correspond,
+    invariant_epochs_never_fall,
+    invariant_a_change_of_owner_raises_the_epoch_by_one,
+    invariant_the_owner_is_up_in_that_life,
+    invariant_a_life_that_is_over_stays_over,
+    invariant_ids_are_never_given_twice,
+    invariant_a_dropped_database_is_fenced_above_all_its_epochs,
+    invariant_the_revision_advances,
+    invariant_a_rejection_changes_nothing,
+    invariant_watchers_learn_of_what_changed,
+    invariant_one_idempotency_key_makes_one_database,
+    invariant_another_map_has_another_digest,
+    invariant_equal_histories_give_equal_maps,
+    invariant_a_snapshot_is_the_same_map,
+];
+
+fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(broken()) }
+}
+
+pub fn invariant_names_and_databases_correspond(moment: &Moment<'_>) -> Result<(), String> {
+    let Seen { databases, names, databases_len, .. } = moment.after;
+    ensure(databases.len() == *databases_len && names.len() == *databases_len, || {
+        format!("{databases_len} databases, {} by id, {} names", databases.len(), names.len())
+    })?;
+    ensure(names.is_sorted_by(|a, b| a < b), || format!("names out of order or twice: {names:?}"))?;
+    let lost = databases.iter().find(|(id, database)| database.found != Some(**id));
+    ensure(lost.is_none(), || format!("looking up a name finds another database: {lost:?}"))
+}
+
+pub fn invariant_epochs_never_fall(moment: &Moment<'_>) -> Result<(), String> {
+    let known = |id| moment.past.epochs.get(id).copied().unwrap_or(Epoch(0));
+    let fallen = moment.after.databases.iter().find(|(id, database)| database.epoch < known(id));
+    ensure(fallen.is_none(), || format!("epoch fell: {fallen:?}"))
+}
+
+pub fn invariant_a_change_of_owner_raises_the_epoch_by_one(moment: &Moment<'_>) -> Result<(), String> {
+    for (id, after) in &moment.after.databases {
+        let Some(before) = moment.before.databases.get(id) else { continue };
+        let raised = after.epoch.0.wrapping_sub(before.epoch.0);
+        ensure(raised <= 1, || format!("{id} went from epoch {} to {}", before.epoch, after.epoch))?;
+        ensure(raised == 1 || before.given_to == after.given_to, || {
+            format!("{id} changed its owner at epoch {}", after.epoch)
+        })?;
+        // An owner is lost without a new epoch only because its life is over, and none is ever gained that way.
+        ensure(raised == 1 || before.owner == after.owner || after.owner.is_none(), || {
+            format!("{id} got an owner without a new epoch")
+        })?;
+    }
+    Ok(())
+}
+
+pub fn invariant_the_owner_is_up_in_that_life(moment: &Moment<'_>) -> Result<(), String> {
+    for (id, database) in &moment.after.databases {
+        let live = database.given_to.filter(|tenure| {
+            moment.after.servers.get(&tenure.server) == Some(&(tenure.incarnation, ServerState::Up))
+        });
+        ensure(database.owner == live, || format!("{id} is owned by {:?}, not {live:?}", database.owner))?;
+    }
+    Ok(())
+}
+
+pub fn invariant_a_life_that_is_over_stays_over(moment: &Moment<'_>) -> Result<(), String> {
+    let back =
+        moment.past.ended.iter().find(|ended| {
+            moment.after.servers.get(&ended.server) == Some(&(ended.incarnation, ServerState::Up))
+        });
+    ensure(back.is_none(), || format!("{back:?} was over and is up"))
+}
+
+pub fn invariant_ids_are_never_given_twice(moment: &Moment<'_>) -> Result<(), String> {
+    let last = moment.past.epochs.last_key_value().map(|(id, _)| *id);
+    let mut new = moment.after.databases.keys().filter(|id| !moment.before.databases.contains_key(id));
+    let again = new.find(|id| last.is_some_and(|last| **id <= last));
+    ensure(again.is_none(), || format!("{again:?} was given before, up to {last:?} were"))
+}
+
+pub fn invariant_a_dropped_database_is_fenced_above_all_its_epochs(
+    moment: &Moment<'_>,
+) -> Result<(), String> {
+    for (id, fence) in &moment.after.dropped {
+        let highest = moment.past.epochs.get(id).copied().unwrap_or(Epoch(0));
+        ensure(*fence > highest, || format!("{id} is fenced at {fence}, its epoch was {highest}"))?;
+        ensure(!moment.after.databases.contains_key(id), || format!("{id} is there and dropped"))?;
+    }
+    Ok(())
+}
+
+pub fn invariant_the_revision_advances(moment: &Moment<'_>) -> Result<(), String> {
+    let by = match moment.step {
+        Step::Entry(_) | Step::Empty => 1,
+        Step::Snapshot => 0,
+    };
+    let (before, after) = (moment.before.revision, moment.after.revision);
+    ensure(after.0 == before.0 + by, || format!("revision went from {before} to {after}"))?;
+    ensure(moment.after.digest.revision == after, || "the digest is of another revision".into())
+}
+
+pub fn invariant_a_rejection_changes_nothing(moment: &Moment<'_>) -> Result<(), String> {
+    if matches!(moment.answer, Some(Ok(_))) {
+        return Ok(());
+    }
+    let same = moment.before.lines == moment.after.lines
+        && moment.before.digest.value == moment.after.digest.value
+        && moment.changes.is_empty();
+    ensure(same, || format!("{:?} changed something", moment.answer))
+}
+
+pub fn invariant_watchers_learn_of_what_changed(moment: &Moment<'_>) -> Result<(), String> {
+    let Moment { changes, before, after, .. } = moment;
+    ensure(changes.len() <= 1, || format!("one entry made {} changes", changes.len()))?;
+    // Nobody routes by the fleet's id, or by a journal that is gone.
+    let watched = !matches!(
+        moment.step,
+        Step::Entry(Entry { command: Command::Found { .. } | Command::ForgetDatabase { .. }, .. })
+    );
+    ensure(!watched || before.lines == after.lines || changes.len() == 1, || {
+        format!("{:?} became {:?} in secret", before.lines, after.lines)
+    })
+}
+
+pub fn invariant_one_idempotency_key_makes_one_database(moment: &Moment<'_>) -> Result<(), String> {
+    let Step::Entry(Entry { command: Command::CreateDatabase { key: Some(key), .. }, .. }) = moment.step
+    else {
+        return Ok(());
+    };
+    let (Some(made), Some(Ok(outcome))) = (moment.past.made.get(key), &moment.answer) else { return Ok(()) };
+    let again = matches!(outcome, Outcome::Database { database, .. } if database == made);
+    ensure(again && moment.before.lines == moment.after.lines, || {
+        format!("key {key} made {made}, then {outcome:?}")
+    })
+}
+
+pub fn invariant_another_map_has_another_digest(moment: &Moment<'_>) -> Result<(), String> {
+    let Moment { before, after, .. } = moment;
+    ensure(before.lines == after.lines || before.digest.value != after.digest.value, || {
+        format!("{:?} and {:?} have one digest", before.lines, after.lines)
+    })
+}
+
+pub fn invariant_equal_histories_give_equal_maps(moment: &Moment<'_>) -> Result<(), String> {
+    let (replica, answer) = &moment.replica;
+    let same = replica.lines == moment.after.lines
+        && replica.digest == moment.after.digest
+        && *answer == moment.answer;
+    ensure(same, || format!("a replica has {:?} and said {answer:?}", replica.lines))
+}
+
+pub fn invariant_a_snapshot_is_the_same_map(moment: &Moment<'_>) -> Result<(), String> {
+    let (restored, same_bytes) = moment.restored;
+    let same = restored.lines == moment.after.lines && restored.digest == moment.after.digest;
+    ensure(same && same_bytes, || format!("a snapshot brings back {:?}", restored.lines))
+}

@@ -1,0 +1,108 @@
+//! Fixed values, one for each form that bytes on disk can take. Their bytes are in `tests/golden/`.
+
+use model::{
+    Command, DatabaseId, Entry, Epoch, Fleet, FleetId, HandlerId, IdempotencyKey, Incarnation, Name, Outcome,
+    Registration, Revision, ServerId, Tenure, TimestampMs,
+};
+
+const TENURE: Tenure =
+    Tenure { server: ServerId(0x0102_0304), incarnation: Incarnation(0x1122_3344_5566_7788) };
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a good name")
+}
+
+fn registration(text: &str, capacity: u32) -> Registration {
+    Registration {
+        name: name(text),
+        data_address: "10.0.0.1:5432".into(),
+        control_address: "10.0.0.1:7200".into(),
+        location: "west".into(),
+        capacity,
+    }
+}
+
+/// Every command in every form of its optional parts, by the name of its golden file.
+pub fn entries() -> Vec<(&'static str, Entry)> {
+    let at = |command| Entry { at: TimestampMs(0x0123_4567_89ab_cdef), command };
+    let database = DatabaseId(0x1020_3040_5060_7080);
+    let epoch_expected = Epoch(0x0a0b_0c0d_0e0f_0001);
+    let create = |owner, key| Command::CreateDatabase { name: name("shop"), owner, key };
+    let register = |supersedes| Command::RegisterServer {
+        registration: registration("s1", 4),
+        supersedes,
+        incarnation: TENURE.incarnation,
+    };
+    vec![
+        ("found", at(Command::Found { fleet: FleetId(0x0123_4567_89ab_cdef_0011_2233_4455_6677) })),
+        ("create-database", at(create(None, None))),
+        ("create-database-owned", at(create(Some(TENURE), None))),
+        ("create-database-with-key", at(create(Some(TENURE), Some(IdempotencyKey(u128::MAX - 1))))),
+        ("rename-database", at(Command::RenameDatabase { database, name: name("Größe") })),
+        ("drop-database", at(Command::DropDatabase { database })),
+        ("forget-database", at(Command::ForgetDatabase { database })),
+        ("assign-database", at(Command::AssignDatabase { database, epoch_expected, to: TENURE })),
+        ("unassign-database", at(Command::UnassignDatabase { database, epoch_expected })),
+        ("register-server", at(register(None))),
+        ("register-server-again", at(register(Some(Incarnation(9))))),
+        (
+            "expire-server",
+            at(Command::ExpireServer { server: TENURE.server, incarnation: TENURE.incarnation }),
+        ),
+        (
+            "register-handler",
+            at(Command::RegisterHandler {
+                name: name("h1"),
+                address: "10.0.0.2:7432".into(),
+                location: "east".into(),
+            }),
+        ),
+        (
+            "put-user",
+            at(Command::PutUser {
+                name: name("alice"),
+                verifier: "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy".into(),
+            }),
+        ),
+        ("drop-user", at(Command::DropUser { name: name("alice") })),
+    ]
+}
+
+/// A map with something of everything in it.
+pub fn fleet() -> Fleet {
+    let mut fleet = Fleet::default();
+    let mut apply = |at: u64, command| {
+        let revision = Revision(fleet.revision().0 + 1);
+        fleet.apply(revision, &Entry { at: TimestampMs(at), command }).expect("a good history")
+    };
+    let one = Tenure { server: ServerId(1), incarnation: Incarnation(0xa1) };
+    let two = Tenure { server: ServerId(2), incarnation: Incarnation(0xa2) };
+    let register = |text, capacity, incarnation| Command::RegisterServer {
+        registration: registration(text, capacity),
+        supersedes: None,
+        incarnation,
+    };
+    let create = |text, owner, key: Option<u128>| Command::CreateDatabase {
+        name: name(text),
+        owner,
+        key: key.map(IdempotencyKey),
+    };
+    apply(1, Command::Found { fleet: FleetId(0xf1ee7) });
+    apply(2, register("s1", 1, one.incarnation));
+    apply(3, register("s2", 4, two.incarnation));
+    let handler = Command::RegisterHandler {
+        name: name("h1"),
+        address: "10.0.0.2:7432".into(),
+        location: String::new(),
+    };
+    assert_eq!(apply(4, handler), Outcome::Handler { handler: HandlerId(1) });
+    apply(5, Command::PutUser { name: name("alice"), verifier: "SCRAM-SHA-256$1:a$b:c".into() });
+    apply(6, create("shop", Some(one), Some(7)));
+    apply(7, create("Größe", Some(two), Some(3)));
+    apply(8, create("depot", None, None));
+    apply(9, create("gone", Some(one), Some(u128::MAX)));
+    apply(10, Command::AssignDatabase { database: DatabaseId(1), epoch_expected: Epoch(1), to: two });
+    apply(11, Command::DropDatabase { database: DatabaseId(4) });
+    apply(12, Command::ExpireServer { server: one.server, incarnation: one.incarnation });
+    fleet
+}

@@ -1,0 +1,112 @@
+//! What scripts call the commands.
+
+use model::{
+    Command, DatabaseId, Epoch, FleetId, IdempotencyKey, Incarnation, Name, NameError, Registration,
+    ServerId, Tenure,
+};
+
+use super::words::Words;
+
+/// Every command's verb.
+pub const VERBS: &[&str] = &[
+    "found",
+    "create",
+    "rename",
+    "drop",
+    "forget",
+    "assign",
+    "unassign",
+    "register",
+    "expire",
+    "handler",
+    "user",
+    "drop-user",
+];
+
+/// The command that a line means; `None` when the verb is no command's.
+pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>> {
+    Some(match verb {
+        "found" => Ok(Command::Found { fleet: FleetId(words.hex()) }),
+        "create" => create(words),
+        "rename" => {
+            let database = words.parse();
+            name(words).map(|name| Command::RenameDatabase { database, name })
+        }
+        "drop" => Ok(Command::DropDatabase { database: words.parse() }),
+        "forget" => Ok(Command::ForgetDatabase { database: words.parse() }),
+        "assign" => Ok(assign(words)),
+        "unassign" => Ok(Command::UnassignDatabase { database: words.parse(), epoch_expected: epoch(words) }),
+        "register" => register(words),
+        "expire" => Ok(expire(words)),
+        "handler" => handler(words),
+        "user" => user(words),
+        "drop-user" => name(words).map(|name| Command::DropUser { name }),
+        _ => return None,
+    })
+}
+
+/// `1/a`: server 1 in incarnation a.
+pub fn tenure(text: &str) -> Tenure {
+    let (server, life) = text.split_once('/').unwrap_or_else(|| panic!("{text}: not server/life"));
+    let incarnation = u64::from_str_radix(life, 16).unwrap_or_else(|error| panic!("{life}: {error}"));
+    Tenure {
+        server: ServerId(server.parse().unwrap_or_else(|error| panic!("{server}: {error}"))),
+        incarnation: Incarnation(incarnation),
+    }
+}
+
+fn name(words: &mut Words) -> Result<Name, NameError> {
+    Name::new(&words.next())
+}
+
+fn epoch(words: &mut Words) -> Epoch {
+    Epoch(words.named_as("epoch").expect("epoch= is needed"))
+}
+
+fn create(words: &mut Words) -> Result<Command, NameError> {
+    let name = name(words);
+    let owner = words.named("owner").map(|owner| tenure(&owner));
+    let key = words.named_hex("key").map(IdempotencyKey);
+    Ok(Command::CreateDatabase { name: name?, owner, key })
+}
+
+fn assign(words: &mut Words) -> Command {
+    let database: DatabaseId = words.parse();
+    let to = tenure(&words.named("to").expect("to= is needed"));
+    Command::AssignDatabase { database, epoch_expected: epoch(words), to }
+}
+
+fn life(words: &mut Words, key: &str) -> Option<Incarnation> {
+    words.named_hex(key).map(|life| Incarnation(u64::try_from(life).expect("a life has 64 bits")))
+}
+
+fn register(words: &mut Words) -> Result<Command, NameError> {
+    let name = name(words);
+    let text = |words: &mut Words, key, default: &str| words.named(key).unwrap_or_else(|| default.into());
+    let data_address = text(words, "data", "d:1");
+    let control_address = text(words, "control", "c:1");
+    let location = text(words, "location", "zone");
+    let capacity = words.named_as("capacity").unwrap_or(1);
+    let supersedes = life(words, "supersedes");
+    let incarnation = life(words, "life").expect("life= is needed");
+    let registration = Registration { name: name?, data_address, control_address, location, capacity };
+    Ok(Command::RegisterServer { registration, supersedes, incarnation })
+}
+
+fn expire(words: &mut Words) -> Command {
+    let Tenure { server, incarnation } = tenure(&words.next());
+    Command::ExpireServer { server, incarnation }
+}
+
+fn handler(words: &mut Words) -> Result<Command, NameError> {
+    let name = name(words);
+    let address = words.named("address").unwrap_or_else(|| "h:1".into());
+    let location = words.named("location").unwrap_or_else(|| "zone".into());
+    Ok(Command::RegisterHandler { name: name?, address, location })
+}
+
+fn user(words: &mut Words) -> Result<Command, NameError> {
+    let name = name(words);
+    let verifier = words.named("verifier").expect("verifier= is needed");
+    Ok(Command::PutUser { name: name?, verifier })
+}

@@ -1,0 +1,192 @@
+//! Runs script lines on a fleet and says what they answered and changed.
+
+use model::{
+    Change, Changes, Command, DatabaseId, Entry, Fleet, Name, NameError, Outcome, Rejection, Revision,
+    TimestampMs, codec,
+};
+
+use super::{command, words::Words};
+use crate::view;
+
+/// Every rejection that a command can get from a map that a script can make. (The ends of the id counters have tests
+/// beside the code.)
+pub const REJECTIONS: &[&str] = &[
+    "Founded",
+    "NameTaken",
+    "NameReserved",
+    "NameInvalid",
+    "DatabaseUnknown",
+    "EpochStale",
+    "ServerUnknown",
+    "ServerNotUp",
+    "ServerNameTaken",
+    "UserUnknown",
+    "TooLong",
+    "CapacityZero",
+];
+
+/// A fleet, and the revision of the next entry.
+#[derive(Default)]
+pub struct Interpreter {
+    fleet: Fleet,
+}
+
+impl Interpreter {
+    /// Runs one line; gives what it prints.
+    pub fn run(&mut self, line: &str) -> Vec<String> {
+        let before = view::lines(&self.fleet);
+        let mut words = Words::new(line);
+        let verb = words.next();
+        let mut printed = match command::read(&verb, &mut words) {
+            Some(command) => self.apply(command, &mut words),
+            None => self.other(&verb, &mut words),
+        };
+        words.end();
+        let after = view::lines(&self.fleet);
+        printed.extend(before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}")));
+        printed.extend(after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}")));
+        printed
+    }
+
+    fn apply(&mut self, command: Result<Command, NameError>, words: &mut Words) -> Vec<String> {
+        let at = TimestampMs(words.named_as("at").unwrap_or(0));
+        let result = match command {
+            Ok(command) => self.entry(Entry { at, command }),
+            Err(error) => Err(Rejection::from(error)),
+        };
+        vec![answer(&result)]
+    }
+
+    fn entry(&mut self, entry: Entry) -> Result<Outcome, Rejection> {
+        let revision = Revision(self.fleet.revision().0 + 1);
+        let result = self.fleet.apply(revision, &entry);
+        assert_eq!(self.fleet.revision(), revision, "every entry advances the revision");
+        result
+    }
+
+    fn other(&mut self, verb: &str, words: &mut Words) -> Vec<String> {
+        match verb {
+            "advance" => self.advance(),
+            "show" => view::lines(&self.fleet),
+            "look-up" => vec![self.look_up(&words.next())],
+            "page" => self.page(words),
+            "changes" => self.changes(words),
+            "snapshot" => self.snapshot(),
+            "restore" => {
+                self.fleet.skip_ids_after_restore();
+                vec!["done".into()]
+            }
+            "flood-creates" => self.flood_creates(words.parse()),
+            "flood-users" => self.flood_users(words.parse()),
+            "counts" => self.counts(),
+            _ => panic!("no such command: {verb}"),
+        }
+    }
+
+    fn advance(&mut self) -> Vec<String> {
+        self.fleet.advance(Revision(self.fleet.revision().0 + 1));
+        vec![format!("revision {}", self.fleet.revision())]
+    }
+
+    fn look_up(&self, text: &str) -> String {
+        let id = text.parse().ok().or_else(|| self.fleet.database_named(text));
+        id.filter(|id| self.fleet.database(*id).is_some())
+            .map_or_else(|| "nothing".into(), |id: DatabaseId| view::database(&self.fleet, id))
+    }
+
+    fn page(&self, words: &mut Words) -> Vec<String> {
+        let after: Option<Name> = words.named_as("after");
+        let limit: usize = words.named_as("limit").unwrap_or(usize::MAX);
+        let page = self.fleet.databases_after(after.as_ref()).take(limit);
+        page.map(|(id, database)| format!("{id} {}", database.name)).collect()
+    }
+
+    fn changes(&self, words: &mut Words) -> Vec<String> {
+        let since = Revision(words.named_as("since").expect("since= is needed"));
+        let limit = words.named_as("limit").unwrap_or(usize::MAX);
+        match self.fleet.changes(since, limit) {
+            Changes::Reset => vec!["reset".into()],
+            Changes::Since(changes) if changes.is_empty() => vec!["nothing".into()],
+            Changes::Since(changes) => changes.into_iter().map(change).collect(),
+        }
+    }
+
+    fn counts(&self) -> Vec<String> {
+        let mut lines = vec![format!("databases {}", self.fleet.databases_len())];
+        let counts = self.fleet.databases_per_server();
+        lines.extend(counts.iter().map(|(server, count)| format!("server {server} owns {count}")));
+        lines
+    }
+
+    /// Goes on with what a snapshot brings back.
+    fn snapshot(&mut self) -> Vec<String> {
+        let again = codec::decode_snapshot(&codec::encode_snapshot(&self.fleet)).expect("our own snapshot");
+        let same = again.digest() == self.fleet.digest();
+        self.fleet = again;
+        vec![if same { "same digest".into() } else { "another digest".into() }]
+    }
+
+    /// Creates and drops that many databases, each under its own idempotency key.
+    fn flood_creates(&mut self, count: u128) -> Vec<String> {
+        for number in 0..count {
+            let name = Name::new(&format!("flood{number}")).expect("a good name");
+            let key = Some(model::IdempotencyKey((1 << 64) + number));
+            let create = Command::CreateDatabase { name, owner: None, key };
+            let Ok(Outcome::Database { database, .. }) = self.now(create) else { panic!("not created") };
+            self.now(Command::DropDatabase { database }).expect("just created");
+            self.now(Command::ForgetDatabase { database }).expect("just dropped");
+        }
+        vec!["done".into()]
+    }
+
+    /// Changes one user that many times.
+    fn flood_users(&mut self, count: u64) -> Vec<String> {
+        for number in 0..count {
+            let name = Name::new("flood").expect("a good name");
+            self.now(Command::PutUser { name, verifier: number.to_string() }).expect("a user can change");
+        }
+        vec![format!("revision {}", self.fleet.revision())]
+    }
+
+    fn now(&mut self, command: Command) -> Result<Outcome, Rejection> {
+        self.entry(Entry { at: TimestampMs(0), command })
+    }
+}
+
+fn answer(result: &Result<Outcome, Rejection>) -> String {
+    match result {
+        Ok(Outcome::Done) => "done".into(),
+        Ok(Outcome::Database { database, epoch }) => format!("{database} at epoch {epoch}"),
+        Ok(Outcome::Server { server }) => format!("server {server}"),
+        Ok(Outcome::Handler { handler }) => format!("handler {handler}"),
+        Err(rejection) => format!("rejected {}: {rejection}", name_of(rejection)),
+    }
+}
+
+/// Exhaustive, so that a new rejection must be thought of here, and then in [`REJECTIONS`].
+fn name_of(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::Founded { .. } => "Founded",
+        Rejection::NameTaken { .. } => "NameTaken",
+        Rejection::NameReserved { .. } => "NameReserved",
+        Rejection::NameInvalid(_) => "NameInvalid",
+        Rejection::DatabaseUnknown { .. } => "DatabaseUnknown",
+        Rejection::EpochStale { .. } => "EpochStale",
+        Rejection::ServerUnknown { .. } => "ServerUnknown",
+        Rejection::ServerNotUp { .. } => "ServerNotUp",
+        Rejection::ServerNameTaken { .. } => "ServerNameTaken",
+        Rejection::IdsExhausted { .. } => "IdsExhausted",
+        Rejection::UserUnknown { .. } => "UserUnknown",
+        Rejection::TooLong { .. } => "TooLong",
+        Rejection::CapacityZero => "CapacityZero",
+    }
+}
+
+fn change((revision, change): &(Revision, Change)) -> String {
+    match change {
+        Change::Database(id) => format!("{revision}: database {id}"),
+        Change::Server(id) => format!("{revision}: server {id}"),
+        Change::Handler(id) => format!("{revision}: handler {id}"),
+        Change::User(name) => format!("{revision}: user {name}"),
+    }
+}
