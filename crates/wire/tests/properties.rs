@@ -4,6 +4,11 @@
 
 #[path = "properties/checks.rs"]
 mod checks;
+#[path = "properties/inputs.rs"]
+mod inputs;
+
+use std::fs;
+use std::path::Path;
 
 use bytes::BytesMut;
 use proptest::collection::vec;
@@ -61,6 +66,26 @@ fn only_frame(out: &BytesMut) -> Frame<'_> {
 
 fn cuts<'a>(frame: Frame<'a>) -> impl Iterator<Item = Frame<'a>> {
     (0..frame.body.len()).map(move |cut| Frame { tag: frame.tag, body: &frame.body[..cut] })
+}
+
+#[test]
+fn every_fuzzing_seed_and_every_old_failure_passes() {
+    type Target = fn(&[u8]);
+    let targets: [(&str, Target); 5] = [
+        ("frames", inputs::frames),
+        ("startup", inputs::startup),
+        ("frontend", inputs::frontend),
+        ("backend", inputs::backend),
+        ("scram", inputs::scram),
+    ];
+    for (target, run) in targets {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+        let seeds: Vec<_> = fs::read_dir(&folder).expect("a folder of seeds").collect();
+        assert!(!seeds.is_empty(), "{} is empty", folder.display());
+        for seed in seeds {
+            run(&fs::read(seed.expect("a seed").path()).expect("a readable seed"));
+        }
+    }
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask …`.
 
 mod bench;
+mod fuzz;
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +12,8 @@ enum Command {
     /// Measure something and print the figures
     #[command(subcommand)]
     Bench(Bench),
+    /// Fuzz the wire crate, guided by coverage, on the stable toolchain
+    Fuzz(fuzz::Args),
 }
 
 #[derive(Subcommand)]
@@ -21,12 +24,14 @@ enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         databases: u64,
     },
+    /// The wire: nanoseconds to read and write single messages
+    Wire,
 }
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
-        Command::Bench(bench) => bench::optimised(|| match bench {
-            Bench::Map { databases } => bench::map::run(databases),
-        }),
+        Command::Bench(Bench::Map { databases }) => bench::optimised(|| bench::map::run(databases)),
+        Command::Bench(Bench::Wire) => bench::wire::run(),
+        Command::Fuzz(args) => fuzz::run(&args),
     }
 }

@@ -57,14 +57,16 @@ impl<'a> Column<'a> {
     }
 
     fn write(&self, out: &mut BytesMut) -> Result<(), Error> {
-        out.reserve(self.name.len() + 1 + COLUMN_TAIL_LEN);
         put_str(out, "column name", self.name)?;
-        out.put_u32(self.table.0);
-        out.put_i16(self.attribute);
-        out.put_u32(self.type_oid.0);
-        out.put_i16(self.type_len);
-        out.put_i32(self.type_modifier);
-        out.put_i16(self.format.code());
+        // One copy for all six: this runs for every column of every simple query.
+        let mut tail = [0; COLUMN_TAIL_LEN];
+        tail[..4].copy_from_slice(&self.table.0.to_be_bytes());
+        tail[4..6].copy_from_slice(&self.attribute.to_be_bytes());
+        tail[6..10].copy_from_slice(&self.type_oid.0.to_be_bytes());
+        tail[10..12].copy_from_slice(&self.type_len.to_be_bytes());
+        tail[12..16].copy_from_slice(&self.type_modifier.to_be_bytes());
+        tail[16..].copy_from_slice(&self.format.code().to_be_bytes());
+        out.put_slice(&tail);
         Ok(())
     }
 }

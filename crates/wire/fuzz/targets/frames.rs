@@ -1,0 +1,5 @@
+//! Frames through chunks.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| wire_fuzz::inputs::frames(input));

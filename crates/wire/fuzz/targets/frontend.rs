@@ -1,0 +1,5 @@
+//! A client's messages.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| wire_fuzz::inputs::frontend(input));

@@ -1,0 +1,5 @@
+//! SCRAM from both sides.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| wire_fuzz::inputs::scram(input));
