@@ -1,7 +1,10 @@
 //! Developer commands: `cargo xtask …`.
 
 mod bench;
+mod ci;
 mod fuzz;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -12,6 +15,8 @@ enum Command {
     /// Measure something and print the figures
     #[command(subcommand)]
     Bench(Bench),
+    /// Check everything: format, lints, documentation, tests, fuzzing
+    Ci(ci::Args),
     /// Fuzz the wire crate, guided by coverage, on the stable toolchain
     Fuzz(fuzz::Args),
 }
@@ -28,10 +33,12 @@ enum Bench {
     Wire,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
-        Command::Bench(Bench::Map { databases }) => bench::optimised(|| bench::map::run(databases)),
-        Command::Bench(Bench::Wire) => bench::wire::run(),
-        Command::Fuzz(args) => fuzz::run(&args),
+        Command::Bench(Bench::Map { databases }) => bench::optimised(|| bench::map::run(databases))?,
+        Command::Bench(Bench::Wire) => bench::wire::run()?,
+        Command::Ci(args) => return ci::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

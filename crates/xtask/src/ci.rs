@@ -1,0 +1,133 @@
+//! `cargo xtask ci`: everything that a change must pass, with a summary at the end.
+//!
+//! Every step runs, whatever became of those before it, so that one run shows all that is wrong.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Leave a step out; may be repeated
+    #[arg(long = "skip", value_name = "STEP", value_parser = STEPS)]
+    skip: Vec<String>,
+    /// How long to fuzz each target, in seconds
+    #[arg(long, default_value_t = 10)]
+    fuzz_seconds: u32,
+}
+
+const STEPS: [&str; 5] = ["format", "lint", "docs", "test", "fuzz"];
+
+/// What a step came to.
+struct Outcome {
+    step: &'static str,
+    counts: Counts,
+    took: Duration,
+}
+
+/// How many checks went well, and how many did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+}
+
+/// Runs the steps.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut outcomes = Vec::new();
+    for step in STEPS.into_iter().filter(|step| !args.skip.iter().any(|skipped| skipped == step)) {
+        println!("\n== {step}");
+        std::io::stdout().flush()?;
+        let began = Instant::now();
+        let counts = play(step, args).with_context(|| format!("cannot run step {step}"))?;
+        outcomes.push(Outcome { step, counts, took: began.elapsed() });
+    }
+    let total = outcomes.iter().fold(Counts::default(), |sum, outcome| sum.and(outcome.counts));
+    println!("\n{:<8} {:>8} {:>8} {:>9}", "step", "passed", "failed", "seconds");
+    for Outcome { step, counts, took } in &outcomes {
+        println!("{step:<8} {:>8} {:>8} {:>9.1}", counts.passed, counts.failed, took.as_secs_f64());
+    }
+    println!("\n{} passed, {} failed", total.passed, total.failed);
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn play(step: &str, args: &Args) -> anyhow::Result<Counts> {
+    let workspace = ["--workspace", "--locked"];
+    match step {
+        "format" => check(cargo(&["fmt", "--all", "--check"])),
+        "lint" => check(cargo(&["clippy"]).args(workspace).args(["--all-targets", "--", "-D", "warnings"])),
+        "docs" => check(
+            cargo(&["doc", "--no-deps", "--document-private-items"])
+                .args(workspace)
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        ),
+        "test" => test(cargo(&["test", "--no-fail-fast"]).args(workspace)),
+        "fuzz" => check(cargo(&["xtask", "fuzz", "--seconds"]).arg(args.fuzz_seconds.to_string())),
+        _ => unreachable!("BUG: {step} is not among STEPS"),
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(arguments);
+    command
+}
+
+/// A command that is one check.
+fn check(mut command: impl std::borrow::BorrowMut<Command>) -> anyhow::Result<Counts> {
+    let status = command.borrow_mut().status()?;
+    Ok(Counts::one(status.success()))
+}
+
+/// A command that runs tests: shows what it prints, and counts.
+fn test(command: &mut Command) -> anyhow::Result<Counts> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let output = child.stdout.take().context("BUG: its output is piped")?;
+    let mut counts = Counts::default();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        counts = counts.and(counted(&line));
+    }
+    let status = child.wait()?;
+    // What does not even compile has no failed test to show for it.
+    let silent = !status.success() && counts.failed == 0;
+    Ok(if silent { counts.and(Counts::one(false)) } else { counts })
+}
+
+/// Reads `test result: ok. 12 passed; 0 failed; …`.
+fn counted(line: &str) -> Counts {
+    let Some(rest) = line.strip_prefix("test result: ") else { return Counts::default() };
+    let number = |what: &str| {
+        let before = rest.split(';').find_map(|part| part.trim().strip_suffix(what))?;
+        before.split_whitespace().last()?.parse().ok()
+    };
+    Counts { passed: number("passed").unwrap_or(0), failed: number("failed").unwrap_or(0) }
+}
+
+impl Counts {
+    fn one(good: bool) -> Self {
+        Self { passed: good.into(), failed: (!good).into() }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_cargo_test_are_counted() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(counted(line), Counts { passed: 12, failed: 3 });
+        assert_eq!(counted("test result_is_shown ... ok"), Counts::default());
+    }
+}
