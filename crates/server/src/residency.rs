@@ -19,7 +19,7 @@ use std::{
 
 use model::{DatabaseId, Epoch, TimestampMs};
 use rpc::server::{Loaded, LoadedDatabase, ServerRefusal};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 use self::{cache::Cache, reports::Reports};
 use crate::{
@@ -71,6 +71,19 @@ struct Table {
     residents: BTreeMap<DatabaseId, Arc<Resident>>,
     /// Set when the process ends: nothing is loaded any more.
     closed: bool,
+    /// The databases' tasks.
+    owners: JoinSet<()>,
+}
+
+/// Ends all databases' tasks when dropped, without putting anything away.
+pub struct Owners(Arc<Shared>);
+
+impl Drop for Owners {
+    fn drop(&mut self) {
+        let owners = std::mem::take(&mut self.0.table().owners);
+        // Outside the lock: their ends take themselves from the table.
+        drop(owners);
+    }
 }
 
 /// What everything in [`World`] but its own parts is made of.
@@ -153,7 +166,8 @@ impl Residents {
         self.make_room(&table)?;
         let resident = Arc::new(Resident::new(database, epoch, Instant::now()));
         table.residents.insert(database, Arc::clone(&resident));
-        owner::start(Arc::clone(&self.0), Arc::clone(&resident));
+        while table.owners.try_join_next().is_some() {}
+        table.owners.spawn(owner::own(Arc::clone(&self.0), Arc::clone(&resident)));
         Ok((resident, false))
     }
 
@@ -231,6 +245,11 @@ impl Residents {
     /// How many are here.
     pub fn count(&self) -> usize {
         self.0.table().residents.len()
+    }
+
+    /// Ties the databases' tasks to the result: they end when it is dropped.
+    pub fn end_with(&self) -> Owners {
+        Owners(Arc::clone(&self.0))
     }
 
     /// What they share.

@@ -70,7 +70,7 @@ pub async fn run_with(
     let registrar = Registrar { host, controllers, registration, life, front: Arc::clone(&front) };
     let result = async {
         let Some(registered) = registrar.register().await else { return Ok(()) };
-        let store = open_store(objects, &settings, registered.fleet).await?;
+        let store = open_store(objects, workers.journal_threads(), &settings, registered.fleet).await?;
         let parts = WorldParts {
             engine,
             store,
@@ -81,6 +81,8 @@ pub async fn run_with(
         };
         let residents = Residents::new(parts, &settings);
         front.open(residents.clone());
+        // However this ends, no database's task outlives it.
+        let _owners = residents.end_with();
         let lived = registrar.live(registered, &residents).await;
         // New connections are still taken and told where not to go, until everything is away.
         residents.drain(Why::Shutdown, SHUTDOWN_PATIENCE).await;
@@ -97,6 +99,7 @@ pub async fn run_with(
 
 async fn open_store(
     objects: Option<Arc<dyn journal::Objects>>,
+    threads: journal::Threads,
     settings: &Settings,
     fleet: model::FleetId,
 ) -> Result<journal::Store, Error> {
@@ -104,8 +107,7 @@ async fn open_store(
     match objects {
         None => Ok(journal::Store::local(&settings.journal, fleet, process).await?),
         Some(objects) => {
-            let (patience, threads) = (journal::Patience::default(), journal::Threads::Pool);
-            Ok(journal::Store::with(objects, fleet, process, patience, threads))
+            Ok(journal::Store::with(objects, fleet, process, journal::Patience::default(), threads))
         }
     }
 }

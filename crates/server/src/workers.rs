@@ -71,6 +71,14 @@ impl Workers {
         Self(Arc::new(Kind::Inline))
     }
 
+    /// Where the journal does its blocking work when engines run here.
+    pub(crate) fn journal_threads(&self) -> journal::Threads {
+        match &*self.0 {
+            Kind::Threads(_) => journal::Threads::Pool,
+            Kind::Inline => journal::Threads::Inline,
+        }
+    }
+
     /// Runs `job` on a thread and gives its result. A panic in it goes on in the caller.
     /// Dropping the wait does not stop the job.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {

@@ -19,13 +19,13 @@ use super::{
 };
 use crate::{answers::Ending, limits::CUT_PATIENCE, measures};
 
-/// Starts the task.
-pub fn start(shared: Arc<Shared>, resident: Arc<Resident>) {
+/// The task of a database that was just entered into the table.
+pub fn own(shared: Arc<Shared>, resident: Arc<Resident>) -> impl Future<Output = ()> {
     let span = tracing::info_span!("database", id = %resident.id, epoch = %resident.epoch);
-    tokio::spawn(own(shared, resident).instrument(span));
+    live(shared, resident).instrument(span)
 }
 
-async fn own(shared: Arc<Shared>, resident: Arc<Resident>) {
+async fn live(shared: Arc<Shared>, resident: Arc<Resident>) {
     let mut end = End { refusal: failed(&resident, "its owner task ended early"), shared, resident };
     let (world, resident) = (Arc::clone(&end.shared.world), Arc::clone(&end.resident));
     let started = Instant::now();

@@ -1,0 +1,8 @@
+//! The server role over its own ports: real tasks, threads and journal, an invented network and controllers.
+
+mod support;
+
+mod commits;
+mod ports;
+mod residency;
+mod sessions;

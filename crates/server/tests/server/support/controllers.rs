@@ -1,0 +1,131 @@
+//! A controller that registers servers and takes heartbeats, and says what it saw.
+
+use std::sync::{Arc, Mutex};
+
+use model::*;
+use rpc::{Listen as _, Refusal, Secret, Service, controller::*, tarpc::context::Context};
+
+use super::net::{Net, Port};
+
+/// What it saw and what it says.
+#[derive(Clone)]
+pub struct Controllers(Arc<Mutex<State>>);
+
+struct State {
+    fleet: FleetId,
+    registered: Vec<Incarnation>,
+    put_away: Vec<(DatabaseId, Epoch)>,
+    /// Refuse the next heartbeat: the life is over.
+    expire: bool,
+}
+
+impl Controllers {
+    pub const ADDRESS: &'static str = "controller:1";
+
+    pub fn start(net: &Net, secret: Secret, fleet: FleetId) -> Self {
+        let state = State { fleet, registered: Vec::new(), put_away: Vec::new(), expire: false };
+        let controllers = Self(Arc::new(Mutex::new(state)));
+        tokio::spawn(controllers.clone().take_calls(net.listen(Self::ADDRESS), secret));
+        controllers
+    }
+
+    async fn take_calls(self, mut port: Port, secret: Secret) {
+        loop {
+            let (mut stream, _) = port.accept().await.expect("pipes do not fail");
+            let (controllers, secret) = (self.clone(), secret.clone());
+            tokio::spawn(async move {
+                if rpc::accept(&mut stream, &secret, &[Service::Controller]).await.is_ok() {
+                    rpc::serve!(stream, controllers.serve());
+                }
+            });
+        }
+    }
+
+    fn state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
+        with(&mut self.0.lock().expect("no panics"))
+    }
+
+    pub fn lives(&self) -> Vec<Incarnation> {
+        self.state(|state| state.registered.clone())
+    }
+
+    pub fn put_away(&self) -> Vec<(DatabaseId, Epoch)> {
+        self.state(|state| state.put_away.clone())
+    }
+
+    pub fn expire(&self) {
+        self.state(|state| state.expire = true);
+    }
+}
+
+impl ControllerApi for Controllers {
+    async fn register_server(
+        self,
+        _: Context,
+        _: Registration,
+        incarnation: Incarnation,
+    ) -> Result<ServerRegistered, Refusal> {
+        Ok(self.state(|state| {
+            state.registered.push(incarnation);
+            ServerRegistered { server: ServerId(1), fleet: state.fleet, lease_ms: 3000, heartbeat_ms: 20 }
+        }))
+    }
+
+    async fn heartbeat(self, _: Context, heartbeat: Heartbeat) -> Result<HeartbeatReply, Refusal> {
+        self.state(|state| {
+            if std::mem::take(&mut state.expire) {
+                let Heartbeat { server, incarnation, .. } = heartbeat;
+                return Err(Rejection::ServerNotUp { server, incarnation }.into());
+            }
+            state.put_away.extend(heartbeat.put_away);
+            Ok(HeartbeatReply { lease_ms: 3000, controllers: Vec::new() })
+        })
+    }
+
+    async fn databases(self, _: Context, _: Option<Name>, _: u32) -> DatabasePage {
+        DatabasePage { databases: Vec::new(), more: false, total: 0 }
+    }
+
+    async fn status(self, _: Context) -> ControllerStatus {
+        unreachable!("not called")
+    }
+    async fn look_up(self, _: Context, _: LookUp) -> Result<DatabaseInfo, Refusal> {
+        unreachable!("not called")
+    }
+    async fn route(self, _: Context, _: RouteRequest) -> Result<Route, Refusal> {
+        unreachable!("not called")
+    }
+    async fn watch(self, _: Context, _: Revision, _: u32) -> Watched {
+        unreachable!("not called")
+    }
+    async fn operate(self, _: Context, _: RequestId, _: Operation) -> Result<Operated, Refusal> {
+        unreachable!("not called")
+    }
+    async fn servers(self, _: Context) -> Vec<ServerInfo> {
+        unreachable!("not called")
+    }
+    async fn handlers(self, _: Context) -> Vec<HandlerInfo> {
+        unreachable!("not called")
+    }
+    async fn controllers(self, _: Context) -> Vec<ControllerInfo> {
+        unreachable!("not called")
+    }
+    async fn digest(self, _: Context) -> Digest {
+        unreachable!("not called")
+    }
+    async fn verifier(self, _: Context, _: String) -> Option<String> {
+        unreachable!("not called")
+    }
+    async fn users(self, _: Context) -> Vec<Name> {
+        unreachable!("not called")
+    }
+    async fn register_handler(
+        self,
+        _: Context,
+        _: Name,
+        _: String,
+        _: String,
+    ) -> Result<HandlerRegistered, Refusal> {
+        unreachable!("not called")
+    }
+}
