@@ -11,6 +11,7 @@ mod clock;
 mod error;
 mod interrupt;
 mod limits;
+pub mod sqlite;
 mod writer;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ pub use self::error::EngineError;
 pub use self::interrupt::{InterruptHandle, InterruptReason};
 pub use self::limits::{Limits, OUTPUT_BYTES};
 pub use self::writer::{WriterPermit, WriterQueue};
+pub use wire::backend::TransactionStatus;
 
 /// How many transactions a database has committed locally since it was opened; 0 when none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,17 +104,6 @@ pub trait Session: Send {
     fn pinned(&self) -> bool;
 }
 
-/// The state that ReadyForQuery reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransactionStatus {
-    /// Outside a transaction block (`I`).
-    Idle,
-    /// In a transaction block (`T`).
-    Transaction,
-    /// In a failed transaction block that waits for its end (`E`).
-    Failed,
-}
-
 /// Why [`Session::step`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -120,8 +111,9 @@ pub enum Step {
     Idle,
     /// The output bound is reached with the statement still open: flush, then step again.
     Output,
-    /// Wait for the writer permit, [`Session::grant_writer`], step again. An interrupt ends the wait as well: step again without it.
-    Writer,
+    /// Wait for the writer permit, [`Session::grant_writer`], step again. When an interrupt comes first, or this time is over, step
+    /// again without it.
+    Writer(Option<Duration>),
     /// Wait this long or until the interrupt handle fires, then step again (`pg_sleep`, held without a thread).
     Sleep(Duration),
     /// The client said good-bye: flush and close.

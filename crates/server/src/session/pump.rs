@@ -12,6 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -180,9 +181,9 @@ impl Pump {
                 }
                 Step::Idle => return self.send().await,
                 Step::Output => self.send().await?,
-                Step::Writer => {
+                Step::Writer(bound) => {
                     self.send().await?;
-                    self.queue_for_writer().await;
+                    self.queue_for_writer(bound).await;
                 }
                 Step::Sleep(pause) => {
                     let interrupt = self.interrupt.clone();
@@ -200,8 +201,8 @@ impl Pump {
         }
     }
 
-    /// Waits for the turn to write; an interrupt or the deadline end the wait without it.
-    async fn queue_for_writer(&mut self) {
+    /// Waits for the turn to write; an interrupt, the session's own bound or ours end the wait without it.
+    async fn queue_for_writer(&mut self, bound: Option<Duration>) {
         let queue = self.seat.visit().database().writer_queue().clone();
         let interrupt = self.interrupt.clone();
         let turn = async move {
@@ -209,6 +210,7 @@ impl Pump {
                 biased;
                 permit = queue.acquire() => Some(permit),
                 () = interrupt.interrupted() => None,
+                () = sleep(bound.unwrap_or(Duration::MAX)), if bound.is_some() => None,
                 () = sleep(WRITER_WAIT_MAX) => {
                     interrupt.interrupt(InterruptReason::Timeout);
                     None

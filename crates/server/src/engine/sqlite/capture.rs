@@ -1,0 +1,211 @@
+//! From commits in SQLite's log to pages for the journal.
+//!
+//! SQLite's commit hook announces a commit before anybody can see it, its log hook says how many frames are committed after
+//! it; [`LogReader`] reads those frames through SQLite's own file handle and keeps the newest copy of each page.
+//! The log starts afresh only after a checkpoint, and a checkpoint runs only when every commit has been taken and nobody
+//! writes: so all commits since the last [`LogReader::take`] stand in one log, and a changed salt says that it is a new one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::connect;
+use super::ffi::{Connection, Failure};
+use crate::engine::{Capture, CommitSeq, EngineError};
+
+/// Bytes of the log's header.
+const LOG_HEADER: u64 = 32;
+/// Bytes of a frame's header.
+const FRAME_HEADER: u64 = 24;
+
+/// Counts commits. Written by whoever holds the writer permit, read by all.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    /// The highest number that may already be visible to others.
+    announced: AtomicU64,
+    log: Mutex<Log>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Log {
+    committed: u64,
+    /// How many of the commits wrote frames.
+    with_frames: u64,
+    /// Committed frames in the log.
+    frames: u64,
+}
+
+impl Commits {
+    fn log(&self) -> std::sync::MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A commit begins: whoever reads from now on may see it.
+    pub fn announce(&self) {
+        let next = self.log().committed + 1;
+        self.announced.store(next, Ordering::SeqCst);
+    }
+
+    /// The commit is in the log, which now has this many committed frames.
+    pub fn commit(&self, frames: u64) {
+        let mut log = self.log();
+        log.committed = self.announced.load(Ordering::SeqCst).max(log.committed + 1);
+        log.with_frames += 1;
+        log.frames = frames;
+        self.announced.store(log.committed, Ordering::SeqCst);
+    }
+
+    /// The writer is done: a commit that was announced but wrote nothing (or failed) counts as an empty one,
+    /// so that nobody waits for it.
+    pub fn settle(&self) {
+        let mut log = self.log();
+        log.committed = log.committed.max(self.announced.load(Ordering::SeqCst));
+    }
+
+    pub fn committed(&self) -> CommitSeq {
+        CommitSeq(self.log().committed)
+    }
+
+    /// What a reader may have seen.
+    pub fn visible(&self) -> CommitSeq {
+        CommitSeq(self.announced.load(Ordering::SeqCst))
+    }
+}
+
+/// The commit side's connection and how far it has read.
+pub(super) struct LogReader {
+    connection: Connection,
+    page_bytes: u64,
+    taken: u64,
+    taken_with_frames: u64,
+    frames: u64,
+    salt: [u8; 8],
+    db_pages: u32,
+}
+
+impl LogReader {
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let connection = connect::for_commits(path)?;
+        let page_bytes = connect::page_bytes(&connection)?;
+        let db_pages = u32::try_from(connect::integer(&connection, "PRAGMA page_count")?).unwrap_or(u32::MAX);
+        Ok(Self { connection, page_bytes, taken: 0, taken_with_frames: 0, frames: 0, salt: [0; 8], db_pages })
+    }
+
+    /// Bytes of the log that hold committed frames.
+    pub fn log_bytes(&self, commits: &Commits) -> u64 {
+        match commits.log().frames {
+            0 => 0,
+            frames => self.frame_offset(frames + 1),
+        }
+    }
+
+    /// The newest copies of the pages of all commits since the last call.
+    pub fn take(&mut self, commits: &Commits) -> Result<Option<Capture>, EngineError> {
+        let log = *commits.log();
+        if log.committed == self.taken {
+            return Ok(None);
+        }
+        let pages =
+            if log.with_frames == self.taken_with_frames { Vec::new() } else { self.new_pages(log.frames)? };
+        let first = CommitSeq(self.taken + 1);
+        self.taken = log.committed;
+        self.taken_with_frames = log.with_frames;
+        let page_size = u32::try_from(self.page_bytes).expect("BUG: SQLite's pages have at most 64 KiB");
+        Ok(Some(Capture { through: CommitSeq(self.taken), first, page_size, db_pages: self.db_pages, pages }))
+    }
+
+    fn new_pages(&mut self, frames: u64) -> Result<Vec<(u32, Bytes)>, EngineError> {
+        let mut header = [0; LOG_HEADER as usize];
+        self.read(0, &mut header)?;
+        let salt: [u8; 8] = header[16..24].try_into().expect("BUG: eight bytes");
+        if salt != self.salt {
+            (self.salt, self.frames) = (salt, 0);
+        }
+        let (newest, db_pages) = self.newest_frames(self.frames + 1, frames)?;
+        self.db_pages = db_pages;
+        self.frames = frames;
+        let pages = newest.into_iter().filter(|(page, _)| *page <= db_pages);
+        pages.map(|(page, frame)| Ok((page, self.page_of(frame)?))).collect()
+    }
+
+    /// The last frame of each page among frames `first..=last`, and the database's size after them.
+    fn newest_frames(&self, first: u64, last: u64) -> Result<(BTreeMap<u32, u64>, u32), EngineError> {
+        let mut newest = BTreeMap::new();
+        let mut db_pages = self.db_pages;
+        for frame in first..=last {
+            let mut header = [0; FRAME_HEADER as usize];
+            self.read(self.frame_offset(frame), &mut header)?;
+            let word =
+                |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("BUG: four bytes"));
+            if header[8..16] != self.salt {
+                let reason = format!("frame {frame} of {last} belongs to another log");
+                return Err(EngineError::Storage { action: "read the log", reason });
+            }
+            newest.insert(word(0), frame);
+            if word(4) != 0 {
+                db_pages = word(4);
+            } else if frame == last {
+                let reason = format!("frame {last} should end a transaction");
+                return Err(EngineError::Storage { action: "read the log", reason });
+            }
+        }
+        Ok((newest, db_pages))
+    }
+
+    fn frame_offset(&self, frame: u64) -> u64 {
+        LOG_HEADER + (frame - 1) * (FRAME_HEADER + self.page_bytes)
+    }
+
+    fn page_of(&self, frame: u64) -> Result<Bytes, EngineError> {
+        let mut page = vec![0; self.page_bytes as usize];
+        self.read(self.frame_offset(frame) + FRAME_HEADER, &mut page)?;
+        Ok(Bytes::from(page))
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), EngineError> {
+        self.connection.read_log(offset, buffer).map_err(|failure| storage("read the log", &failure))
+    }
+
+    /// Empties the log into the image. The caller holds the writer permit.
+    pub fn checkpoint(&mut self, commits: &Commits) -> Result<bool, EngineError> {
+        if commits.log().committed != self.taken {
+            return Ok(false);
+        }
+        let done = self.connection.checkpoint().map_err(|failure| storage("checkpoint the log", &failure))?;
+        if done {
+            (self.frames, self.salt) = (0, [0; 8]);
+            commits.log().frames = 0;
+        }
+        Ok(done)
+    }
+
+    /// Writes the database as of the last [`take`](Self::take) to `path`, page by page, while others go on.
+    pub fn write_image(&self, path: &Path) -> Result<CommitSeq, EngineError> {
+        let file_error = |action| move |source| EngineError::File { action, path: path.to_owned(), source };
+        let newest = if self.frames == 0 { BTreeMap::new() } else { self.newest_frames(1, self.frames)?.0 };
+        let file = std::fs::File::create_new(path).map_err(file_error("create"))?;
+        let mut file = std::io::BufWriter::new(file);
+        let mut page = vec![0; self.page_bytes as usize];
+        for number in 1..=self.db_pages {
+            match newest.get(&number) {
+                Some(frame) => self.read(self.frame_offset(*frame) + FRAME_HEADER, &mut page)?,
+                None => self.read_image(number, &mut page)?,
+            }
+            std::io::Write::write_all(&mut file, &page).map_err(file_error("write"))?;
+        }
+        std::io::Write::flush(&mut file).map_err(file_error("write"))?;
+        Ok(CommitSeq(self.taken))
+    }
+
+    fn read_image(&self, number: u32, page: &mut [u8]) -> Result<(), EngineError> {
+        let offset = u64::from(number - 1) * self.page_bytes;
+        self.connection.read_image(offset, page).map_err(|failure| storage("read the image", &failure))
+    }
+}
+
+fn storage(action: &'static str, failure: &Failure) -> EngineError {
+    EngineError::Storage { action, reason: failure.to_string() }
+}

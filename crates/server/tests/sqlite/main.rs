@@ -1,0 +1,4 @@
+//! The SQLite engine through its seam: real frames in, real frames out, no socket between.
+
+mod client;
+mod scripts;
