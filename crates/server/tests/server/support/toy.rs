@@ -250,7 +250,7 @@ impl Session for ToySession {
     }
 
     fn transaction_status(&self) -> TransactionStatus {
-        if self.transaction.is_some() { TransactionStatus::Transaction } else { TransactionStatus::Idle }
+        if self.transaction.is_some() { TransactionStatus::InTransaction } else { TransactionStatus::Idle }
     }
 
     fn busy(&self) -> bool {
@@ -329,7 +329,7 @@ impl ToySession {
         self.permit = self.permit.take().or_else(|| self.shared.queue.try_acquire());
         if self.permit.is_none() {
             self.doing = Some(Doing::Begun(text.into()));
-            return Outcome::Wait(Step::Writer);
+            return Outcome::Wait(Step::Writer(None));
         }
         match &mut self.transaction {
             Some(puts) => puts.push((key, value)),

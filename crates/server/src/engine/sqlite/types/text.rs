@@ -98,7 +98,7 @@ fn put_float(out: &mut BytesMut, value: f64, scientific: String) {
     }
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-5..15).contains(&exponent) {
+    if (-4..15).contains(&exponent) {
         return put_plain(out, mantissa, exponent);
     }
     let sign = if exponent < 0 { '-' } else { '+' };
