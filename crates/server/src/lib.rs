@@ -24,7 +24,7 @@ mod settings;
 mod workers;
 
 pub use error::Error;
-pub use run::{Parts, run_with};
+pub use run::{Parts, run, run_with};
 pub use settings::Settings;
 pub use workers::Workers;
 

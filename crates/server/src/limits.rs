@@ -54,6 +54,13 @@ pub const PUT_AWAY_REPORTS_MAX: usize = 10_000;
 /// Bytes in the log beside an image from which on it is folded into the image, when nobody is in the way.
 pub const CHECKPOINT_BYTES: u64 = 16 << 20;
 
+/// How many times as long as a snapshot took to store none begins after it: they take a tenth of the time at most,
+/// however fast the journal grows. Loads then have more to replay.
+pub const SNAPSHOT_PAUSE: u32 = 9;
+
+/// How long what a newer snapshot made superfluous stays in the journal.
+pub const HISTORY: Duration = Duration::ZERO;
+
 /// Pause before a failed registration is tried again.
 pub const REGISTER_PAUSE: Duration = Duration::from_millis(500);
 
@@ -68,6 +75,9 @@ pub const DIRECTORY_AGE: Duration = Duration::from_secs(5);
 
 /// File handles that a loaded database needs: image, log, shared memory. Used for a warning at start.
 pub const FILES_PER_DATABASE: u64 = 3;
+
+/// Bytes that SQLite may allocate in the whole process. A statement that needs more fails with 53200.
+pub const SQLITE_MEMORY_BYTES_MAX: u64 = 2 << 30;
 
 const _: () = assert!(READ_BYTES <= READ_AHEAD_BYTES);
 const _: () =

@@ -10,6 +10,7 @@ mod load;
 mod owner;
 pub mod reports;
 mod resident;
+mod snapshots;
 
 use std::{
     collections::BTreeMap,
@@ -55,6 +56,8 @@ pub struct World {
     /// The wall clock, for information only.
     pub clock: fn() -> TimestampMs,
     loads: Semaphore,
+    /// Work beside everything else.
+    chores: Mutex<JoinSet<()>>,
 }
 
 /// The databases of this server. Cheap to clone.
@@ -83,6 +86,7 @@ impl Drop for Owners {
         let owners = std::mem::take(&mut self.0.table().owners);
         // Outside the lock: their ends take themselves from the table.
         drop(owners);
+        self.0.world.chores().abort_all();
     }
 }
 
@@ -118,6 +122,7 @@ impl Residents {
             databases_max: settings.databases_loaded_max,
             clock,
             loads: Semaphore::new(LOADS_AT_ONCE),
+            chores: Mutex::default(),
         };
         Self(Arc::new(Shared { world: Arc::new(world), table: Mutex::default() }))
     }
@@ -273,6 +278,17 @@ impl Shared {
 }
 
 impl World {
+    /// Starts work that nobody waits for. It ends with the server at the latest.
+    fn chore(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut chores = self.chores();
+        while chores.try_join_next().is_some() {}
+        chores.spawn(work);
+    }
+
+    fn chores(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.chores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn remove_copy(self: &Arc<Self>, resident: &Resident) {
         let (cache, id, epoch) = (Arc::clone(&self.cache), resident.id, resident.epoch);
         if let Err(error) = self.workers.run(move || cache.remove(id, epoch)).await {

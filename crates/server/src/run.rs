@@ -16,9 +16,12 @@ use crate::{
     cancel::Cancels,
     control::{self, Control},
     directory::Directory,
-    engine::Engine,
+    engine::{Engine, SystemClock, sqlite::SqliteEngine},
     life::Life,
-    limits::{ACCEPT_PAUSE, FILES_PER_DATABASE, GOODBYE_MAX, SHUTDOWN_PATIENCE, UNAUTHENTICATED_MAX},
+    limits::{
+        ACCEPT_PAUSE, FILES_PER_DATABASE, GOODBYE_MAX, SHUTDOWN_PATIENCE, SQLITE_MEMORY_BYTES_MAX,
+        UNAUTHENTICATED_MAX,
+    },
     registration::Registrar,
     residency::{Residents, Why, WorldParts, cache::Cache, reports::Reports},
     session::{self, Front, startup::Logins},
@@ -33,6 +36,23 @@ pub struct Parts {
     pub workers: Workers,
     /// Where journals are; by default the directory in the settings.
     pub objects: Option<Arc<dyn journal::Objects>>,
+}
+
+/// Runs a server on SQLite and real threads until `host.shutdown`; see [`run_with`].
+///
+/// # Errors
+/// As [`run_with`].
+pub async fn run(
+    settings: Settings,
+    host: Host,
+    data: impl Listen,
+    control: impl Listen,
+) -> Result<(), Error> {
+    let engine = SqliteEngine::new(Arc::new(SystemClock::start()), SQLITE_MEMORY_BYTES_MAX);
+    let path = settings.data_dir.clone();
+    let workers =
+        Workers::start().map_err(|source| Error::File { action: "start threads for", path, source })?;
+    run_with(Parts { engine: Arc::new(engine), workers, objects: None }, settings, host, data, control).await
 }
 
 /// Runs a server with the given parts until `host.shutdown`; then every database is put away.

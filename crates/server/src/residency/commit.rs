@@ -9,7 +9,7 @@ use bytes::Bytes;
 use journal::{AppendError, Effect, Group, Writer, policy::linger};
 use tokio::time::Instant;
 
-use super::{World, resident::Resident};
+use super::{World, resident::Resident, snapshots::Snapshots};
 use crate::{
     answers::Ending,
     engine::{Capture, Checkpoint, CommitSeq, Database, EngineError},
@@ -30,6 +30,8 @@ pub struct Committer {
     /// The image as the engine made it, while the journal is empty: the first group carries all of it, so that the
     /// journal alone, whatever engine wrote it, gives the whole image.
     pub genesis: Option<Vec<u8>>,
+    /// The snapshot under way.
+    pub snapshots: Snapshots,
 }
 
 /// Why commits cannot be made durable any more.
@@ -112,39 +114,51 @@ impl Committer {
 
     /// What keeps loads short and the local log small. Failing is no harm: it is due again after the next commit.
     async fn maintain(&mut self) {
-        if self.writer.snapshot_due() {
-            self.snapshot().await;
+        self.snapshots.settle(&self.world, &mut self.writer, false).await;
+        if self.writer.snapshot_due() && self.snapshots.may_begin(Instant::now()) {
+            self.begin_snapshot().await;
         }
         if self.database.log_bytes() > CHECKPOINT_BYTES {
             let database = Arc::clone(&self.database);
             match self.world.workers.run(move || database.checkpoint()).await {
                 Ok(Checkpoint::Done | Checkpoint::Busy) => {}
-                Err(error) => tracing::warn!(database = %self.resident.id, %error, "checkpoint failed"),
+                Err(error) => tracing::warn!(%error, "checkpoint failed"),
             }
         }
     }
 
-    /// Puts an image of exactly the journal's last position into the store.
-    pub async fn snapshot(&mut self) {
+    /// Copies the image, which commits wait for, and has it stored, which they do not.
+    async fn begin_snapshot(&mut self) {
         let path = self.world.snapshot_path(&self.resident);
+        let draft = self.writer.snapshot_draft();
         let (database, to) = (Arc::clone(&self.database), path.clone());
-        let written = self.world.workers.run(move || database.write_image(&to)).await;
-        let taken = match written {
+        match self.world.workers.run(move || database.write_image(&to)).await {
             // The image holds what was taken, and all that was taken is in the journal.
             Ok(through) if through == self.through => {
-                self.writer.snapshot(&path).await.map_err(|e| e.to_string())
+                self.snapshots.begin(&self.world, draft, path);
             }
-            Ok(through) => Err(format!("the image is of commit {}, not {}", through.0, self.through.0)),
-            Err(error) => Err(error.to_string()),
-        };
-        match taken {
-            Ok(taken) => measures::snapshot_taken(taken.size),
-            Err(reason) => tracing::warn!(database = %self.resident.id, reason, "no snapshot was taken"),
+            Ok(through) => {
+                let (image, journal) = (through.0, self.through.0);
+                tracing::error!(
+                    image,
+                    journal,
+                    "the image is of another commit than the journal; no snapshot"
+                );
+            }
+            Err(error) => tracing::warn!(%error, "no image for a snapshot"),
         }
-        let remove = move || std::fs::remove_file(&path);
-        if let Err(error) = self.world.workers.run(remove).await {
-            tracing::debug!(database = %self.resident.id, %error, "no snapshot file to remove");
+    }
+
+    /// Appends everything, takes the snapshot that spares the next load its work, and seals the journal.
+    pub async fn seal(&mut self) -> Result<(), CommitError> {
+        self.commit().await?;
+        self.snapshots.settle(&self.world, &mut self.writer, true).await;
+        if self.writer.snapshot_due_at_unload() {
+            self.begin_snapshot().await;
+            self.snapshots.settle(&self.world, &mut self.writer, true).await;
         }
+        self.writer.seal((self.world.clock)()).await?;
+        Ok(())
     }
 }
 

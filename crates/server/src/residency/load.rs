@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use journal::{ImageError, OpenError, Recovery, Writer};
 use rpc::server::ServerRefusal;
 
-use super::{World, commit::Committer, resident::Resident};
+use super::{World, commit::Committer, resident::Resident, snapshots::Snapshots};
 use crate::engine::{CommitSeq, Database, EngineError};
 
 /// How often a load begins again because a newer snapshot replaced the one it read.
@@ -42,6 +42,7 @@ pub async fn load(world: &Arc<World>, resident: &Arc<Resident>) -> Result<Commit
             through: CommitSeq::default(),
             last_append: Duration::ZERO,
             genesis: copy.genesis,
+            snapshots: Snapshots::default(),
         }),
         Err(error) => {
             world.remove_copy(resident).await;

@@ -103,7 +103,7 @@ fn lose(resident: &Resident, error: &CommitError) {
 async fn put_away(mut committer: Committer, why: Why) {
     let started = Instant::now();
     if why != Why::Lost
-        && let Err(error) = seal(&mut committer).await
+        && let Err(error) = committer.seal().await
     {
         // An unsealed journal is as safe; the next owner's fence is only kept longer.
         tracing::warn!(reason = crate::chain(&error), "the journal was not sealed");
@@ -121,15 +121,6 @@ async fn put_away(mut committer: Committer, why: Why) {
     }
     measures::put_away(why);
     tracing::info!(?why, took_us = started.elapsed().as_micros(), "put away");
-}
-
-async fn seal(committer: &mut Committer) -> Result<(), CommitError> {
-    committer.commit().await?;
-    if committer.writer.snapshot_due_at_unload() {
-        committer.snapshot().await;
-    }
-    committer.writer.seal((committer.world.clock)()).await?;
-    Ok(())
 }
 
 fn failed(resident: &Resident, reason: &str) -> ServerRefusal {
