@@ -56,7 +56,7 @@ pub const READS_AT_ONCE: usize = 32;
 pub const CHUNKS_AT_ONCE: usize = 4;
 
 /// How often an opening starts over because the log moved under it, before it reports what it found.
-pub const OPEN_ATTEMPTS: u32 = 16;
+pub const OPEN_ATTEMPTS: u32 = 10;
 
 /// Longest pause between two attempts of a put or of an opening.
 pub const BACKOFF_MAX: Duration = Duration::from_millis(500);

@@ -8,7 +8,7 @@ use crate::{
     Position, Store,
     damage::{Damage, Damaged, Object},
     limits::{BACKOFF_MAX, BACKOFF_MIN, READS_AT_ONCE},
-    names::{self, Listing, Name},
+    names::{Listing, Name},
     objects::{Action, ErrorKind, Key, ObjectError},
     record::{HEADER_LEN, Place, Record},
     snapshot::{Head, Snapshot},
@@ -36,7 +36,7 @@ pub(crate) enum ReadError {
 
 impl Log {
     pub(crate) fn new(store: Store, database: DatabaseId) -> Self {
-        let folder = names::folder(store.fleet(), database);
+        let folder = store.folder(database);
         Self { store, database, folder }
     }
 

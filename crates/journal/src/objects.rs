@@ -3,8 +3,8 @@
 //! The contract, which [`prove`] tests as far as a running store can be tested:
 //! - [`create`](Objects::create) is atomic: of all who race for a key exactly one gets [`Created::Made`], and from then
 //!   on everybody reads that one's bytes, whole, or nothing at all after a delete.
-//! - What `create` has answered [`Created::Made`] or [`Created::Taken`] for, and what [`read`](Objects::read) and
-//!   [`list`](Objects::list) show, survives a power cut.
+//! - What `create` has answered [`Created::Made`] or [`Created::Taken`] for, and what [`list`](Objects::list) shows,
+//!   survives a power cut.
 //! - An error of `create` means *unknown*: the object may be there, come to be there later, or never be there.
 
 mod disk;
@@ -38,7 +38,7 @@ impl Key {
     }
 
     /// The key of `name` in the folder that this key names.
-    pub(crate) fn join(&self, name: &str) -> Self {
+    pub fn join(&self, name: &str) -> Self {
         Self::new(format!("{}/{name}", self.0))
     }
 

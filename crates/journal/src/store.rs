@@ -13,6 +13,7 @@ use model::{DatabaseId, FleetId, Incarnation};
 use crate::{
     Local, Nonce, ObjectError, Objects, Patience, Threads,
     log::Log,
+    names,
     objects::{Key, ProofError, prove},
 };
 
@@ -99,6 +100,11 @@ impl Store {
         }
         databases.sort();
         Ok(databases)
+    }
+
+    /// Where the objects of a database's journal are.
+    pub fn folder(&self, database: DatabaseId) -> Key {
+        names::folder(self.fleet(), database)
     }
 
     /// Whose journals these are.
