@@ -167,3 +167,6 @@ impl Log {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests;

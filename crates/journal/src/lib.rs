@@ -10,6 +10,8 @@
 mod damage;
 mod drop;
 mod gc;
+#[cfg(test)]
+mod golden;
 mod ids;
 pub mod limits;
 mod log;

@@ -132,3 +132,6 @@ impl Listing {
         Ok(extent)
     }
 }
+
+#[cfg(test)]
+mod tests;

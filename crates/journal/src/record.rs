@@ -131,3 +131,6 @@ fn check_trailer(header: &Header, bytes: &Bytes) -> Result<RecordHash, Damage> {
     let hash = xxh3_128(content);
     if trailer == hash.to_le_bytes() { Ok(RecordHash(hash)) } else { Err(Damage::Content) }
 }
+
+#[cfg(test)]
+mod tests;

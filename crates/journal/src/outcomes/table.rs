@@ -156,3 +156,6 @@ impl OutcomeTable {
         Ok(table)
     }
 }
+
+#[cfg(test)]
+mod tests;

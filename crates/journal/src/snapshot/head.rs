@@ -206,3 +206,6 @@ fn decode_chunks(meta: &mut Bytes) -> Result<Vec<Chunk>, Damage> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

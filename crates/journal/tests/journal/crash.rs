@@ -150,7 +150,7 @@ async fn a_disk_that_lies_about_syncs_is_caught() {
 async fn what_a_store_shows_survives_though_its_writer_died_before_it_synced() {
     let mut random = StdRng::seed_from_u64(1);
     let mut shown_anything = false;
-    for operations in 1..40 {
+    for operations in (1..40).cycle().take(400) {
         let disk = SimDisk::new(Lie::None);
         let dying = Local::on(disk.process(operations), Threads::Inline);
         let folder = memory().1.folder(SHOP);
@@ -169,7 +169,7 @@ async fn what_a_store_shows_survives_though_its_writer_died_before_it_synced() {
 async fn a_name_that_is_told_to_be_taken_survives_though_its_writer_died_before_it_synced() {
     let mut random = StdRng::seed_from_u64(2);
     let mut taken = 0;
-    for operations in 1..40 {
+    for operations in (1..40).cycle().take(400) {
         let disk = SimDisk::new(Lie::None);
         let key = memory().1.folder(SHOP).join("log-1");
         let dying = Local::on(disk.process(operations), Threads::Inline);
