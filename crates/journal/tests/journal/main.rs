@@ -1,6 +1,9 @@
 //! The journal as its users see it: opening, committing, failing, recovering.
 
 mod crash;
+mod damage;
+mod faults;
+mod garbage;
 mod owner;
 mod torture;
 mod world;
