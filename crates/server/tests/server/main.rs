@@ -6,3 +6,4 @@ mod commits;
 mod ports;
 mod residency;
 mod sessions;
+mod sqlite;

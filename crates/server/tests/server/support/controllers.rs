@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use model::*;
 use rpc::{Listen as _, Refusal, Secret, Service, controller::*, tarpc::context::Context};
 
-use super::net::{Net, Port};
+use crate::support::net::{Net, Port};
 
 /// What it saw and what it says.
 #[derive(Clone)]
