@@ -6,6 +6,7 @@
 pub mod cache;
 mod commit;
 mod doors;
+mod gathering;
 mod load;
 mod owner;
 pub mod reports;

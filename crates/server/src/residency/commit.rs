@@ -3,13 +3,13 @@
 //! One group is on its way at a time; whatever is committed meanwhile becomes the next. Nothing here acknowledges
 //! anything: sessions hold their own bytes until the watermark has passed what they depend on.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
-use journal::{AppendError, Effect, Group, Writer, policy::linger};
-use tokio::time::Instant;
+use journal::{AppendError, Effect, Group, Writer};
+use tokio::time::{Instant, timeout_at};
 
-use super::{World, resident::Resident, snapshots::Snapshots};
+use super::{World, gathering::Gathering, resident::Resident, snapshots::Snapshots};
 use crate::{
     answers::Ending,
     engine::{Capture, Checkpoint, CommitSeq, Database, EngineError},
@@ -25,8 +25,8 @@ pub struct Committer {
     pub writer: Writer,
     /// Everything up to here is in the journal.
     pub through: CommitSeq,
-    /// How long the last append took.
-    pub last_append: Duration,
+    /// Whom to wait for.
+    pub gathering: Gathering,
     /// The image as the engine made it, while the journal is empty: the first group carries all of it, so that the
     /// journal alone, whatever engine wrote it, gives the whole image.
     pub genesis: Option<Vec<u8>>,
@@ -63,7 +63,7 @@ impl CommitError {
 impl Committer {
     /// Makes everything durable that was committed by now.
     pub async fn commit(&mut self) -> Result<(), CommitError> {
-        while self.database.committed() > self.through {
+        while self.pending() > 0 {
             self.gather().await;
             let database = Arc::clone(&self.database);
             let Some(capture) = self.world.workers.run(move || database.take()).await? else { break };
@@ -74,11 +74,21 @@ impl Committer {
     }
 
     /// Lets others share the next put.
-    async fn gather(&self) {
-        let pause = linger(self.last_append, self.resident.waiting());
-        if pause > Duration::ZERO {
-            tokio::time::sleep(pause).await;
+    async fn gather(&mut self) {
+        let Some((wanted, time)) = self.gathering.wait(self.pending()) else { return };
+        let end = Instant::now() + time;
+        while self.pending() < wanted {
+            // Waking is for the owner; whatever else it was about is looked at after this commit.
+            if timeout_at(end, self.resident.woken()).await.is_err() {
+                return self.gathering.waited(false);
+            }
         }
+        self.gathering.waited(true);
+    }
+
+    /// Commits that are not in the journal.
+    fn pending(&self) -> u64 {
+        self.database.committed().0 - self.through.0
     }
 
     async fn append(&mut self, mut capture: Capture) -> Result<(), CommitError> {
@@ -93,8 +103,9 @@ impl Committer {
             let bytes = capture.pages.iter().map(|(_, page)| page.len() as u64).sum();
             self.writer.append(self.group(capture, transactions)).await?;
             self.genesis = None;
-            self.last_append = started.elapsed();
-            measures::appended(self.last_append, transactions, bytes);
+            let took = started.elapsed();
+            self.gathering.put(transactions, took);
+            measures::appended(took, transactions, bytes);
         }
         self.through = through;
         self.resident.raise(through);

@@ -1,11 +1,11 @@
 //! Loading: fence the journal, make the working copy from it, open the engine on the copy.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use journal::{ImageError, OpenError, Recovery, Writer};
 use rpc::server::ServerRefusal;
 
-use super::{World, commit::Committer, resident::Resident, snapshots::Snapshots};
+use super::{World, commit::Committer, gathering::Gathering, resident::Resident, snapshots::Snapshots};
 use crate::engine::{CommitSeq, Database, EngineError};
 
 /// How often a load begins again because a newer snapshot replaced the one it read.
@@ -40,7 +40,7 @@ pub async fn load(world: &Arc<World>, resident: &Arc<Resident>) -> Result<Commit
             database: copy.database,
             writer,
             through: CommitSeq::default(),
-            last_append: Duration::ZERO,
+            gathering: Gathering::default(),
             genesis: copy.genesis,
             snapshots: Snapshots::default(),
         }),

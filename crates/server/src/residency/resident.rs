@@ -1,9 +1,6 @@
 //! One database on this server, as its sessions and the control service see it. Its owner task does the work.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{DatabaseId, Epoch};
 use rpc::server::ServerRefusal;
@@ -28,8 +25,6 @@ pub struct Resident {
     doors: Mutex<Doors>,
     signal: watch::Sender<Signal>,
     durable: watch::Sender<Durable>,
-    /// Sessions that wait for a commit to become durable.
-    waiting: AtomicUsize,
     /// Tells the owner that something changed.
     wake: Notify,
 }
@@ -73,7 +68,6 @@ impl Resident {
             doors: Mutex::new(Doors::open(now)),
             signal: watch::Sender::new(Signal::Serve),
             durable: watch::Sender::default(),
-            waiting: AtomicUsize::new(0),
             wake: Notify::new(),
         }
     }
@@ -174,11 +168,6 @@ impl Resident {
         self.durable.send_modify(|durable| durable.lost = durable.lost.take().or(Some(ending)));
     }
 
-    /// How many sessions wait for the journal.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
     /// Waits until something may have changed for the owner.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
@@ -216,7 +205,6 @@ impl Visit {
     pub async fn durable(&self, gate: CommitSeq) -> Result<(), Ending> {
         let settled = |durable: &Durable| durable.through >= gate || durable.lost.is_some();
         if !settled(&self.resident.durable.borrow()) {
-            let _waiting = Waiting::new(&self.resident.waiting);
             let mut durable = self.resident.durable.subscribe();
             drop(durable.wait_for(settled).await.expect("BUG: the sender is in self"));
         }
@@ -237,21 +225,5 @@ impl Drop for Visit {
     fn drop(&mut self) {
         self.resident.doors().leave(Instant::now());
         self.resident.wake.notify_one();
-    }
-}
-
-/// Counts one who waits.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
