@@ -1,1 +1,32 @@
-//! controller
+//! A controller: one of the few processes that keep the map of the fleet, replicated by Raft.
+//!
+//! It holds the map in memory and its log on disk, answers look-ups, and, while it leads, watches the servers, places
+//! databases and tells servers to load them. It never sees a row and is never on the path of one.
+//!
+//! - [`store`]: the log, the vote and the snapshot on disk, and how losses are noticed;
+//! - [`machine`]: the map, changed by committed entries and read by everybody;
+//! - [`raft`]: the consensus engine's types and how controllers speak to each other;
+//! - [`decide`]: everything that a leader decides, as pure functions of facts and time;
+//! - [`node`]: the thin shell that gathers the facts, asks what to do, proposes and acts.
+
+mod api;
+mod blocking;
+mod decide;
+mod error;
+mod formation;
+mod limits;
+mod machine;
+mod meter;
+mod node;
+mod raft;
+mod reign;
+mod run;
+mod servers;
+mod settings;
+mod store;
+
+pub use blocking::{Gone, Worker};
+pub use error::Error;
+pub use run::{run, run_on};
+pub use settings::{Settings, SettingsError};
+pub use store::{Disk, Encode, Loaded, SledDisk, StoreError, Write};

@@ -1,0 +1,90 @@
+//! The service that handlers, servers and operators call.
+
+use std::{sync::Arc, time::Duration};
+
+use model::{Digest, Incarnation, Name, Registration, RequestId, Revision};
+use rpc::{Refusal, controller::*, tarpc::context::Context};
+
+use crate::node::Node;
+
+/// Answers for one controller. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(pub Arc<Node>);
+
+impl ControllerApi for Api {
+    async fn status(self, _: Context) -> ControllerStatus {
+        self.0.status()
+    }
+
+    async fn look_up(self, _: Context, request: LookUp) -> Result<DatabaseInfo, Refusal> {
+        self.0.look_up(request).await
+    }
+
+    async fn route(self, _: Context, request: RouteRequest) -> Result<Route, Refusal> {
+        self.0.route(request).await
+    }
+
+    async fn watch(self, _: Context, since: Revision, wait_ms: u32) -> Watched {
+        self.0.watch(since, Duration::from_millis(wait_ms.into())).await
+    }
+
+    async fn operate(
+        self,
+        _: Context,
+        request: RequestId,
+        operation: Operation,
+    ) -> Result<Operated, Refusal> {
+        self.0.operate(request, operation).await
+    }
+
+    async fn databases(self, _: Context, after: Option<Name>, limit: u32) -> DatabasePage {
+        self.0.databases(after.as_ref(), limit)
+    }
+
+    async fn servers(self, _: Context) -> Vec<ServerInfo> {
+        self.0.servers()
+    }
+
+    async fn handlers(self, _: Context) -> Vec<HandlerInfo> {
+        self.0.handlers()
+    }
+
+    async fn controllers(self, _: Context) -> Vec<ControllerInfo> {
+        self.0.controllers()
+    }
+
+    async fn digest(self, _: Context) -> Digest {
+        self.0.digest().await
+    }
+
+    async fn verifier(self, _: Context, user: String) -> Option<String> {
+        self.0.verifier(&user)
+    }
+
+    async fn users(self, _: Context) -> Vec<Name> {
+        self.0.users()
+    }
+
+    async fn register_server(
+        self,
+        _: Context,
+        registration: Registration,
+        incarnation: Incarnation,
+    ) -> Result<ServerRegistered, Refusal> {
+        self.0.register_server(registration, incarnation).await
+    }
+
+    async fn heartbeat(self, _: Context, heartbeat: Heartbeat) -> Result<HeartbeatReply, Refusal> {
+        self.0.heartbeat(heartbeat).await
+    }
+
+    async fn register_handler(
+        self,
+        _: Context,
+        name: Name,
+        address: String,
+        location: String,
+    ) -> Result<HandlerRegistered, Refusal> {
+        self.0.register_handler(name, address, location).await
+    }
+}

@@ -1,0 +1,181 @@
+//! How many databases each server owns, counted as entries are applied: walking a million databases for each
+//! placement would be too slow.
+
+use std::collections::BTreeMap;
+
+use model::{Command, DatabaseId, Entry, Fleet, Outcome, Rejection, Tenure};
+
+/// Databases by owner. Lives that are over may still be in it; nobody asks for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    owned: BTreeMap<Tenure, u64>,
+}
+
+impl Tally {
+    /// Counts a whole map.
+    pub fn of(fleet: &Fleet) -> Self {
+        let mut tally = Self::default();
+        for (_, database) in fleet.databases_after(None) {
+            tally.add(database.owner);
+        }
+        tally
+    }
+
+    /// How many databases a server owns in that life.
+    pub fn owned(&self, tenure: Tenure) -> u64 {
+        self.owned.get(&tenure).copied().unwrap_or(0)
+    }
+
+    /// Applies an entry to the map and keeps the counts.
+    pub fn apply(
+        &mut self,
+        fleet: &mut Fleet,
+        revision: model::Revision,
+        entry: &Entry,
+    ) -> Result<Outcome, Rejection> {
+        let known = concerned(fleet, &entry.command);
+        let before = known.and_then(|id| owner(fleet, id));
+        let outcome = fleet.apply(revision, entry);
+        match &entry.command {
+            // A create that only found what an earlier one had made must not count twice.
+            Command::CreateDatabase { .. } if known.is_some() => {}
+            Command::CreateDatabase { .. } => self.add(made(&outcome).and_then(|id| owner(fleet, id))),
+            Command::AssignDatabase { .. }
+            | Command::UnassignDatabase { .. }
+            | Command::DropDatabase { .. } => {
+                self.remove(before);
+                self.add(known.and_then(|id| owner(fleet, id)));
+            }
+            Command::ExpireServer { server, incarnation } => {
+                if outcome.is_ok() {
+                    self.owned.remove(&Tenure { server: *server, incarnation: *incarnation });
+                }
+            }
+            Command::Found { .. }
+            | Command::RenameDatabase { .. }
+            | Command::ForgetDatabase { .. }
+            | Command::RegisterServer { .. }
+            | Command::RegisterHandler { .. }
+            | Command::PutUser { .. }
+            | Command::DropUser { .. } => {}
+        }
+        outcome
+    }
+
+    fn add(&mut self, tenure: Option<Tenure>) {
+        if let Some(tenure) = tenure {
+            *self.owned.entry(tenure).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, tenure: Option<Tenure>) {
+        if let Some(count) = tenure.and_then(|tenure| self.owned.get_mut(&tenure)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+/// The database that a command speaks of, as far as there is one before it is applied.
+fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
+    match command {
+        Command::CreateDatabase { name, .. } => fleet.database_named(name),
+        Command::RenameDatabase { database, .. }
+        | Command::DropDatabase { database }
+        | Command::ForgetDatabase { database }
+        | Command::AssignDatabase { database, .. }
+        | Command::UnassignDatabase { database, .. } => Some(*database),
+        Command::Found { .. }
+        | Command::RegisterServer { .. }
+        | Command::ExpireServer { .. }
+        | Command::RegisterHandler { .. }
+        | Command::PutUser { .. }
+        | Command::DropUser { .. } => None,
+    }
+}
+
+fn made(outcome: &Result<Outcome, Rejection>) -> Option<DatabaseId> {
+    match outcome {
+        Ok(Outcome::Database { database, .. }) => Some(*database),
+        Ok(Outcome::Done | Outcome::Server { .. } | Outcome::Handler { .. }) | Err(_) => None,
+    }
+}
+
+/// Who it was given to last, whether or not that life goes on.
+fn owner(fleet: &Fleet, database: DatabaseId) -> Option<Tenure> {
+    fleet.database(database).and_then(|database| database.owner)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Epoch, IdempotencyKey, Incarnation, Name, Registration, Revision, ServerId, TimestampMs};
+
+    use super::*;
+
+    const FIRST: Tenure = Tenure { server: ServerId(1), incarnation: Incarnation(1) };
+    const SECOND: Tenure = Tenure { server: ServerId(2), incarnation: Incarnation(2) };
+
+    fn register(name: &str, incarnation: Incarnation) -> Command {
+        let registration = Registration {
+            name: Name::new(name).expect("a name"),
+            data_address: format!("{name}:1"),
+            control_address: format!("{name}:2"),
+            location: String::new(),
+            capacity: 1,
+        };
+        Command::RegisterServer { registration, supersedes: None, incarnation }
+    }
+
+    fn create(name: &str, key: u128, owner: Tenure) -> Command {
+        let name = Name::new(name).expect("a name");
+        Command::CreateDatabase { name, owner: Some(owner), key: Some(IdempotencyKey(key)) }
+    }
+
+    /// Applies all and compares the running counts with counting anew.
+    fn run(commands: Vec<Command>) -> (Fleet, Tally) {
+        let (mut fleet, mut tally) = (Fleet::default(), Tally::default());
+        for (revision, command) in (1..).map(Revision).zip(commands) {
+            let entry = Entry { at: TimestampMs(0), command };
+            // Rejections are part of the test: they must count nothing.
+            drop(tally.apply(&mut fleet, revision, &entry));
+        }
+        (fleet, tally)
+    }
+
+    #[test]
+    fn running_counts_equal_counting_anew() {
+        let (id, epoch_expected) = (DatabaseId(1), Epoch(1));
+        let (fleet, tally) = run(vec![
+            register("s1", Incarnation(1)),
+            register("s2", Incarnation(2)),
+            create("a", 1, FIRST),
+            create("a", 1, FIRST),
+            create("a", 2, FIRST),
+            create("b", 3, FIRST),
+            create("c", 4, SECOND),
+            Command::AssignDatabase { database: id, epoch_expected, to: SECOND },
+            Command::AssignDatabase { database: id, epoch_expected, to: FIRST },
+            Command::UnassignDatabase { database: DatabaseId(3), epoch_expected },
+            Command::UnassignDatabase { database: DatabaseId(3), epoch_expected },
+            Command::DropDatabase { database: DatabaseId(9) },
+        ]);
+        assert_eq!((tally.owned(FIRST), tally.owned(SECOND)), (1, 1));
+        assert_eq!((Tally::of(&fleet).owned(FIRST), Tally::of(&fleet).owned(SECOND)), (1, 1));
+    }
+
+    #[test]
+    fn dropping_and_expiring_count_down() {
+        let (_, tally) = run(vec![
+            register("s1", Incarnation(1)),
+            create("a", 1, FIRST),
+            create("b", 2, FIRST),
+            Command::DropDatabase { database: DatabaseId(1) },
+        ]);
+        assert_eq!(tally.owned(FIRST), 1);
+        let (_, tally) = run(vec![
+            register("s1", Incarnation(1)),
+            create("a", 1, FIRST),
+            Command::ExpireServer { server: ServerId(1), incarnation: Incarnation(1) },
+        ]);
+        assert_eq!(tally.owned(FIRST), 0);
+    }
+}

@@ -1,0 +1,143 @@
+//! What a controller measures, under Prometheus' names. No label has more than a handful of values.
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use model::Command;
+use openraft::EntryPayload;
+
+use crate::raft::{Applied, LogEntry};
+
+const PROPOSALS: &str = "stationmaster_controller_proposals_total";
+const PROPOSAL_SECONDS: &str = "stationmaster_controller_proposal_seconds";
+const ASSIGNMENTS: &str = "stationmaster_controller_assignments_total";
+const CHANGES: &str = "stationmaster_controller_changes_total";
+const LOADS: &str = "stationmaster_controller_loads_prompted_total";
+const FSYNC_SECONDS: &str = "stationmaster_controller_fsync_seconds";
+const LOG_WRITE_SECONDS: &str = "stationmaster_controller_log_write_seconds";
+const LOG_WRITES: &str = "stationmaster_controller_log_writes_total";
+const SNAPSHOT_SECONDS: &str = "stationmaster_controller_snapshot_seconds";
+const LEADER: &str = "stationmaster_controller_leader";
+const TERM: &str = "stationmaster_controller_term";
+const REVISION: &str = "stationmaster_controller_applied_revision";
+const DATABASES: &str = "stationmaster_controller_databases";
+const SERVERS_UP: &str = "stationmaster_controller_servers_up";
+
+/// Why a database was given to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was made.
+    Created,
+    /// A request came for one that nobody owned.
+    Request,
+    /// Its owner could not serve it.
+    Failed,
+    /// An operator said so.
+    Operator,
+}
+
+impl Reason {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Request => "request",
+            Self::Failed => "failed",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// What became of a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was applied, the map may have said no.
+    Applied,
+    /// It had no effect.
+    Refused,
+    /// Nobody knows.
+    Lost,
+}
+
+impl Fate {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Says in words what everything is.
+pub fn describe() {
+    describe_counter!(PROPOSALS, "Changes proposed by this controller as the leader, by what became of them");
+    describe_histogram!(PROPOSAL_SECONDS, metrics::Unit::Seconds, "From proposing a change to its answer");
+    describe_counter!(ASSIGNMENTS, "Databases given to a server by this controller as the leader, by reason");
+    describe_counter!(CHANGES, "Entries applied to the map, by whether the map said no");
+    describe_counter!(LOADS, "Times that a server was told to load a database, by result");
+    describe_histogram!(FSYNC_SECONDS, metrics::Unit::Seconds, "One flush and sync of the log");
+    describe_histogram!(
+        LOG_WRITE_SECONDS,
+        metrics::Unit::Seconds,
+        "One batch of log writes, from queue to disk"
+    );
+    describe_counter!(LOG_WRITES, "Writes to the log; many share one sync");
+    describe_histogram!(SNAPSHOT_SECONDS, metrics::Unit::Seconds, "Making one snapshot of the map");
+    describe_gauge!(LEADER, "1 on the controller that leads");
+    describe_gauge!(TERM, "The Raft term");
+    describe_gauge!(REVISION, "The last applied revision of the map");
+    describe_gauge!(DATABASES, "Databases in the map");
+    describe_gauge!(SERVERS_UP, "Servers that are up in the map");
+}
+
+/// A proposal was answered.
+pub fn proposed(fate: Fate, took: Duration) {
+    counter!(PROPOSALS, "fate" => fate.label()).increment(1);
+    histogram!(PROPOSAL_SECONDS).record(took.as_secs_f64());
+}
+
+/// A database was given to a server.
+pub fn assigned(reason: Reason) {
+    counter!(ASSIGNMENTS, "reason" => reason.label()).increment(1);
+}
+
+/// A server was told to load a database.
+pub fn load_prompted(loaded: bool) {
+    counter!(LOADS, "result" => if loaded { "loaded" } else { "refused" }).increment(1);
+}
+
+/// The log was flushed and synced.
+pub fn disk_synced(took: Duration) {
+    histogram!(FSYNC_SECONDS).record(took.as_secs_f64());
+}
+
+/// A batch was written.
+pub fn log_written(took: Duration, writes: usize) {
+    histogram!(LOG_WRITE_SECONDS).record(took.as_secs_f64());
+    counter!(LOG_WRITES).increment(writes as u64);
+}
+
+/// A snapshot was made.
+pub fn snapshot_made(took: Duration) {
+    histogram!(SNAPSHOT_SECONDS).record(took.as_secs_f64());
+}
+
+/// Entries were applied.
+pub fn applied(entries: &[LogEntry], results: &[Applied]) {
+    for (entry, result) in entries.iter().zip(results) {
+        let EntryPayload::Normal(proposal) = &entry.payload else { continue };
+        counter!(CHANGES, "result" => if result.0.is_ok() { "done" } else { "rejected" }).increment(1);
+        if let (Err(rejection), Command::Found { .. }) = (&result.0, &proposal.entry().command) {
+            tracing::debug!(%rejection, "founded twice; the first one counts");
+        }
+    }
+}
+
+/// How things stand.
+pub fn standing(leader: bool, term: u64, revision: u64, databases: usize, servers_up: usize) {
+    gauge!(LEADER).set(f64::from(u8::from(leader)));
+    gauge!(TERM).set(term as f64);
+    gauge!(REVISION).set(revision as f64);
+    gauge!(DATABASES).set(databases as f64);
+    gauge!(SERVERS_UP).set(servers_up as f64);
+}

@@ -1,0 +1,88 @@
+//! One controller: what its parts share.
+
+mod assign;
+mod duties;
+mod heartbeats;
+mod lookups;
+mod operate;
+mod propose;
+mod route;
+mod standing;
+mod watch;
+
+use std::sync::{Arc, RwLock};
+
+use model::{DatabaseId, Revision};
+use rpc::{Host, Refusal, controller::DatabaseRef};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    blocking::Worker,
+    limits::BEHIND_WAIT,
+    machine::{State, View},
+    raft::Raft,
+    reign::Reign,
+    servers::Servers,
+    settings::Settings,
+};
+
+/// A controller that runs.
+pub struct Node {
+    /// What the operator said.
+    pub settings: Settings,
+    /// The world around it.
+    pub host: Host,
+    /// The consensus engine.
+    pub raft: Raft,
+    /// The map.
+    pub view: View,
+    /// Work that outlives its caller. Ends with the controller.
+    pub tasks: TaskTracker,
+    servers: Servers,
+    reign: RwLock<Option<Arc<Reign>>>,
+    /// For long computations.
+    calculator: Worker<()>,
+}
+
+impl Node {
+    /// Puts the parts together.
+    pub fn new(settings: Settings, host: Host, raft: Raft, view: View, calculator: Worker<()>) -> Self {
+        let servers = Servers::new(host.clone());
+        let reign = RwLock::new(None);
+        Self { settings, host, raft, view, tasks: TaskTracker::new(), servers, reign, calculator }
+    }
+
+    /// The present reign.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that says who leads, or what is missing.
+    fn reign(&self) -> Result<Arc<Reign>, Refusal> {
+        self.reign_if_any().ok_or_else(|| self.not_leading())
+    }
+
+    fn reign_if_any(&self) -> Option<Arc<Reign>> {
+        self.reign.read().expect("BUG: nothing panics while holding this lock").clone()
+    }
+
+    /// Waits a moment until the map is at least at `revision`.
+    async fn at_least(&self, revision: Revision) -> Result<(), Refusal> {
+        if self.view.revision() >= revision || self.view.reaches(revision, BEHIND_WAIT).await {
+            return Ok(());
+        }
+        Err(Refusal::Behind { revision: self.view.revision().0, at_least: revision.0 })
+    }
+}
+
+/// The database that is meant, as the map stands now.
+fn resolve(state: &State, database: &DatabaseRef) -> Result<DatabaseId, Refusal> {
+    let fleet = state.fleet();
+    match database {
+        DatabaseRef::Id(id) => match fleet.database(*id) {
+            Some(_) => Ok(*id),
+            None => Err(model::Rejection::DatabaseUnknown { database: *id }.into()),
+        },
+        DatabaseRef::Name(name) => {
+            fleet.database_named(name).ok_or_else(|| Refusal::DatabaseNameUnknown { name: name.clone() })
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a leader does of its own accord, and how a reign begins and ends.
+
+use std::sync::Arc;
+
+use model::{Command, FleetId, RequestId, ServerState, Tenure};
+use openraft::{ServerState as RaftState, async_runtime::watch::WatchReceiver};
+use rpc::server::PurgeRequest;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::Node;
+use crate::{
+    decide::Purge,
+    limits::{PURGE_RETRY, PURGES_IN_FLIGHT_MAX},
+    meter,
+    reign::Reign,
+};
+
+impl Node {
+    /// Follows the engine: begins a reign when this controller becomes the leader, ends it when it ceases to be, and
+    /// does the leader's duties meanwhile. Returns when told to stop, or with the reason when the engine stopped.
+    pub async fn attend(self: &Arc<Self>, stop: &CancellationToken) -> Result<(), String> {
+        let mut metrics = self.raft.metrics();
+        let mut ticks = interval(self.settings.heartbeat.min(self.settings.lease / 8));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let alive = metrics.borrow_and_update().running_state.clone();
+            alive.map_err(|fatal| fatal.to_string())?;
+            self.succeed().await;
+            self.host.ready.send_replace(self.readiness());
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                changed = metrics.changed() => if changed.is_err() { return Err("it is gone".into()) },
+                _ = ticks.tick() => self.tick(),
+            }
+        }
+        self.depose();
+        Ok(())
+    }
+
+    /// Ends the reign.
+    fn depose(&self) {
+        *self.reign.write().expect("BUG: nothing panics while holding this lock") = None;
+    }
+
+    /// Begins or ends a reign as the engine says.
+    async fn succeed(&self) {
+        let metrics = self.metrics();
+        let leads = metrics.state == RaftState::Leader && metrics.current_leader == Some(metrics.id);
+        let reigning = self.reign_if_any().map(|reign| reign.term);
+        match (leads, reigning) {
+            (false, None) => {}
+            (false, Some(term)) => {
+                tracing::info!(term, "no longer the leader");
+                self.depose();
+            }
+            (true, Some(term)) if term == metrics.current_term => {}
+            (true, _) => {
+                self.depose();
+                // Everything that earlier leaders committed must be in the map before anything is decided by it.
+                if self.read_index().await.is_ok() {
+                    let term = metrics.current_term;
+                    tracing::info!(term, revision = %self.view.revision(), "this controller leads now");
+                    let reign = Reign::new(term, self.settings.lease, Instant::now());
+                    *self.reign.write().expect("BUG: nothing panics while holding this lock") =
+                        Some(Arc::new(reign));
+                }
+            }
+        }
+    }
+
+    fn tick(self: &Arc<Self>) {
+        self.measure();
+        let Some(reign) = self.reign_if_any() else { return };
+        self.found_fleet();
+        let now = Instant::now();
+        let up = self.servers_up();
+        let expired = reign.state(|state| {
+            let lapsed = state.liveness.tick(up.iter().copied(), now);
+            lapsed.into_iter().filter(|tenure| state.expiring.insert(*tenure)).collect::<Vec<_>>()
+        });
+        for tenure in expired {
+            let (node, reign) = (self.clone(), reign.clone());
+            self.tasks.spawn(async move {
+                if let Err(error) = node.expire(&reign, tenure, "its lease has lapsed").await {
+                    tracing::warn!(server = %tenure.server, %error, "cannot declare a server dead");
+                }
+            });
+        }
+        self.clean_up(&reign, &up, now);
+    }
+
+    fn servers_up(&self) -> Vec<Tenure> {
+        self.view.read(|state| {
+            let up = state.fleet().servers().filter(|(_, server)| server.state == ServerState::Up);
+            up.map(|(server, record)| Tenure { server, incarnation: record.incarnation }).collect()
+        })
+    }
+
+    /// Gives a new fleet its id. Proposed again and again until there is one; only the first counts.
+    fn found_fleet(self: &Arc<Self>) {
+        if self.view.read(|state| state.fleet().id().is_some()) {
+            return;
+        }
+        let node = self.clone();
+        self.tasks.spawn(async move {
+            let fleet = FleetId(rand::random());
+            match node.propose(Command::Found { fleet }).await {
+                Ok(proposed) if proposed.outcome.is_ok() => tracing::info!(%fleet, "fleet founded"),
+                // Somebody else was first.
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "cannot found the fleet yet"),
+            }
+        });
+    }
+
+    fn clean_up(self: &Arc<Self>, reign: &Arc<Reign>, up: &[Tenure], now: Instant) {
+        let purges = self.view.read(|state| {
+            let dropped = state.fleet().dropped();
+            reign.state(|known| known.cleanup.begin(dropped, up, PURGES_IN_FLIGHT_MAX, now))
+        });
+        for purge in purges {
+            let (node, reign) = (self.clone(), reign.clone());
+            self.tasks.spawn(async move {
+                let done = node.purge(purge).await;
+                reign.state(|state| {
+                    state.cleanup.ended(purge.database, done, PURGE_RETRY, Instant::now());
+                });
+            });
+        }
+    }
+
+    /// Purges one dropped database and forgets it; tells whether that is done.
+    async fn purge(&self, purge: Purge) -> bool {
+        let Purge { database, epoch, on } = purge;
+        let facts = self.view.read(|state| {
+            Some((state.fleet().id()?, state.fleet().server(on.server)?.control_address.clone()))
+        });
+        let Some((fleet, address)) = facts else { return false };
+        let request = PurgeRequest { request: RequestId(rand::random()), fleet, database, epoch };
+        if let Err(error) = self.servers.purge(&address, request).await {
+            tracing::warn!(%database, server = %on.server, %error, "cannot purge a dropped database");
+            return false;
+        }
+        match self.propose(Command::ForgetDatabase { database }).await {
+            Ok(_) => {
+                tracing::info!(%database, "dropped database purged");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%database, %error, "purged, but not forgotten yet");
+                false
+            }
+        }
+    }
+
+    fn measure(&self) {
+        let metrics = self.metrics();
+        let (databases, up) = self.view.read(|state| {
+            (
+                state.fleet().databases_len(),
+                state.fleet().servers().filter(|(_, server)| server.state == ServerState::Up).count(),
+            )
+        });
+        let leads = metrics.state == RaftState::Leader;
+        meter::standing(leads, metrics.current_term, self.view.revision().0, databases, up);
+    }
+}

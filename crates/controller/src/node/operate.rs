@@ -1,0 +1,199 @@
+//! What operators ask for, and clients by `CREATE DATABASE` and `DROP DATABASE`.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use model::{
+    Command, DatabaseId, Epoch, IdempotencyKey, Name, Outcome, Rejection, RequestId, Revision, ServerState,
+    Tenure,
+};
+use rpc::{
+    Refusal,
+    controller::{DatabaseRef, Operated, Operation},
+};
+use tokio::time::Instant;
+
+use super::{Node, lookups::info, resolve};
+use crate::{
+    limits::RELEASE_TIMEOUT,
+    meter::{self, Reason},
+    reign::Reign,
+};
+
+/// How often a create is placed anew when the chosen server dies meanwhile.
+const PLACEMENTS_MAX: u32 = 4;
+
+impl Node {
+    /// Makes a change.
+    ///
+    /// # Errors
+    /// The map says no, what is named does not exist, or this controller cannot decide.
+    pub async fn operate(
+        self: &Arc<Self>,
+        request: RequestId,
+        operation: Operation,
+    ) -> Result<Operated, Refusal> {
+        let reign = self.reign()?;
+        match operation {
+            Operation::CreateDatabase { name, key } => {
+                self.create(&reign, request, Name::new(&name).map_err(Rejection::from)?, key).await
+            }
+            Operation::DropDatabase { database } => self.drop_database(&reign, request, &database).await,
+            Operation::RenameDatabase { database, name } => {
+                let database = self.view.read(|state| resolve(state, &database))?;
+                let name = Name::new(&name).map_err(Rejection::from)?;
+                self.change(Command::RenameDatabase { database, name }, Some(database)).await
+            }
+            Operation::AssignDatabase { database, server } => {
+                self.give(&reign, request, &database, server.as_deref()).await
+            }
+            Operation::UnassignDatabase { database } => self.take(&reign, request, &database).await,
+            Operation::ExpireServer { server } => {
+                let tenure = self.server_named(&server)?;
+                self.expire(&reign, tenure, "an operator said so").await?;
+                Ok(self.operated(self.view.revision(), None))
+            }
+            Operation::PutUser { name, verifier } => {
+                let name = Name::new(&name).map_err(Rejection::from)?;
+                self.change(Command::PutUser { name, verifier }, None).await
+            }
+            Operation::DropUser { name } => {
+                let name = Name::new(&name).map_err(Rejection::from)?;
+                self.change(Command::DropUser { name }, None).await
+            }
+        }
+    }
+
+    async fn change(&self, command: Command, database: Option<DatabaseId>) -> Result<Operated, Refusal> {
+        let (revision, _) = self.propose(command).await?.accepted()?;
+        Ok(self.operated(revision, database))
+    }
+
+    fn operated(&self, revision: Revision, database: Option<DatabaseId>) -> Operated {
+        let database = database.and_then(|id| self.view.read(|state| info(state, id)));
+        Operated { revision, database }
+    }
+
+    async fn create(
+        &self,
+        reign: &Reign,
+        request: RequestId,
+        name: Name,
+        key: IdempotencyKey,
+    ) -> Result<Operated, Refusal> {
+        for attempt in 1.. {
+            // Its id is not known yet; the key spreads databases over equal servers just as well.
+            let spread = DatabaseId(key.0 as u64);
+            let owner = match self.choose(reign, spread, &BTreeSet::new()) {
+                Ok(tenure) => Some(tenure),
+                Err(Refusal::NoServer { .. }) => None,
+                Err(refusal) => return Err(refusal),
+            };
+            let command = Command::CreateDatabase { name: name.clone(), owner, key: Some(key) };
+            let proposed = self.propose(command).await?;
+            match proposed.outcome {
+                Ok(Outcome::Database { database, epoch }) => {
+                    if owner.is_some() && epoch == Epoch(1) {
+                        meter::assigned(Reason::Created);
+                    }
+                    tracing::info!(%request, %database, %name, "database created");
+                    return Ok(self.operated(proposed.revision, Some(database)));
+                }
+                Err(Rejection::ServerNotUp { .. } | Rejection::ServerUnknown { .. })
+                    if attempt < PLACEMENTS_MAX => {}
+                Err(rejection) => return Err(rejection.into()),
+                Ok(Outcome::Done | Outcome::Server { .. } | Outcome::Handler { .. }) => {
+                    unreachable!("BUG: creating a database gives a database")
+                }
+            }
+        }
+        unreachable!("BUG: the last attempt returns")
+    }
+
+    /// The database and who has it, as the map stands.
+    fn held(&self, database: &DatabaseRef) -> Result<(DatabaseId, Epoch, Option<Tenure>), Refusal> {
+        self.view.read(|state| {
+            let id = resolve(state, database)?;
+            let epoch = state.fleet().database(id).expect("BUG: resolved above").epoch;
+            Ok((id, epoch, state.fleet().owner(id).map(|(tenure, _)| tenure)))
+        })
+    }
+
+    async fn drop_database(
+        self: &Arc<Self>,
+        reign: &Arc<Reign>,
+        request: RequestId,
+        database: &DatabaseRef,
+    ) -> Result<Operated, Refusal> {
+        let (id, epoch, owner) = self.held(database)?;
+        // The owner gets a moment to let its clients go before the journal is purged.
+        let until = Instant::now() + RELEASE_TIMEOUT;
+        reign.state(|state| state.cleanup.hold(id, until));
+        let dropped = self.change(Command::DropDatabase { database: id }, None).await;
+        self.unload(reign, id, epoch);
+        let (node, reign) = (self.clone(), reign.clone());
+        let gone = dropped.is_ok();
+        self.tasks.spawn(async move {
+            if let Some(owner) = owner.filter(|_| gone)
+                && let Err(error) = node.release(request, id, epoch, owner).await
+            {
+                tracing::warn!(%request, database = %id, %error, "the purge will fence it out");
+            }
+            reign.state(|state| state.cleanup.resume(id));
+        });
+        dropped
+    }
+
+    /// Gives a database to a server by an operator's word. The old owner lets go first.
+    async fn give(
+        &self,
+        reign: &Reign,
+        request: RequestId,
+        database: &DatabaseRef,
+        server: Option<&str>,
+    ) -> Result<Operated, Refusal> {
+        let (id, epoch, owner) = self.held(database)?;
+        let to = match server {
+            Some(name) => self.server_named(name)?,
+            None => self.choose(reign, id, &BTreeSet::new())?,
+        };
+        if owner == Some(to) {
+            return Ok(self.operated(self.view.revision(), Some(id)));
+        }
+        if let Some(owner) = owner {
+            self.unload(reign, id, epoch);
+            self.release(request, id, epoch, owner).await?;
+        }
+        let command = Command::AssignDatabase { database: id, epoch_expected: epoch, to };
+        let operated = self.change(command, Some(id)).await?;
+        meter::assigned(Reason::Operator);
+        Ok(operated)
+    }
+
+    /// Takes a database from its owner by an operator's word. The owner lets go first.
+    async fn take(
+        &self,
+        reign: &Reign,
+        request: RequestId,
+        database: &DatabaseRef,
+    ) -> Result<Operated, Refusal> {
+        let (id, epoch, owner) = self.held(database)?;
+        let Some(owner) = owner else { return Ok(self.operated(self.view.revision(), Some(id))) };
+        self.unload(reign, id, epoch);
+        self.release(request, id, epoch, owner).await?;
+        let command = Command::UnassignDatabase { database: id, epoch_expected: epoch };
+        self.change(command, Some(id)).await
+    }
+
+    /// A server that is up, by name.
+    fn server_named(&self, name: &str) -> Result<Tenure, Refusal> {
+        self.view.read(|state| {
+            let known = state.fleet().server_named(name);
+            let (server, record) = known.ok_or_else(|| Refusal::ServerNameUnknown { name: name.into() })?;
+            let incarnation = record.incarnation;
+            match record.state {
+                ServerState::Up => Ok(Tenure { server, incarnation }),
+                ServerState::Down => Err(Rejection::ServerNotUp { server, incarnation }.into()),
+            }
+        })
+    }
+}

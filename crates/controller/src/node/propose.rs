@@ -1,0 +1,90 @@
+//! Proposing a change: what its caller learns, whatever happens to it.
+
+use std::fmt::Display;
+
+use model::{Command, Entry, Outcome, Rejection, Revision};
+use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader, RaftError};
+use rpc::Refusal;
+use tokio::time::{Instant, timeout};
+
+use super::Node;
+use crate::{
+    limits::PROPOSE_TIMEOUT,
+    meter::{self, Fate},
+    raft::{Proposal, TypeConfig},
+};
+
+/// A change that was applied: where in the log, and what the map said.
+pub struct Proposed {
+    /// The revision with the change in it.
+    pub revision: Revision,
+    /// What the map said.
+    pub outcome: Result<Outcome, Rejection>,
+}
+
+impl Proposed {
+    /// A rejection is a refusal for most callers.
+    pub fn accepted(self) -> Result<(Revision, Outcome), Refusal> {
+        Ok((self.revision, self.outcome?))
+    }
+}
+
+impl Node {
+    /// Proposes a change and waits until it is applied here.
+    ///
+    /// # Errors
+    /// [`Refusal::NotLeader`] and [`Refusal::Unavailable`]: it had no effect. [`Refusal::Lost`]: nobody knows.
+    pub(super) async fn propose(&self, command: Command) -> Result<Proposed, Refusal> {
+        let began = Instant::now();
+        let proposal = Proposal::new(Entry { at: (self.host.clock)(), command });
+        let written = timeout(PROPOSE_TIMEOUT, self.raft.client_write(proposal)).await;
+        let result = match written {
+            Ok(Ok(response)) => {
+                Ok(Proposed { revision: Revision(response.log_id.index), outcome: response.data.0 })
+            }
+            Ok(Err(error)) => Err(self.failed(error)),
+            Err(_) => {
+                Err(lost(format!("no quorum confirmed it within {PROPOSE_TIMEOUT:?}; {}", self.quorum())))
+            }
+        };
+        meter::proposed(fate(&result), began.elapsed());
+        result
+    }
+
+    fn failed(&self, error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> Refusal {
+        match error {
+            RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => self.forward(&forward),
+            RaftError::APIError(ClientWriteError::LogEntryDiscarded(_)) => {
+                lost("another controller became the leader meanwhile")
+            }
+            RaftError::APIError(
+                error
+                @ (ClientWriteError::ChangeMembershipError(_) | ClientWriteError::PreconditionFailed(_)),
+            ) => Refusal::Unavailable { reason: error.to_string() },
+            RaftError::Fatal(fatal) => lost(fatal),
+        }
+    }
+
+    /// A refusal for a caller that has to turn to somebody else.
+    pub(super) fn forward(&self, forward: &ForwardToLeader<TypeConfig>) -> Refusal {
+        match (&forward.leader_node, forward.reason) {
+            (Some(node), ForwardReason::NotLeader | ForwardReason::LeadershipTransfer) => {
+                Refusal::NotLeader { leader: Some(node.addr.clone()) }
+            }
+            (None, ForwardReason::NotLeader | ForwardReason::LeadershipTransfer) => self.not_leading(),
+            (_, ForwardReason::LeaseExpired) => Refusal::Unavailable { reason: self.quorum() },
+        }
+    }
+}
+
+fn lost(reason: impl Display) -> Refusal {
+    Refusal::Lost { reason: reason.to_string() }
+}
+
+fn fate(result: &Result<Proposed, Refusal>) -> Fate {
+    match result.as_ref().map_err(Refusal::effect) {
+        Ok(_) => Fate::Applied,
+        Err(rpc::Effect::None) => Fate::Refused,
+        Err(rpc::Effect::Unknown) => Fate::Lost,
+    }
+}

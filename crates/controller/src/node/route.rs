@@ -1,0 +1,139 @@
+//! Routes: the one way by which requests make databases be assigned and loaded (claims 1 to 4).
+
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use model::{DatabaseId, Epoch, Rejection, RequestId, ServerId};
+use rpc::{
+    Refusal,
+    controller::{Route, RouteRequest},
+};
+use tokio::time::timeout;
+
+use super::{Node, lookups::revision, resolve};
+use crate::{
+    decide::{Found, Routing, Step, Trouble},
+    limits::{ROUTE_OWNERS_MAX, ROUTE_WAIT},
+    machine::State,
+    meter::Reason,
+    reign::Reign,
+};
+
+/// Most steps of one flight. Each assignment takes a few; more means that others keep overtaking it.
+const STEPS_MAX: u32 = 8 * ROUTE_OWNERS_MAX;
+
+impl Node {
+    /// Where to send a request. Assigns and loads the database if need be, once, however many ask at a time.
+    ///
+    /// # Errors
+    /// The database does not exist, no server is up, none could load it, or this controller cannot decide.
+    pub async fn route(self: &Arc<Self>, request: RouteRequest) -> Result<Route, Refusal> {
+        let reign = self.reign()?;
+        self.at_least(request.at_least).await?;
+        let id = self.view.read(|state| resolve(state, &request.database))?;
+        let routing = Routing::new(request.failed, ROUTE_OWNERS_MAX);
+        if routing.next(&self.found(&reign, id)?) == Step::Answer
+            && let Some(route) = self.view.read(|state| route(state, id))
+        {
+            return Ok(route);
+        }
+        let flight = reign.join(id, &self.tasks, || {
+            let (node, reign) = (self.clone(), reign.clone());
+            async move { node.fly(&reign, request.request, id, routing).await }.boxed()
+        });
+        timeout(ROUTE_WAIT, flight)
+            .await
+            .unwrap_or_else(|_| Err(Refusal::Unavailable { reason: format!("{id} is still being loaded") }))
+    }
+
+    /// What the map and this reign know of a database.
+    fn found(&self, reign: &Reign, id: DatabaseId) -> Result<Found, Refusal> {
+        let (epoch, owner) = self.view.read(|state| {
+            let database = state.fleet().database(id).ok_or(Rejection::DatabaseUnknown { database: id })?;
+            Ok::<_, Rejection>((database.epoch, state.fleet().owner(id).map(|(tenure, _)| tenure)))
+        })?;
+        let loaded = reign.state(|state| state.loaded.get(&id) == Some(&epoch));
+        Ok(Found { epoch, owner, loaded })
+    }
+
+    /// Takes one step after the other until there is an answer.
+    async fn fly(
+        &self,
+        reign: &Reign,
+        request: RequestId,
+        id: DatabaseId,
+        mut routing: Routing,
+    ) -> Result<Route, Refusal> {
+        for _ in 0..STEPS_MAX {
+            let found = self.found(reign, id)?;
+            match routing.next(&found) {
+                Step::Answer => {
+                    if let Some(route) = self.view.read(|state| route(state, id)) {
+                        return Ok(route);
+                    }
+                }
+                Step::Load(owner) => match self.load(request, id, found.epoch, owner).await {
+                    Ok(()) => {
+                        reign.state(|state| state.loaded.insert(id, found.epoch));
+                        routing.on_loaded(found.epoch);
+                    }
+                    Err((why, reason)) => {
+                        reign.state(|state| state.loaded.remove(&id));
+                        routing.on_load_failed(found.epoch, owner, why, reason);
+                    }
+                },
+                Step::Assign { avoid } => {
+                    let to = self.choose(reign, id, &avoid)?;
+                    let reason = if found.owner.is_none() { Reason::Request } else { Reason::Failed };
+                    if let Some(epoch) = self.assign(id, found.epoch, to, reason).await? {
+                        routing.on_assigned(epoch);
+                    }
+                }
+                Step::Probe(owner) => match self.probe(owner).await {
+                    Ok(()) => routing.on_alive(found.epoch),
+                    Err((why, reason)) => routing.on_load_failed(found.epoch, owner, why, reason),
+                },
+                Step::Expire(owner) => {
+                    self.expire(reign, owner, "its process is gone").await?;
+                    routing.on_expired();
+                }
+                Step::Fail(trouble) => return Err(self.load_failed(id, trouble)),
+            }
+        }
+        Err(Refusal::Unavailable { reason: format!("{id} changes its owner all the time") })
+    }
+
+    fn load_failed(&self, database: DatabaseId, trouble: Trouble) -> Refusal {
+        let name = |id: ServerId| {
+            let name = self.view.read(|state| state.fleet().server(id).map(|server| server.name.clone()));
+            name.or_else(|| model::Name::new(&id.to_string()).ok())
+        };
+        match name(trouble.server) {
+            Some(server) => Refusal::LoadFailed { database, server, reason: trouble.reason },
+            None => Refusal::Unavailable { reason: trouble.reason },
+        }
+    }
+
+    /// Forgets that a database is loaded: its owner is about to change.
+    pub(super) fn unload(&self, reign: &Reign, id: DatabaseId, epoch: Epoch) {
+        reign.state(|state| {
+            if state.loaded.get(&id) == Some(&epoch) {
+                state.loaded.remove(&id);
+            }
+        });
+    }
+}
+
+/// The route to a database's owner, as the map stands.
+fn route(state: &State, id: DatabaseId) -> Option<Route> {
+    let database = state.fleet().database(id)?;
+    let (owner, server) = state.fleet().owner(id)?;
+    Some(Route {
+        database: id,
+        name: database.name.clone(),
+        epoch: database.epoch,
+        owner,
+        address: server.data_address.clone(),
+        revision: revision(state),
+    })
+}

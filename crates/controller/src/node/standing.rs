@@ -1,0 +1,132 @@
+//! How this controller stands: who leads, who is missing, and what it tells of itself.
+
+use model::ControllerId;
+use openraft::{Instant as _, async_runtime::watch::WatchReceiver};
+use rpc::{
+    Readiness, Refusal,
+    controller::{ControllerInfo, ControllerStatus},
+};
+use tokio::time::Duration;
+
+use super::Node;
+use crate::raft::TypeConfig;
+
+type Metrics = openraft::RaftMetrics<TypeConfig>;
+
+impl Node {
+    /// The engine's own account.
+    pub fn metrics(&self) -> Metrics {
+        self.raft.metrics().borrow_watched().clone()
+    }
+
+    /// A refusal for callers that need the leader.
+    pub(super) fn not_leading(&self) -> Refusal {
+        let metrics = self.metrics();
+        match metrics.current_leader {
+            Some(leader) if leader != self.settings.id.0 => {
+                let node = metrics.membership_config.get_node(&leader).map(|node| node.addr.clone());
+                Refusal::NotLeader { leader: node }
+            }
+            Some(_) => Refusal::Unavailable { reason: "this controller is only just taking over".into() },
+            None => Refusal::Unavailable { reason: self.quorum() },
+        }
+    }
+
+    /// What a quorum needs, and what is missing as far as this controller can tell.
+    pub(super) fn quorum(&self) -> String {
+        let metrics = self.metrics();
+        let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
+        if voters.is_empty() {
+            return "this controller is not part of a fleet yet".into();
+        }
+        let needed = voters.len() / 2 + 1;
+        let silent: Vec<String> = voters
+            .iter()
+            .filter(|id| **id != metrics.id && self.is_silent(&metrics, **id))
+            .map(|id| match metrics.membership_config.get_node(id) {
+                Some(node) => format!("{id} ({})", node.addr),
+                None => id.to_string(),
+            })
+            .collect();
+        let of = voters.len();
+        match metrics.heartbeat {
+            Some(_) if silent.is_empty() => "a quorum was lost for a moment".into(),
+            Some(_) => {
+                format!("{needed} of {of} controllers are needed; no answer from {}", silent.join(", "))
+            }
+            None => {
+                format!("no leader is known; {needed} of {of} controllers must be up and reach each other")
+            }
+        }
+    }
+
+    /// Whether a follower did not answer this leader for a lease.
+    fn is_silent(&self, metrics: &Metrics, id: u64) -> bool {
+        let answered = metrics.heartbeat.as_ref().and_then(|answered| answered.get(&id).copied().flatten());
+        answered.is_none_or(|at| at.elapsed() > self.settings.election_max)
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> ControllerStatus {
+        let metrics = self.metrics();
+        let confirmed = metrics.last_quorum_acked.filter(|_| metrics.state.is_leader());
+        let (fleet, databases) =
+            self.view.read(|state| (state.fleet().id(), state.fleet().databases_len() as u64));
+        ControllerStatus {
+            controller: self.settings.id,
+            fleet,
+            state: format!("{:?}", metrics.state).to_lowercase(),
+            leader: metrics.current_leader.map(ControllerId),
+            term: metrics.current_term,
+            revision: self.view.revision(),
+            log_last: metrics.last_log_index.unwrap_or(0),
+            snapshot_last: metrics.snapshot.map_or(0, |id| id.index),
+            quorum_confirmed_ms_ago: confirmed.map(|at| millis(at.elapsed())),
+            databases,
+        }
+    }
+
+    /// All controllers, as this one knows them.
+    pub fn controllers(&self) -> Vec<ControllerInfo> {
+        let metrics = self.metrics();
+        let members = metrics.membership_config.membership();
+        let voters: Vec<u64> = members.voter_ids().collect();
+        let replication = metrics.replication.as_ref();
+        let matched = |id: u64| match replication {
+            Some(_) if id == metrics.id => metrics.last_log_index,
+            Some(matched) => matched.get(&id).copied().flatten().map(|at| at.index),
+            None => None,
+        };
+        members
+            .nodes()
+            .map(|(id, node)| ControllerInfo {
+                controller: ControllerId(*id),
+                address: node.addr.clone(),
+                voter: voters.contains(id),
+                leader: metrics.current_leader == Some(*id),
+                matched: matched(*id),
+            })
+            .collect()
+    }
+
+    /// The addresses of all controllers.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let members = self.metrics().membership_config;
+        members.nodes().map(|(_, node)| node.addr.clone()).collect()
+    }
+
+    /// Whether it can do its work.
+    pub fn readiness(&self) -> Readiness {
+        if self.metrics().current_leader.is_none() {
+            return Readiness::NotReady(self.quorum());
+        }
+        if self.view.read(|state| state.fleet().id().is_none()) {
+            return Readiness::NotReady("the fleet is not founded yet".into());
+        }
+        Readiness::Ready
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,14 @@
+//! Raft: the types it is built from, how controllers speak it to each other, and what goes over the wire.
+
+mod network;
+mod proposal;
+mod service;
+mod types;
+mod wire;
+
+pub use network::Network;
+pub use proposal::{Applied, Proposal};
+pub use service::RaftServer;
+pub use types::{
+    LogEntry, LogId, Membership, Raft, Snapshot, SnapshotMeta, StoredMembership, TypeConfig, Vote,
+};

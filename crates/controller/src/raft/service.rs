@@ -1,0 +1,240 @@
+//! The answering end of Raft between controllers.
+//!
+//! Requests of one connection reach the consensus engine in the order they were sent, so that the leader can keep
+//! several appends on their way. Each names the controller it is meant for: an address may have changed hands.
+
+use std::{
+    collections::BTreeMap,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::Poll,
+};
+
+use rpc::{ByteStream, StreamExt as _, tarpc};
+use serde::{Deserialize, Serialize};
+use tarpc::server::{BaseChannel, Channel};
+use tokio::task::JoinSet;
+
+use super::{Raft, Snapshot, wire};
+use crate::{limits::SNAPSHOT_BYTES_MAX, machine::Image};
+
+/// The service.
+#[tarpc::service]
+pub trait RaftApi {
+    /// Append entries, or just a heartbeat.
+    async fn append(to: u64, message: wire::Blob) -> Result<wire::Blob, Refused>;
+    /// Give a vote.
+    async fn vote(to: u64, message: wire::Blob) -> Result<wire::Blob, Refused>;
+    /// Say whether a vote would be given.
+    async fn pre_vote(to: u64, message: wire::Blob) -> Result<wire::Blob, Refused>;
+    /// Take a piece of a snapshot; the last one installs it. Answers with the own vote.
+    async fn snapshot(to: u64, piece: Piece) -> Result<wire::Blob, Refused>;
+    /// Leadership is handed over.
+    async fn transfer(to: u64, message: wire::Blob) -> Result<(), Refused>;
+}
+
+/// A piece of a snapshot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Piece {
+    /// The leader's vote, encoded.
+    pub vote: wire::Blob,
+    /// Tells this transfer from others.
+    pub transfer: u64,
+    /// Where in the whole it belongs.
+    pub offset: u64,
+    /// How long the whole is.
+    pub total: u64,
+    /// The bytes.
+    pub bytes: wire::Blob,
+}
+
+/// The message was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Refused {
+    /// It was meant for another controller.
+    #[error("this is controller {id}, not {meant}")]
+    WrongController {
+        /// Who this is.
+        id: u64,
+        /// Who was meant.
+        meant: u64,
+    },
+    /// It cannot be read.
+    #[error("{reason}")]
+    Unreadable {
+        /// Why.
+        reason: String,
+    },
+    /// This controller stopped taking part.
+    #[error("this controller has stopped: {reason}")]
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+    /// Another part of the snapshot was expected.
+    #[error("expected the snapshot to go on at byte {expected}, got {offset}")]
+    OutOfStep {
+        /// Where to go on.
+        expected: u64,
+        /// What came.
+        offset: u64,
+    },
+}
+
+/// Answers for one controller. Cheap to clone.
+#[derive(Clone)]
+pub struct RaftServer {
+    id: u64,
+    raft: Raft,
+    arriving: Arc<Mutex<BTreeMap<u64, Arriving>>>,
+}
+
+/// A snapshot on its way in.
+struct Arriving {
+    leader: u64,
+    bytes: Vec<u8>,
+}
+
+impl RaftServer {
+    /// Answers for the controller with this id.
+    pub fn new(id: u64, raft: Raft) -> Self {
+        Self { id, raft, arriving: Arc::default() }
+    }
+
+    /// Answers one connection until it closes.
+    pub async fn serve_connection(self, stream: Box<dyn ByteStream>) {
+        let config = tarpc::server::Config { pending_response_buffer: rpc::limits::REQUESTS_IN_FLIGHT_MAX };
+        let channel = BaseChannel::new(config, rpc::frame(stream));
+        let mut requests = std::pin::pin!(channel.execute(self.serve()));
+        let mut running = JoinSet::new();
+        while let Some(request) = requests.next().await {
+            let mut request = Box::pin(request);
+            // The first step hands the message to the engine; the rest, waiting for the disk, may overlap.
+            if !first_step(&mut request).await {
+                running.spawn(request);
+            }
+            while running.try_join_next().is_some() {}
+        }
+    }
+
+    fn meant(&self, to: u64) -> Result<(), Refused> {
+        if to == self.id { Ok(()) } else { Err(Refused::WrongController { id: self.id, meant: to }) }
+    }
+
+    /// Adds a piece; the whole, once it is there.
+    fn collect(&self, leader: u64, piece: Piece) -> Result<Option<Vec<u8>>, Refused> {
+        if piece.total > SNAPSHOT_BYTES_MAX {
+            let reason = format!("a snapshot of {} bytes is larger than {SNAPSHOT_BYTES_MAX}", piece.total);
+            return Err(Refused::Unreadable { reason });
+        }
+        let mut arriving = self.arriving.lock().expect("BUG: nothing panics while holding this lock");
+        if piece.offset == 0 {
+            // A leader sends one at a time: an earlier one of its own was broken off.
+            arriving.retain(|_, other| other.leader != leader);
+            arriving.insert(piece.transfer, Arriving { leader, bytes: Vec::new() });
+        }
+        let offset = piece.offset;
+        let so_far = arriving.get_mut(&piece.transfer).ok_or(Refused::OutOfStep { expected: 0, offset })?;
+        let expected = so_far.bytes.len() as u64;
+        if offset != expected || expected + piece.bytes.0.len() as u64 > piece.total {
+            return Err(Refused::OutOfStep { expected, offset });
+        }
+        so_far.bytes.extend_from_slice(&piece.bytes.0);
+        if (so_far.bytes.len() as u64) < piece.total {
+            return Ok(None);
+        }
+        Ok(arriving.remove(&piece.transfer).map(|whole| whole.bytes))
+    }
+}
+
+/// Polls once, whatever the task's budget; tells whether that was all.
+async fn first_step<F: Future<Output = ()> + Send>(request: &mut Pin<Box<F>>) -> bool {
+    let mut once = std::pin::pin!(tokio::task::unconstrained(poll_fn(|context| {
+        Poll::Ready(request.as_mut().poll(context).is_ready())
+    })));
+    once.as_mut().await
+}
+
+impl RaftApi for RaftServer {
+    async fn append(
+        self,
+        _: tarpc::context::Context,
+        to: u64,
+        message: wire::Blob,
+    ) -> Result<wire::Blob, Refused> {
+        self.meant(to)?;
+        let request = read::<wire::Append>(&message)?.into_request().map_err(unreadable)?;
+        let response = self.raft.append_entries(request).await.map_err(stopped)?;
+        Ok(wire::encode(&wire::Appended::from(response)))
+    }
+
+    async fn vote(
+        self,
+        _: tarpc::context::Context,
+        to: u64,
+        message: wire::Blob,
+    ) -> Result<wire::Blob, Refused> {
+        self.meant(to)?;
+        let response = self.raft.vote(read::<wire::Ask>(&message)?.into()).await.map_err(stopped)?;
+        Ok(wire::encode(&wire::Answer::from(response)))
+    }
+
+    async fn pre_vote(
+        self,
+        _: tarpc::context::Context,
+        to: u64,
+        message: wire::Blob,
+    ) -> Result<wire::Blob, Refused> {
+        self.meant(to)?;
+        let response = self.raft.pre_vote(read::<wire::Ask>(&message)?.into()).await.map_err(stopped)?;
+        Ok(wire::encode(&wire::Answer::from(response)))
+    }
+
+    async fn snapshot(
+        self,
+        _: tarpc::context::Context,
+        to: u64,
+        piece: Piece,
+    ) -> Result<wire::Blob, Refused> {
+        self.meant(to)?;
+        let vote: super::Vote = read::<wire::Ballot>(&piece.vote)?.into();
+        let Some(bytes) = self.collect(vote.leader_id.node_id, piece)? else {
+            return Ok(wire::encode(&wire::Ballot::from(vote)));
+        };
+        let image = Image::received(bytes).map_err(unreadable)?;
+        let snapshot = Snapshot { meta: image.meta().clone(), snapshot: image };
+        let response = self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
+        Ok(wire::encode(&wire::Ballot::from(response.vote)))
+    }
+
+    async fn transfer(self, _: tarpc::context::Context, to: u64, message: wire::Blob) -> Result<(), Refused> {
+        self.meant(to)?;
+        let request = read::<wire::HandOver>(&message)?.into_request();
+        let answer = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
+        // Not taken means that leadership has changed or the log is not here yet: the old leader goes on or an
+        // election follows. Nobody has to act on it.
+        answer.or_else(|reason| {
+            tracing::info!(%reason, "leadership not taken over");
+            Ok(())
+        })
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(message: &wire::Blob) -> Result<T, Refused> {
+    wire::decode(message).map_err(unreadable)
+}
+
+fn unreadable(error: impl std::error::Error) -> Refused {
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        reason = format!("{reason}: {error}");
+        cause = error.source();
+    }
+    Refused::Unreadable { reason }
+}
+
+fn stopped(error: impl std::error::Error) -> Refused {
+    Refused::Stopped { reason: error.to_string() }
+}

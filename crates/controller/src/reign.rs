@@ -1,0 +1,91 @@
+//! What a leader knows only in memory, from becoming the leader until it ceases to be: who was heard of, what is
+//! loaded, what is being done. A new leader begins with nothing and finds it out again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Mutex,
+    time::Duration,
+};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use model::{DatabaseId, Epoch, Tenure};
+use rpc::{Refusal, controller::Route};
+use tokio::{sync::oneshot, time::Instant};
+use tokio_util::task::TaskTracker;
+
+use crate::decide::{Cleanup, Liveness};
+
+/// One leader's reign.
+pub struct Reign {
+    /// The term it leads in.
+    pub term: u64,
+    state: Mutex<State>,
+    flights: Mutex<BTreeMap<DatabaseId, Flight>>,
+}
+
+/// A route on its way. Everybody who asks meanwhile waits for the same one.
+pub type Flight = Shared<BoxFuture<'static, Result<Route, Refusal>>>;
+
+/// What is known.
+pub struct State {
+    /// Who was heard of.
+    pub liveness: Liveness,
+    /// Purges of dropped databases.
+    pub cleanup: Cleanup,
+    /// Databases that their owner has loaded, with the epoch.
+    pub loaded: HashMap<DatabaseId, Epoch>,
+    /// Lives that are being declared over. Their heartbeats are not acknowledged any more.
+    pub expiring: BTreeSet<Tenure>,
+}
+
+impl Reign {
+    /// Begins.
+    pub fn new(term: u64, lease: Duration, now: Instant) -> Self {
+        let state = State {
+            liveness: Liveness::new(lease, now),
+            cleanup: Cleanup::default(),
+            loaded: HashMap::new(),
+            expiring: BTreeSet::new(),
+        };
+        Self { term, state: Mutex::new(state), flights: Mutex::default() }
+    }
+
+    /// Looks at or changes what is known.
+    pub fn state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
+        with(&mut self.state.lock().expect("BUG: nothing panics while holding this lock"))
+    }
+
+    /// Joins the flight for this database, or starts one, which goes on even if nobody waits for it any more.
+    pub fn join(
+        self: &std::sync::Arc<Self>,
+        database: DatabaseId,
+        tasks: &TaskTracker,
+        fly: impl FnOnce() -> BoxFuture<'static, Result<Route, Refusal>>,
+    ) -> Flight {
+        let mut flights = self.flights.lock().expect("BUG: nothing panics while holding this lock");
+        if let Some(flight) = flights.get(&database) {
+            return flight.clone();
+        }
+        let (landed, landing) = oneshot::channel();
+        let flight = landing
+            .map(|result| {
+                result.unwrap_or_else(|_| {
+                    Err(Refusal::Unavailable { reason: "this controller is shutting down".into() })
+                })
+            })
+            .boxed()
+            .shared();
+        flights.insert(database, flight.clone());
+        let (reign, work) = (self.clone(), fly());
+        tasks.spawn(async move {
+            let result = work.await;
+            reign.flights.lock().expect("BUG: nothing panics while holding this lock").remove(&database);
+            // Everybody may have stopped waiting.
+            let _ = landed.send(result);
+        });
+        flight
+    }
+}

@@ -1,0 +1,241 @@
+//! A controller from start to end.
+
+use std::sync::Arc;
+
+use openraft::{Config, SnapshotPolicy, async_runtime::watch::WatchReceiver};
+use rpc::{Host, Listen, Service, handshake::Role};
+use tokio::{
+    task::JoinSet,
+    time::{Duration, Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::Api,
+    blocking::Worker,
+    error::Error,
+    formation,
+    limits::{CONNECTIONS_MAX, HAND_OVER_TIMEOUT, LOG_KEPT_MAX, TASKS_TIMEOUT},
+    machine::Machine,
+    meter,
+    node::Node,
+    raft::{Network, Raft, RaftServer},
+    settings::Settings,
+    store::{Disk, Log, SledDisk, StoreError},
+};
+
+/// Pause after a failed accept: running out of file handles passes.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs a controller until the host's shutdown, on the data directory of its settings.
+///
+/// # Errors
+/// [`Error`]: it did not start, or stopped by itself. Whatever it had acknowledged is on disk.
+pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Result<(), Error> {
+    let problems = settings.problems();
+    if !problems.is_empty() {
+        return Err(Error::Settings(problems));
+    }
+    let disk = SledDisk::open(settings.data_dir.clone(), settings.id, settings.power_loss_safe).await?;
+    let disk = Arc::new(disk);
+    let calculator = Worker::spawn("controller-digest", ())
+        .map_err(|source| Error::Start { reason: source.to_string() })?;
+    let result = run_on(settings, host, listener, disk.clone(), calculator).await;
+    disk.close().await;
+    result
+}
+
+/// Runs a controller until the host's shutdown, on whatever keeps its data and computes for it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on(
+    settings: Settings,
+    host: Host,
+    listener: impl Listen,
+    disk: Arc<dyn Disk>,
+    calculator: Worker<()>,
+) -> Result<(), Error> {
+    meter::describe();
+    let (log, writing) = Log::open(disk.clone()).await?;
+    let purged = log.purged();
+    let machine = Machine::open(disk.clone()).await?;
+    if machine.snapshot_last() < purged {
+        let path = settings.data_dir.clone();
+        return Err(StoreError::Lost { path, reason: "its snapshot is gone".into() }.into());
+    }
+    let view = machine.view();
+    let mut tasks = JoinSet::new();
+    let writer = tokio::spawn(writing);
+    let network = Network::new(host.dial.clone(), host.secret.clone());
+    let raft = Raft::new(settings.id.0, Arc::new(config(&settings)?), network, log, machine).await;
+    let raft = raft.map_err(|fatal| Error::Start { reason: fatal.to_string() })?;
+    let node = Arc::new(Node::new(settings, host, raft, view, calculator));
+    tracing::info!(id = %node.settings.id, address = node.settings.address, "controller started");
+
+    let stop = CancellationToken::new();
+    tasks.spawn(accept(node.clone(), listener));
+    tasks.spawn(belong(node.clone(), disk));
+    tasks.spawn(begin(node.clone()));
+    let attending = tokio::spawn({
+        let (node, stop) = (node.clone(), stop.clone());
+        async move { node.attend(&stop).await }
+    });
+    let result = supervise(&node, &stop, attending).await;
+    tasks.shutdown().await;
+    end(&node).await;
+    drop(node);
+    if let Err(error) = writer.await {
+        tracing::error!(%error, "the log writer failed");
+    }
+    result
+}
+
+/// Waits for the end: the host's, or the engine's.
+async fn supervise(
+    node: &Arc<Node>,
+    stop: &CancellationToken,
+    mut attending: tokio::task::JoinHandle<Result<(), String>>,
+) -> Result<(), Error> {
+    let ended = tokio::select! {
+        biased;
+        ended = &mut attending => Some(ended),
+        () = node.host.shutdown.cancelled() => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            hand_over(node).await;
+            stop.cancel();
+            attending.await
+        }
+    };
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(reason)) => Err(Error::Stopped { reason }),
+        Err(error) => Err(Error::Stopped { reason: error.to_string() }),
+    }
+}
+
+/// Gives leadership to the follower that is furthest, so that changes go on without an election time-out.
+async fn hand_over(node: &Node) {
+    let metrics = node.metrics();
+    if !metrics.state.is_leader() {
+        return;
+    }
+    let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
+    let best =
+        metrics.replication.iter().flatten().filter(|(id, _)| **id != metrics.id && voters.contains(id));
+    let Some((to, _)) = best.max_by_key(|(_, matched)| **matched) else { return };
+    tracing::info!(to, "handing leadership over");
+    if let Err(error) = node.raft.trigger().transfer_leader(*to).await {
+        tracing::warn!(%error, "cannot hand leadership over");
+        return;
+    }
+    let mut metrics = node.raft.metrics();
+    let other_leads = async {
+        while metrics.borrow_and_update().state.is_leader() {
+            if metrics.changed().await.is_err() {
+                break;
+            }
+        }
+    };
+    if timeout(HAND_OVER_TIMEOUT, other_leads).await.is_err() {
+        tracing::warn!("nobody took leadership over in time");
+    }
+}
+
+async fn end(node: &Node) {
+    node.tasks.close();
+    if timeout(TASKS_TIMEOUT, node.tasks.wait()).await.is_err() {
+        tracing::warn!("some work on servers was still going on at the end; the next leader repeats it");
+    }
+    if let Err(error) = node.raft.shutdown().await {
+        tracing::error!(%error, "the consensus engine did not end well");
+    }
+    tracing::info!(id = %node.settings.id, "controller stopped");
+}
+
+fn config(settings: &Settings) -> Result<Config, Error> {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let config = Config {
+        cluster_name: "stationmaster".into(),
+        heartbeat_interval: millis(settings.raft_heartbeat),
+        election_timeout_min: millis(settings.election_min),
+        election_timeout_max: millis(settings.election_max),
+        max_payload_entries: 1_024,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(settings.snapshot_every),
+        max_in_snapshot_log_to_keep: LOG_KEPT_MAX.min(settings.snapshot_every / 2),
+        // A follower that is further behind than this gets the snapshot; the log never reaches back much further.
+        replication_lag_threshold: settings.snapshot_every * 2,
+        // A controller that comes back must not end a reign that works.
+        enable_pre_vote: Some(true),
+        // Where the log was committed up to is not made durable each time, so a leader that restarts has to be
+        // elected again before it may answer for the newest state.
+        enable_leader_restore: Some(false),
+        // A follower that lost its log without noticing would otherwise stop the leader.
+        allow_log_reversion: Some(true),
+        ..Config::default()
+    };
+    config.validate().map_err(|error| Error::Start { reason: error.to_string() })
+}
+
+async fn begin(node: Arc<Node>) {
+    if let Err(reason) = formation::form(&node).await {
+        // The engine says so as well, and that ends the controller.
+        tracing::error!(reason, "cannot form a fleet");
+    }
+}
+
+/// Notes in the data directory which fleet it belongs to, once that is known.
+async fn belong(node: Arc<Node>, disk: Arc<dyn Disk>) {
+    let mut revisions = node.view.revisions();
+    loop {
+        revisions.borrow_and_update();
+        if let Some(fleet) = node.view.read(|state| state.fleet().id()) {
+            if let Err(error) = disk.belong_to(fleet).await {
+                tracing::error!(%fleet, %error, "cannot note the fleet in the data directory");
+            }
+            return;
+        }
+        if revisions.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn accept(node: Arc<Node>, mut listener: impl Listen) {
+    let mut connections = JoinSet::new();
+    let raft = RaftServer::new(node.settings.id.0, node.raft.clone());
+    loop {
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= CONNECTIONS_MAX {
+            connections.join_next().await;
+            continue;
+        }
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                connections.spawn(serve(node.clone(), raft.clone(), stream, peer));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(node: Arc<Node>, raft: RaftServer, mut stream: Box<dyn rpc::ByteStream>, peer: String) {
+    let began = Instant::now();
+    let offered = [Service::Controller, Service::Raft];
+    match rpc::accept(&mut stream, &node.host.secret, &offered).await {
+        Ok((Service::Raft, Role::Controller)) => raft.serve_connection(stream).await,
+        Ok((Service::Raft, role)) => tracing::warn!(peer, ?role, "only controllers speak Raft"),
+        Ok((Service::Controller, _)) => {
+            use rpc::controller::ControllerApi as _;
+            rpc::serve!(stream, Api(node).serve());
+        }
+        Ok((Service::Server, _)) => unreachable!("BUG: not offered"),
+        Err(error) => tracing::warn!(peer, %error, after = ?began.elapsed(), "connection refused"),
+    }
+}

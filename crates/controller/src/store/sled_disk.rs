@@ -1,0 +1,159 @@
+//! The real disk: sled for the log and the vote, a file for the snapshot, and small files that notice losses.
+//!
+//! ```text
+//! DATA_DIR/identity   whose data this is             identity.rs
+//! DATA_DIR/marker     how much was acknowledged      marker.rs
+//! DATA_DIR/log/       sled: trees log, vote, committed, purged
+//! DATA_DIR/snapshot   the newest snapshot            machine/image.rs
+//! ```
+//! sled 0.34 ends its flush in `sync_file_range`, which a power cut undoes. So its data file is opened once more, and
+//! `fdatasync` on that handle (an inode's sync serves all handles) follows each flush before anything is acknowledged.
+
+mod batch;
+mod load;
+mod open;
+
+use std::{fs::File, io, path::PathBuf};
+
+use async_trait::async_trait;
+use model::{ControllerId, FleetId};
+use tokio::{
+    sync::Mutex,
+    time::{Duration, Instant, sleep},
+};
+
+use super::{
+    Disk, Encode, Loaded, StoreError, Write,
+    identity::Identity,
+    image_file,
+    marker::{Mark, Marker},
+};
+use crate::blocking::{Gone, Worker};
+
+/// How long a process that used the directory before may take to let go of it.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// A data directory, open.
+pub struct SledDisk {
+    log: Worker<Option<Open>>,
+    /// Snapshots have a thread of their own, so that writing a long one does not hold up the log.
+    images: Worker<PathBuf>,
+    identity: Mutex<Identity>,
+    dir: PathBuf,
+}
+
+/// What the log thread owns.
+struct Open {
+    dir: PathBuf,
+    db: sled::Db,
+    log: sled::Tree,
+    vote: sled::Tree,
+    committed: sled::Tree,
+    purged: sled::Tree,
+    /// sled's own data file, for `fdatasync`; `None` when power loss may lose what was acknowledged.
+    sync: Option<File>,
+    marker: Marker,
+    /// What is durable by now.
+    mark: Mark,
+}
+
+impl SledDisk {
+    /// Opens the directory; makes it when there is nothing in it.
+    ///
+    /// # Errors
+    /// [`StoreError`] says what is wrong with it and what to do.
+    pub async fn open(
+        dir: PathBuf,
+        controller: ControllerId,
+        power_loss_safe: bool,
+    ) -> Result<Self, StoreError> {
+        let opener =
+            Worker::spawn("controller-open", ()).map_err(StoreError::io("start a thread for", &dir))?;
+        let give_up = Instant::now() + LOCK_WAIT;
+        let (identity, open) = loop {
+            let path = dir.clone();
+            let opened = opener.call(move |()| open::open(&path, controller, power_loss_safe)).await;
+            match opened.map_err(|gone| crashed(&dir, gone))? {
+                Err(StoreError::Locked { .. }) if Instant::now() < give_up => sleep(LOCK_PAUSE).await,
+                opened => break opened?,
+            }
+        };
+        let thread = |name: &'static str| StoreError::io(name, dir.clone());
+        Ok(Self {
+            log: Worker::spawn("controller-disk", Some(open)).map_err(thread("start a thread for"))?,
+            images: Worker::spawn("controller-snapshot", dir.clone())
+                .map_err(thread("start a thread for"))?,
+            identity: Mutex::new(identity),
+            dir,
+        })
+    }
+
+    /// Closes the directory, so that it can be opened again. Whatever is written later fails.
+    pub async fn close(&self) {
+        if let Err(gone) = self.log.call(|open| drop(open.take())).await {
+            tracing::error!(%gone, "the log was not closed");
+        }
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Open) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        self.log.call(|open| job(open.as_mut().ok_or_else(closed)?)).await?
+    }
+}
+
+fn closed() -> io::Error {
+    io::Error::other("the data directory has been closed")
+}
+
+/// sled gives up on some kinds of damage by panicking.
+fn crashed(dir: &std::path::Path, gone: Gone) -> StoreError {
+    StoreError::Damaged { what: "the log".into(), path: dir.into(), reason: gone.to_string() }
+}
+
+#[async_trait]
+impl Disk for SledDisk {
+    async fn load(&self) -> Result<Loaded, StoreError> {
+        let loaded = self.log.call(|open| match open {
+            Some(open) => load::load(open),
+            None => Ok(Err(closed())),
+        });
+        loaded
+            .await
+            .map_err(|gone| crashed(&self.dir, gone))??
+            .map_err(StoreError::io("read", self.dir.clone()))
+    }
+
+    async fn write(&self, batch: Vec<Write>) -> io::Result<()> {
+        self.with(|open| batch::write(open, batch)).await
+    }
+
+    async fn put_image(&self, encode: Encode) -> io::Result<()> {
+        self.images.call(|dir| image_file::replace_file(&image_file::path(dir), &encode())).await?
+    }
+
+    async fn image(&self) -> io::Result<Option<Vec<u8>>> {
+        self.images.call(|dir| image_file::read(dir)).await?
+    }
+
+    async fn belong_to(&self, fleet: FleetId) -> io::Result<()> {
+        let mut identity = self.identity.lock().await;
+        match identity.fleet {
+            Some(found) if found == fleet => Ok(()),
+            Some(found) => Err(io::Error::other(StoreError::AnotherFleet {
+                path: self.dir.clone(),
+                found,
+                expected: fleet,
+            })),
+            None => {
+                let belongs = Identity { fleet: Some(fleet), ..identity.clone() };
+                let written = belongs.clone();
+                self.images.call(move |dir| written.write(dir)).await?.map_err(io::Error::other)?;
+                *identity = belongs;
+                Ok(())
+            }
+        }
+    }
+}
