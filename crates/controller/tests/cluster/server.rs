@@ -1,0 +1,221 @@
+//! A server made of a few lines: registers, sends heartbeats, counts what it is told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures::FutureExt;
+use model::{DatabaseId, Epoch, Incarnation, Name, Registration};
+use rpc::{
+    Controllers, Listen, Service,
+    controller::{Heartbeat, ServerLoad, ServerRegistered},
+    handshake::Role,
+    server::*,
+    tarpc::context::Context,
+};
+use tokio::task::JoinSet;
+
+use crate::fleet::Fleet;
+
+/// A server that runs. Dropped, it is as if killed.
+pub struct Server {
+    pub registered: ServerRegistered,
+    pub shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+}
+
+/// What it knows.
+pub struct Shared {
+    pub incarnation: Incarnation,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Every load asked for, in order.
+    loads: Vec<(DatabaseId, Epoch)>,
+    serving: BTreeMap<DatabaseId, Epoch>,
+    /// Epochs up to this are used up.
+    spent: BTreeMap<DatabaseId, Epoch>,
+    released: Vec<DatabaseId>,
+    purged: Vec<DatabaseId>,
+    failing: bool,
+    /// Put away, to be told with the next heartbeat.
+    put_away: Vec<(DatabaseId, Epoch)>,
+}
+
+impl Server {
+    /// Registers and goes on living.
+    pub async fn start(fleet: &Fleet, name: &str, incarnation: u64) -> Self {
+        let (data, control) = (format!("{name}:1"), format!("{name}:2"));
+        let incarnation = Incarnation(incarnation);
+        let shared = Arc::new(Shared { incarnation, state: Mutex::default() });
+        let mut tasks = JoinSet::new();
+        let mut listener = fleet.net.listen(&control);
+        let (secret, service) = (fleet.secret.clone(), Api(shared.clone()));
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (secret, service) = (secret.clone(), service.clone());
+                connections.spawn(async move {
+                    if rpc::accept(&mut stream, &secret, &[Service::Server]).await.is_ok() {
+                        rpc::serve!(stream, service.serve());
+                    }
+                });
+            }
+        });
+        let addresses = fleet.client().addresses();
+        let client =
+            Controllers::new(addresses, fleet.net.from(&control), fleet.secret.clone(), Role::Server);
+        let registration = Registration {
+            name: Name::new(name).expect("a name"),
+            data_address: data,
+            control_address: control,
+            location: "here".into(),
+            capacity: 1,
+        };
+        let registered = register(&client, registration, incarnation).await;
+        let lives = shared.clone();
+        let every = Duration::from_millis(registered.heartbeat_ms);
+        let server = registered.server;
+        tasks.spawn(async move {
+            loop {
+                lives.beat(&client, server).await;
+                tokio::time::sleep(every).await;
+            }
+        });
+        Self { registered, shared, tasks }
+    }
+
+    /// Stops sending heartbeats and answering, at once.
+    pub async fn kill(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+async fn register(
+    client: &Controllers,
+    registration: Registration,
+    incarnation: Incarnation,
+) -> ServerRegistered {
+    let call = |client: rpc::controller::ControllerApiClient, context| {
+        let registration = registration.clone();
+        async move { client.register_server(context, registration, incarnation).await }.boxed()
+    };
+    client.leader(call).await.expect("a leader takes it")
+}
+
+impl Shared {
+    fn state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
+        with(&mut self.state.lock().expect("nothing panics here"))
+    }
+
+    async fn beat(&self, client: &Controllers, server: model::ServerId) {
+        let put_away = self.state(|state| state.put_away.clone());
+        let heartbeat = Heartbeat {
+            server,
+            incarnation: self.incarnation,
+            load: ServerLoad::default(),
+            put_away: put_away.clone(),
+        };
+        let call = |client: rpc::controller::ControllerApiClient, context| {
+            let heartbeat = heartbeat.clone();
+            async move { client.heartbeat(context, heartbeat).await }.boxed()
+        };
+        if client.leader(call).await.is_ok() {
+            self.state(|state| state.put_away.retain(|told| !put_away.contains(told)));
+        }
+    }
+
+    /// Every load asked for, in order.
+    pub fn loads(&self) -> Vec<(DatabaseId, Epoch)> {
+        self.state(|state| state.loads.clone())
+    }
+
+    /// What it was told to let go of.
+    pub fn released(&self) -> Vec<DatabaseId> {
+        self.state(|state| state.released.clone())
+    }
+
+    /// What it was told to purge.
+    pub fn purged(&self) -> Vec<DatabaseId> {
+        self.state(|state| state.purged.clone())
+    }
+
+    /// Fails every load from now on.
+    pub fn fail(&self) {
+        self.state(|state| state.failing = true);
+    }
+
+    /// Puts a database away on its own, and tells so.
+    pub fn put_away(&self, database: DatabaseId) {
+        self.state(|state| {
+            let epoch = state.serving.remove(&database).expect("it is served");
+            state.spent.insert(database, epoch);
+            state.put_away.push((database, epoch));
+        });
+    }
+}
+
+#[derive(Clone)]
+struct Api(Arc<Shared>);
+
+impl Api {
+    fn meant(&self, incarnation: Incarnation) -> Result<(), ServerRefusal> {
+        if incarnation == self.0.incarnation {
+            Ok(())
+        } else {
+            Err(ServerRefusal::AnotherLife { incarnation: self.0.incarnation })
+        }
+    }
+}
+
+impl ServerApi for Api {
+    async fn load(self, _: Context, request: LoadRequest) -> Result<Loaded, ServerRefusal> {
+        self.meant(request.incarnation)?;
+        // Takes a moment, so that those who ask at the same time overlap.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let LoadRequest { database, epoch, .. } = request;
+        self.0.state(|state| {
+            state.loads.push((database, epoch));
+            if state.failing {
+                return Err(ServerRefusal::Failed { database, reason: "the disk is on fire".into() });
+            }
+            match state.spent.get(&database) {
+                Some(journal) if *journal >= epoch => {
+                    Err(ServerRefusal::EpochSpent { database, epoch, journal: *journal })
+                }
+                Some(_) | None => {
+                    let already = state.serving.insert(database, epoch) == Some(epoch);
+                    Ok(Loaded { already, took_us: 1 })
+                }
+            }
+        })
+    }
+
+    async fn release(self, _: Context, request: ReleaseRequest) -> Result<(), ServerRefusal> {
+        self.meant(request.incarnation)?;
+        self.0.state(|state| {
+            state.released.push(request.database);
+            if let Some(epoch) = state.serving.remove(&request.database) {
+                state.spent.insert(request.database, epoch);
+            }
+        });
+        Ok(())
+    }
+
+    async fn purge(self, _: Context, request: PurgeRequest) -> Result<(), ServerRefusal> {
+        self.0.state(|state| state.purged.push(request.database));
+        Ok(())
+    }
+
+    async fn status(self, _: Context) -> ServerStatus {
+        ServerStatus {
+            name: Name::new("fake").expect("a name"),
+            incarnation: self.0.incarnation,
+            databases: Vec::new(),
+        }
+    }
+}
