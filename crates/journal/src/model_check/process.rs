@@ -56,7 +56,7 @@ enum Phase {
 /// Whose record stands at a position.
 enum Whose {
     Mine,
-    Theirs(Rec),
+    Theirs(Box<Rec>),
     Unknown,
 }
 
@@ -167,7 +167,7 @@ impl Process {
             Some(there) if !self.rules.same_bytes && there.record.header.nonce == rec.record.header.nonce => {
                 Whose::Mine
             }
-            Some(there) => Whose::Theirs(there.clone()),
+            Some(there) => Whose::Theirs(Box::new(there.clone())),
         }
     }
 
