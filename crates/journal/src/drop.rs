@@ -7,9 +7,11 @@ use model::{DatabaseId, Epoch, TimestampMs};
 
 use crate::{
     AppendError, OpenError, Position, RecordHash, Store,
-    log::Log,
+    damage::Damaged,
+    gc::unpinned,
+    log::{Log, ReadError},
     names::{Listing, Name},
-    objects::{Created, ObjectError},
+    objects::ObjectError,
     pin::Pin,
     record::Kind,
 };
@@ -23,6 +25,9 @@ pub enum DropError {
     /// Its end could not be written.
     #[error(transparent)]
     Append(AppendError),
+    /// A pin that decides what must stay cannot be read.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
     /// The store failed.
     #[error("{database}: the store failed while it was dropped")]
     Store {
@@ -35,7 +40,8 @@ pub enum DropError {
 }
 
 impl Store {
-    /// Drops a database: its owner can commit nothing more, nobody can open it, and its data are deleted.
+    /// Drops a database: its owner can commit nothing more, nobody can open it, and its data are deleted, but for what
+    /// copies of it still share.
     ///
     /// A damaged journal is dropped without a fence: an owner that is still there goes on committing what nobody will
     /// ever read.
@@ -49,7 +55,6 @@ impl Store {
         at: TimestampMs,
     ) -> Result<(), DropError> {
         let log = self.log(database);
-        let failed = |source| DropError::Store { database, source };
         match self.open(database, epoch, at).await {
             Ok((mut writer, _)) => {
                 writer.append_drop(at).await.map_err(DropError::Append)?;
@@ -62,26 +67,34 @@ impl Store {
                 return Err(DropError::Open(error));
             }
         }
-        let listing = log.list().await.map_err(failed)?;
-        bury(&log, &listing, at).await.map_err(failed)
+        log.bury(at).await.map_err(|error| match error {
+            ReadError::Store(source) => DropError::Store { database, source },
+            ReadError::Damaged(damaged) => damaged.into(),
+        })
     }
 }
 
-/// Leaves a tombstone where there is none, and deletes everything else.
-async fn bury(log: &Log, listing: &Listing, at: TimestampMs) -> Result<(), ObjectError> {
-    if listing.tombstone.is_none() {
+impl Log {
+    /// Leaves a tombstone, and deletes everything else that no copy needs.
+    pub(crate) async fn bury(&self, at: TimestampMs) -> Result<(), ReadError> {
+        let mut listing = self.list().await?;
+        if listing.tombstone.is_none() {
+            self.put_tombstone(&listing, at).await?;
+            // Again: a fork that has put its pin before it could see the tombstone goes on.
+            listing = self.list().await?;
+        }
+        self.forget_parent(at).await?;
+        let pinned = self.pinned(&listing).await?;
+        Ok(self.delete(unpinned(&listing, &pinned)).await?)
+    }
+
+    async fn put_tombstone(&self, listing: &Listing, at: TimestampMs) -> Result<(), ObjectError> {
         let last_record = listing.records.last().map(|(at, _)| *at);
         let last_snapshot = listing.snapshots.last().map(|(at, _)| *at);
         let position = last_record.max(last_snapshot).unwrap_or(Position::START);
-        let tombstone = log.encode_bare(Kind::Tombstone, Pin { position, hash: RecordHash::NONE, at });
-        let key = log.key(&Name::Tombstone(position));
-        let create = || log.store().objects().create(&key, &tombstone.parts);
-        match log.patiently(create).await? {
-            Created::Made | Created::Taken => {}
-        }
+        let tombstone = self.encode_bare(Kind::Tombstone, Pin { position, hash: RecordHash::NONE, at });
+        let key = self.key(&Name::Tombstone(position));
+        // Made or taken, it is there.
+        self.patiently(|| self.store().objects().create(&key, &tombstone.parts)).await.map(drop)
     }
-    let records = listing.records.iter().map(|(at, _)| Name::Record(*at));
-    let snapshots = listing.snapshots.iter().map(|(at, _)| Name::Snapshot(*at));
-    let pins = listing.pins.iter().map(|name| Name::Pin(name.clone()));
-    log.delete(records.chain(snapshots).chain(pins).collect()).await
 }

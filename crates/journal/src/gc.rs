@@ -8,7 +8,7 @@
 //! A collector that is not the owner any more does no harm: it deletes only what lies before a snapshot up to which it
 //! knows all fences.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use model::{DatabaseId, TimestampMs};
@@ -34,18 +34,31 @@ pub(crate) struct Needs {
 
 /// What may be deleted of a listing, given the fences to keep.
 pub(crate) fn garbage(listing: &Listing, needs: &Needs, fences: &[KeptFence]) -> Vec<Name> {
-    let snapshots: BTreeSet<Position> = listing.snapshots.iter().map(|(at, _)| *at).collect();
-    if !snapshots.contains(&needs.oldest) {
+    if !listing.snapshots.iter().any(|(at, _)| *at == needs.oldest) {
         return Vec::new();
     }
-    let base = |pin: Position| snapshots.range(..=pin).next_back().copied().unwrap_or(Position::START);
-    let spans: Vec<(Position, Position)> = needs.pinned.iter().map(|pin| (base(*pin), *pin)).collect();
     let fenced = |at: Position| fences.iter().any(|fence| fence.position == at);
-    let replayed = |at: Position| spans.iter().any(|(from, to)| (*from..=*to).contains(&at));
-    let begun_at = |at: Position| spans.iter().any(|(from, _)| *from == at);
-    let snapshots = snapshots.iter().copied().filter(|at| *at < needs.oldest && !begun_at(*at));
+    let names = unpinned(listing, &needs.pinned).into_iter();
+    names
+        .filter(|name| match name {
+            Name::Record(at) => *at < needs.oldest && !fenced(*at),
+            Name::Snapshot(at) => *at < needs.oldest,
+            Name::Tombstone(_) | Name::Pin(_) => false,
+        })
+        .collect()
+}
+
+/// The snapshots and records that no pin needs.
+pub(crate) fn unpinned(listing: &Listing, pinned: &[Position]) -> Vec<Name> {
+    let base = |pin: Position| {
+        let before = listing.snapshots.iter().rev().find(|(at, _)| *at <= pin);
+        before.map_or(Position::START, |(at, _)| *at)
+    };
+    let spans: Vec<(Position, Position)> = pinned.iter().map(|pin| (base(*pin), *pin)).collect();
+    let snapshots = listing.snapshots.iter().map(|(at, _)| *at);
+    let snapshots = snapshots.filter(|at| !spans.iter().any(|(from, _)| from == at));
     let records = listing.records.iter().map(|(at, _)| *at);
-    let records = records.filter(|at| *at < needs.oldest && !replayed(*at) && !fenced(*at));
+    let records = records.filter(|at| !spans.iter().any(|(from, to)| (*from..=*to).contains(at)));
     snapshots.map(Name::Snapshot).chain(records.map(Name::Record)).collect()
 }
 
@@ -95,6 +108,9 @@ impl Collection {
         let names = needs.map(|needs| garbage(&listing, &needs, &self.fences)).unwrap_or_default();
         let all = listing.records.len() + listing.snapshots.len();
         let deleted = names.len() as u64;
+        if names.contains(&Name::Record(Position::START.next())) {
+            self.log.forget_parent(now).await.map_err(|error| self.unreadable(error))?;
+        }
         self.log.delete(names).await.map_err(|source| self.store_failed(source))?;
         Ok(Collected { deleted, left: all as u64 - deleted })
     }
@@ -111,11 +127,8 @@ impl Collection {
         let Some(oldest) = self.oldest_needed(snapshots, since, history.is_zero()).await? else {
             return Ok(None);
         };
-        let mut pinned = Vec::new();
-        for name in &listing.pins {
-            pinned.extend(self.log.pin(name).await.map_err(|error| self.unreadable(error))?);
-        }
-        Ok(Some(Needs { oldest, pinned: pinned.iter().map(|pin| pin.position).collect() }))
+        let pinned = self.log.pinned(listing).await.map_err(|error| self.unreadable(error))?;
+        Ok(Some(Needs { oldest, pinned }))
     }
 
     /// The newest of these snapshots that is not younger than `since`; the oldest if all are younger.
@@ -125,21 +138,14 @@ impl Collection {
         since: TimestampMs,
         newest_will_do: bool,
     ) -> Result<Option<Position>, CollectError> {
-        if newest_will_do {
-            return Ok(snapshots.last().map(|(at, _)| *at));
-        }
-        let (mut old, mut young) = (0, snapshots.len());
-        while old < young {
-            let middle = old + (young - old) / 2;
-            let (at, size) = snapshots[middle];
-            let found = self.log.snapshot_of(at, size).await.map_err(|error| self.unreadable(error))?;
-            if found.is_none_or(|snapshot| snapshot.state.at <= since) {
-                old = middle + 1
-            } else {
-                young = middle
-            }
-        }
-        Ok(snapshots.get(old.saturating_sub(1)).map(|(at, _)| *at))
+        let oldest = if newest_will_do {
+            snapshots.last().copied()
+        } else {
+            let found =
+                self.log.newest_snapshot(snapshots, since).await.map_err(|error| self.unreadable(error))?;
+            found.or_else(|| snapshots.first().copied())
+        };
+        Ok(oldest.map(|(at, _)| at))
     }
 
     fn store_failed(&self, source: ObjectError) -> CollectError {
@@ -155,6 +161,26 @@ impl Collection {
 }
 
 impl Log {
+    /// The newest of these snapshots that is not younger than `at`.
+    pub(crate) async fn newest_snapshot(
+        &self,
+        snapshots: &[(Position, u64)],
+        at: TimestampMs,
+    ) -> Result<Option<(Position, u64)>, ReadError> {
+        let (mut old, mut young) = (0, snapshots.len());
+        while old < young {
+            let middle = old + (young - old) / 2;
+            let (position, size) = snapshots[middle];
+            let found = self.snapshot_of(position, size).await?;
+            if found.is_none_or(|snapshot| snapshot.state.at <= at) {
+                old = middle + 1
+            } else {
+                young = middle
+            }
+        }
+        Ok(old.checked_sub(1).map(|index| snapshots[index]))
+    }
+
     /// Deletes objects, several at a time.
     pub(crate) async fn delete(&self, names: Vec<Name>) -> Result<(), ObjectError> {
         stream::iter(names)

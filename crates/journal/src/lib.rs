@@ -9,6 +9,7 @@
 
 mod damage;
 mod drop;
+mod fork;
 mod gc;
 #[cfg(test)]
 mod golden;
@@ -19,6 +20,7 @@ mod log;
 mod model_check;
 mod names;
 pub mod objects;
+mod offline;
 mod open;
 mod outcomes;
 mod own;
@@ -26,6 +28,7 @@ mod pin;
 pub mod policy;
 mod record;
 mod recovery;
+mod replay;
 mod snapshot;
 mod state;
 mod store;
@@ -34,9 +37,11 @@ mod writer;
 
 pub use damage::{Damage, Damaged, Object};
 pub use drop::DropError;
+pub use fork::{Fork, ForkError};
 pub use gc::{CollectError, Collected, Collection};
 pub use ids::{Nonce, Position, RecordHash};
 pub use objects::{Faults, Faulty, Local, Memory, ObjectError, Objects};
+pub use offline::{Entry, OfflineError, To, Verified};
 pub use open::OpenError;
 pub use outcomes::{Outcome, OutcomeTable, Response, Settled};
 pub use own::Patience;

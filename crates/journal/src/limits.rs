@@ -49,6 +49,9 @@ pub const PIN_NAME_MAX: usize = 64;
 /// The time is the log's own (the time in its records), so that every owner decides alike.
 pub const FENCE_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// Copies of copies that may share data before a fork copies instead.
+pub const FORK_DEPTH_MAX: u32 = 8;
+
 /// Gets under way at once while a database is loaded.
 pub const READS_AT_ONCE: usize = 32;
 

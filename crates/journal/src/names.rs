@@ -106,6 +106,18 @@ impl Listing {
         listing
     }
 
+    /// Whether the log is there from its first record on.
+    pub(crate) fn has_first(&self) -> bool {
+        self.records.first().is_some_and(|(at, _)| *at == Position::START.next())
+    }
+
+    /// The oldest and the newest position that can be restored.
+    pub(crate) fn reach(&self) -> Option<(Position, Position)> {
+        let first = if self.has_first() { self.records.first() } else { self.snapshots.first() };
+        let last = self.records.last().max(self.snapshots.last());
+        first.zip(last).map(|((oldest, _), (newest, _))| (*oldest, *newest))
+    }
+
     /// The newest snapshot, and the last of the records that follow it without a gap.
     ///
     /// A record past a gap means that the listing was not taken at one instant, or that a record is lost: fencing the

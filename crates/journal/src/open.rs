@@ -18,8 +18,8 @@ use crate::{
     names::{Extent, Name},
     objects::ObjectError,
     own::{Owned, put_own},
-    policy::Debt,
     record::{Body, Encoded, Encoding, Header, Kind, Record},
+    replay::Replayed,
 };
 
 /// A log could not be opened.
@@ -193,25 +193,9 @@ impl Opening {
 
     /// Reads and checks everything from the newest snapshot up to our fence.
     async fn read(&self, extent: Extent) -> Result<(Writer, Recovery), Stop> {
-        let snapshot = match extent.snapshot {
-            None => None,
-            Some((at, size)) => {
-                let found = self.log.snapshot_of(at, size).await.map_err(|error| self.unreadable(error))?;
-                Some(found.ok_or_else(|| Stop::Retry(self.missing(at)))?)
-            }
-        };
-        let records = self.log.records(extent.base(), extent.tail).await.map_err(|e| self.unreadable(e))?;
-        let mut debt = Debt::default();
-        let mut recovery = Recovery::new(self.log.clone(), snapshot);
-        for record in records {
-            debt.records += 1;
-            debt.data_records += u64::from(record.header.kind == Kind::Data);
-            debt.bytes += record.size;
-            let position = record.header.position;
-            recovery.apply(record).map_err(|damage| {
-                Stop::Retry(damage.of(Object::Record, self.log.database(), position).into())
-            })?;
-        }
+        let replayed =
+            self.log.replay(extent, TimestampMs(u64::MAX)).await.map_err(|e| self.unreadable(e))?;
+        let Replayed { recovery, debt } = replayed;
         let writer = Writer::new(self.log.clone(), recovery.state().clone(), debt, extent.snapshot);
         Ok((writer, recovery))
     }

@@ -7,7 +7,7 @@ use crate::{
     Nonce, Position, RecordHash, State,
     damage::{Damage, Object},
     log::{Log, ReadError},
-    names::Name,
+    names::{Listing, Name},
     open::header,
     record::{Body, Encoded, Kind, Record},
 };
@@ -24,8 +24,17 @@ pub struct Pin {
 }
 
 impl Log {
+    /// The positions that the pins of a listing keep.
+    pub(crate) async fn pinned(&self, listing: &Listing) -> Result<Vec<Position>, ReadError> {
+        let mut pinned = Vec::new();
+        for name in &listing.pins {
+            pinned.extend(self.pin(name).await?.map(|pin| pin.position));
+        }
+        Ok(pinned)
+    }
+
     /// Reads a pin; nothing if it is not there any more.
-    pub(crate) async fn pin(&self, name: &str) -> Result<Option<Pin>, ReadError> {
+    async fn pin(&self, name: &str) -> Result<Option<Pin>, ReadError> {
         let key = self.key(&Name::Pin(name.into()));
         let found = self.patiently(|| self.store().objects().read(&key, None)).await?;
         let damaged = |damage: Damage| damage.of(Object::Pin, self.database(), Position::START);

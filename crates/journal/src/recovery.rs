@@ -21,21 +21,23 @@ use crate::{
     log::Log,
     names::Name,
     objects::ObjectError,
-    record::Record,
+    record::{Base, Kind, Record},
     snapshot::{Chunk, Snapshot},
 };
 
-/// What an opening has read, up to and with its fence.
+/// What an opening has read, up to and with its fence; or what a restore has read, up to where it was asked to.
 #[derive(Debug)]
 pub struct Recovery {
     log: Log,
     state: State,
+    /// Of a copy without a snapshot of its own: what its image begins as.
+    parent: Option<Box<Recovery>>,
     snapshot: Option<Snapshot>,
     /// Newest content of every page that records after the snapshot carry.
     pages: BTreeMap<u32, Bytes>,
-    /// Pages from 1 of which the snapshot's content still counts, unless a record has a newer one.
+    /// Pages from 1 of which the snapshot's (or parent's) content still counts, unless a record has a newer one.
     /// An image that shrank and grew again has zeros where nobody wrote.
-    snapshot_pages: u32,
+    begun_pages: u32,
 }
 
 /// An image could not be made.
@@ -109,18 +111,36 @@ impl Sink for Mutex<Vec<u8>> {
 impl Recovery {
     pub(crate) fn new(log: Log, snapshot: Option<Snapshot>) -> Self {
         let state = snapshot.as_ref().map(|s| s.state.clone()).unwrap_or_default();
-        Self { log, snapshot_pages: state.image_pages, state, snapshot, pages: BTreeMap::new() }
+        Self { log, begun_pages: state.image_pages, state, parent: None, snapshot, pages: BTreeMap::new() }
     }
 
     /// Takes in the next record.
     pub(crate) fn apply(&mut self, record: Record) -> Result<(), Damage> {
         self.state.apply(&record)?;
-        self.snapshot_pages = self.snapshot_pages.min(record.header.image_pages);
+        if record.header.kind == Kind::Base {
+            self.begun_pages = record.header.image_pages;
+        }
+        self.begun_pages = self.begun_pages.min(record.header.image_pages);
         if self.pages.last_key_value().is_some_and(|(last, _)| *last > record.header.image_pages) {
             self.pages.split_off(&(record.header.image_pages + 1));
         }
         self.pages.extend(record.pages);
         Ok(())
+    }
+
+    /// Makes the image begin as another's, whose copy this log is. `base` is what the log says of it.
+    pub(crate) fn begin_as(&mut self, parent: Self, base: Base) -> Result<(), Damage> {
+        let found = parent.state.hash;
+        if found != base.hash {
+            return Err(Damage::Chain { named: base.hash, found });
+        }
+        self.parent = Some(Box::new(parent));
+        Ok(())
+    }
+
+    /// Copies of copies that the image is made of.
+    pub(crate) fn depth(&self) -> u32 {
+        self.parent.as_ref().map_or(0, |parent| parent.depth() + 1)
     }
 
     /// What the log says up to the fence: position, transactions, size of the image, outcomes.
@@ -172,22 +192,38 @@ impl Recovery {
         let (threads, len) = (self.log.store().threads(), self.image_len());
         let cleared = Arc::clone(&sink);
         threads.run(move || cleared.clear(len)).await?;
-        if let Some(snapshot) = &self.snapshot {
-            self.copy_snapshot(snapshot, &sink).await?;
+        self.pages_into(&sink, self.state.image_pages).await
+    }
+
+    /// Writes what there is of the pages from 1 to `last`, oldest first. The rest is zeros already.
+    async fn pages_into(&self, sink: &Arc<impl Sink>, last: u32) -> Result<(), Unmade> {
+        let page_size = u64::from(self.state.page_size);
+        let begun = self.begun_pages.min(last);
+        if let Some(parent) = &self.parent {
+            Box::pin(parent.pages_into(sink, begun)).await?;
         }
-        let (pages, page_size) = (self.pages.clone(), u64::from(self.state.page_size));
+        if let Some(snapshot) = &self.snapshot {
+            self.copy_snapshot(snapshot, u64::from(begun) * page_size, sink).await?;
+        }
+        let pages: Vec<_> = self.pages.range(..=last).map(|(number, page)| (*number, page.clone())).collect();
+        let sink = Arc::clone(sink);
         let write =
-            move |(number, page): (&u32, &Bytes)| sink.write_at(u64::from(*number - 1) * page_size, page);
-        threads.run(move || pages.iter().try_for_each(write)).await?;
+            move |(number, page): &(u32, Bytes)| sink.write_at(u64::from(number - 1) * page_size, page);
+        self.log.store().threads().run(move || pages.iter().try_for_each(write)).await?;
         Ok(())
     }
 
-    async fn copy_snapshot(&self, snapshot: &Snapshot, sink: &Arc<impl Sink>) -> Result<(), Unmade> {
-        let counts = u64::from(self.snapshot_pages) * u64::from(self.state.page_size);
-        stream::iter(snapshot.places().take_while(|(_, offset, _)| *offset < counts))
+    /// Copies the first bytes of a snapshot's image.
+    async fn copy_snapshot(
+        &self,
+        snapshot: &Snapshot,
+        bytes: u64,
+        sink: &Arc<impl Sink>,
+    ) -> Result<(), Unmade> {
+        stream::iter(snapshot.places().take_while(|(_, offset, _)| *offset < bytes))
             .map(Ok)
             .try_for_each_concurrent(CHUNKS_AT_ONCE, |(range, offset, chunk)| {
-                self.copy_chunk(snapshot, range, chunk, offset..counts, Arc::clone(sink))
+                self.copy_chunk(snapshot, range, chunk, offset..bytes, Arc::clone(sink))
             })
             .await
     }

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod faults;
 mod garbage;
+mod offline;
 mod owner;
 mod torture;
 mod world;
