@@ -6,6 +6,15 @@ use std::time::Duration;
 /// for the journal or for the writer's turn; more threads than cores keep short ones going beside long ones.
 pub const WORKERS_PER_CORE: usize = 4;
 
+/// Most worker threads for each core, while long statements hold all others.
+pub const WORKERS_MAX_PER_CORE: usize = 64;
+
+/// How long nobody may have taken a waiting job before another thread is started.
+pub const WORKERS_STUCK: Duration = Duration::from_millis(10);
+
+/// After how long without work a thread that was started in need ends again.
+pub const WORKER_IDLE: Duration = Duration::from_secs(10);
+
 /// Bytes read from a client in one go. Idle sessions hold none: each thread has one buffer to read into.
 pub const READ_BYTES: usize = 16 << 10;
 
@@ -79,6 +88,7 @@ pub const FILES_PER_DATABASE: u64 = 3;
 /// Bytes that SQLite may allocate in the whole process. A statement that needs more fails with 53200.
 pub const SQLITE_MEMORY_BYTES_MAX: u64 = 2 << 30;
 
+const _: () = assert!(WORKERS_PER_CORE <= WORKERS_MAX_PER_CORE);
 const _: () = assert!(READ_BYTES <= READ_AHEAD_BYTES);
 const _: () =
     assert!(READ_AHEAD_BYTES < MESSAGE_BYTES_MAX && MESSAGE_BYTES_MAX <= wire::limits::FRAME_LEN_MAX);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use model::Incarnation;
-use rpc::{Controllers, Host, Listen, Secret, handshake::Role};
+use rpc::{Controllers, Host, Listen, Readiness, Secret, handshake::Role};
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
@@ -104,6 +104,7 @@ pub async fn run_with(
         // However this ends, no database's task outlives it.
         let _owners = residents.end_with();
         let lived = registrar.live(registered, &residents).await;
+        registrar.host.ready.send_replace(Readiness::NotReady("ending".into()));
         // New connections are still taken and told where not to go, until everything is away.
         residents.drain(Why::Shutdown, SHUTDOWN_PATIENCE).await;
         if timeout(GOODBYE_MAX, registrar.beat(&residents)).await.is_err() {

@@ -2,6 +2,8 @@
 //!
 //! Engine calls block and compute, so they never run on the runtime's own threads, where they would keep everybody else's
 //! sockets waiting. A job moves what it works on to a thread and gets it back; a waiting session occupies none.
+//! When all threads are busy with long statements, more are started, within bounds, so that short ones go on:
+//! the operating system shares the cores among them.
 
 use std::{
     any::Any,
@@ -13,7 +15,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::limits::WORKERS_PER_CORE;
+use crate::limits::{WORKER_IDLE, WORKERS_MAX_PER_CORE, WORKERS_PER_CORE, WORKERS_STUCK};
 
 type Job = Box<dyn FnOnce() + Send>;
 type Panic = Box<dyn Any + Send>;
@@ -30,16 +32,27 @@ enum Kind {
 /// Closes the queue when the last handle goes.
 struct Owner(Arc<Queue>);
 
-#[derive(Default)]
 struct Queue {
     state: Mutex<State>,
+    /// There is a job for a sleeping thread.
     more: Condvar,
+    /// There may be more jobs than threads for them.
+    crowded: Condvar,
+    /// So many threads are always there.
+    threads_min: usize,
+    /// Never more.
+    threads_max: usize,
 }
 
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
+    /// Jobs taken so far.
+    taken: u64,
+    threads: usize,
     sleeping: usize,
+    /// The watching thread waits to be told.
+    watcher_sleeps: bool,
     closed: bool,
 }
 
@@ -50,19 +63,26 @@ impl Workers {
     /// What the system says when it refuses a thread.
     pub fn start() -> std::io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self::threads(cores * WORKERS_PER_CORE)
+        Self::threads(cores * WORKERS_PER_CORE, cores * WORKERS_MAX_PER_CORE)
     }
 
-    /// This many threads.
+    /// This many threads, and while they are all stuck in long jobs, up to that many.
     ///
     /// # Errors
     /// As [`Workers::start`].
-    pub fn threads(count: usize) -> std::io::Result<Self> {
-        let owner = Owner(Arc::new(Queue::default()));
-        for number in 0..count {
-            let queue = Arc::clone(&owner.0);
-            thread::Builder::new().name(format!("engine-{number}")).spawn(move || queue.work())?;
+    pub fn threads(min: usize, max: usize) -> std::io::Result<Self> {
+        let queue = Arc::new(Queue {
+            state: Mutex::default(),
+            more: Condvar::new(),
+            crowded: Condvar::new(),
+            threads_min: min,
+            threads_max: max.max(min),
+        });
+        let owner = Owner(Arc::clone(&queue));
+        for _ in 0..min {
+            queue.add_thread(&mut queue.lock())?;
         }
+        thread::Builder::new().name("engine-watch".into()).spawn(move || queue.watch())?;
         Ok(Self(Arc::new(Kind::Threads(owner))))
     }
 
@@ -117,11 +137,22 @@ impl Queue {
         let mut state = self.lock();
         state.jobs.push_back(job);
         let wake = state.sleeping > 0;
+        let crowded = state.jobs.len() > state.sleeping && state.watcher_sleeps;
         drop(state);
         if wake {
             self.more.notify_one();
         }
+        if crowded {
+            self.crowded.notify_one();
+        }
         answered
+    }
+
+    fn add_thread(self: &Arc<Self>, state: &mut State) -> std::io::Result<()> {
+        let queue = Arc::clone(self);
+        thread::Builder::new().name(format!("engine-{}", state.threads)).spawn(move || queue.work())?;
+        state.threads += 1;
+        Ok(())
     }
 
     fn work(&self) {
@@ -130,18 +161,50 @@ impl Queue {
         }
     }
 
+    /// The next job; nothing when this thread should end.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {
+                state.taken += 1;
                 return Some(job);
             }
             if state.closed {
                 return None;
             }
             state.sleeping += 1;
-            state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let waited = self.more.wait_timeout(state, WORKER_IDLE).unwrap_or_else(PoisonError::into_inner);
+            let timed_out = waited.1.timed_out();
+            state = waited.0;
             state.sleeping -= 1;
+            if timed_out && state.jobs.is_empty() && state.threads > self.threads_min {
+                state.threads -= 1;
+                return None;
+            }
+        }
+    }
+
+    /// Adds a thread whenever jobs wait and nobody has taken one for a while.
+    fn watch(self: Arc<Self>) {
+        let mut state = self.lock();
+        while !state.closed {
+            if state.jobs.len() <= state.sleeping {
+                state.watcher_sleeps = true;
+                state = self.crowded.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.watcher_sleeps = false;
+                continue;
+            }
+            let taken = state.taken;
+            drop(state);
+            thread::sleep(WORKERS_STUCK);
+            state = self.lock();
+            if !state.jobs.is_empty()
+                && state.taken == taken
+                && state.threads < self.threads_max
+                && let Err(error) = self.add_thread(&mut state)
+            {
+                tracing::warn!(%error, threads = state.threads, "the system gives no more threads");
+            }
         }
     }
 
@@ -154,6 +217,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.0.lock().closed = true;
         self.0.more.notify_all();
+        self.0.crowded.notify_all();
     }
 }
 
@@ -163,14 +227,14 @@ mod tests {
 
     #[tokio::test]
     async fn jobs_run_on_named_threads_and_answer() {
-        let workers = Workers::threads(2).expect("threads");
+        let workers = Workers::threads(2, 2).expect("threads");
         let name = workers.run(|| thread::current().name().map(str::to_owned)).await;
         assert!(name.expect("a name").starts_with("engine-"));
     }
 
     #[tokio::test]
     async fn a_panic_reaches_the_caller_and_spares_the_thread() {
-        let workers = Workers::threads(1).expect("threads");
+        let workers = Workers::threads(1, 1).expect("threads");
         let caller = tokio::spawn({
             let workers = workers.clone();
             async move { workers.run(|| panic!("as planned")).await }
@@ -182,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_jobs_share_few_threads() {
-        let workers = Workers::threads(3).expect("threads");
+        let workers = Workers::threads(3, 3).expect("threads");
         let jobs = (0..100u64).map(|n| {
             let workers = workers.clone();
             tokio::spawn(async move { workers.run(move || n * 2).await })
@@ -193,5 +257,21 @@ mod tests {
             sum += job.await.expect("no panic");
         }
         assert_eq!(sum, 9900);
+    }
+
+    #[tokio::test]
+    async fn short_jobs_go_on_while_long_ones_hold_all_threads() {
+        let workers = Workers::threads(2, 4).expect("threads");
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        for _ in 0..2 {
+            let held = Arc::clone(&held);
+            workers.detach(move || {
+                // Ends with the sender.
+                let _ = held.lock().expect("no panics").recv();
+            });
+        }
+        assert_eq!(workers.run(|| 7).await, 7, "a third thread came");
+        drop(release);
     }
 }

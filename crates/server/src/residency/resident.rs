@@ -210,8 +210,10 @@ impl Visit {
         }
         let durable = self.resident.durable.borrow();
         match &durable.lost {
+            None => Ok(()),
             Some(ending) if durable.through < gate => Err(ending.clone()),
-            Some(_) | None => Ok(()),
+            // It depends on nothing that was lost, but another owner may have gone on meanwhile.
+            Some(_) => Err(Ending::NotOwner { epoch: Some(self.resident.epoch) }),
         }
     }
 

@@ -55,7 +55,7 @@ impl Fleet {
         let (net, secret) = (Net::default(), Secret::new([5; 32]));
         let controllers = Controllers::start(&net, secret.clone(), FLEET);
         let dir = tempfile::tempdir().expect("a directory");
-        let workers = Workers::threads(4).expect("threads");
+        let workers = Workers::threads(4, 8).expect("threads");
         Self { net, secret, controllers, engine: Arc::new(Toy), objects: None, workers, dir }
     }
 
