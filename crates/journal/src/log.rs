@@ -1,5 +1,8 @@
 //! Reading one database's journal.
 
+use std::ops::Range;
+
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use model::DatabaseId;
 use tokio::time::{Instant, timeout};
@@ -14,8 +17,8 @@ use crate::{
     snapshot::{Head, Snapshot},
 };
 
-/// How much of a snapshot is read at once to find its head.
-const HEAD_READ: u64 = 64 << 10;
+/// How much of a snapshot is read at once to find its head; a smaller one is read whole.
+const HEAD_READ: u64 = 256 << 10;
 
 /// The journal of one database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -115,6 +118,19 @@ impl Log {
             }
         }
         Head::decode(&prefix, self.place(), position, size).map(Some).map_err(|d| damaged(d).into())
+    }
+
+    /// The bytes of a snapshot's chunk, not checked yet; nothing if the snapshot was collected.
+    pub(crate) async fn chunk(
+        &self,
+        snapshot: &Snapshot,
+        range: Range<u64>,
+    ) -> Result<Option<Bytes>, ObjectError> {
+        if let Some(whole) = &snapshot.whole {
+            return Ok(Some(whole.slice(range.start as usize..range.end as usize)));
+        }
+        let key = self.key(&Name::Snapshot(snapshot.state.position));
+        self.patiently(|| self.store.objects().read(&key, Some(range.clone()))).await
     }
 
     /// Repeats a read that failed, as long as the store's patience lasts.

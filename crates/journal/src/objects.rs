@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 pub use disk::{Disk, Link, RealDisk, Staged};
 pub use faulty::{Faults, Faulty};
-pub use local::Local;
+pub use local::{Local, OnBroken};
 pub use memory::Memory;
 pub use prove::{ProofError, prove};
 

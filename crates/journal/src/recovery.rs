@@ -19,7 +19,6 @@ use crate::{
     damage::{Damage, Damaged, Object},
     limits::CHUNKS_AT_ONCE,
     log::Log,
-    names::Name,
     objects::ObjectError,
     record::{Base, Kind, Record},
     snapshot::{Chunk, Snapshot},
@@ -238,10 +237,8 @@ impl Recovery {
         sink: Arc<impl Sink>,
     ) -> Result<(), Unmade> {
         let (database, position, store) = (self.log.database(), snapshot.state.position, self.log.store());
-        let key = self.log.key(&Name::Snapshot(position));
-        let read = || store.objects().read(&key, Some(range.clone()));
-        let found =
-            self.log.patiently(read).await.map_err(|source| ImageError::Store { database, source })?;
+        let found = self.log.chunk(snapshot, range).await;
+        let found = found.map_err(|source| ImageError::Store { database, source })?;
         let packed = found.ok_or(ImageError::Collected { database, position })?;
         let work = move || {
             let raw = chunk.unpack(packed).map_err(|d| d.of(Object::Snapshot, database, position))?;

@@ -34,14 +34,13 @@ impl Log {
         depth: u32,
     ) -> Result<Replayed, ReadError> {
         let database = self.database();
-        let snapshot = match extent.snapshot {
-            None => None,
-            Some((at, size)) => {
-                let found = self.snapshot_of(at, size).await?;
-                Some(found.ok_or_else(|| Damage::Missing.of(Object::Snapshot, database, at))?)
-            }
+        let snapshot = async {
+            let Some((at, size)) = extent.snapshot else { return Ok(None) };
+            let found = self.snapshot_of(at, size).await?;
+            found.map(Some).ok_or_else(|| Damage::Missing.of(Object::Snapshot, database, at).into())
         };
-        let records = self.records(extent.base(), extent.tail).await?;
+        let records = self.records(extent.base(), extent.tail);
+        let (snapshot, records) = futures::future::try_join(snapshot, records).await?;
         let mut debt = Debt::default();
         let mut recovery = Recovery::new(self.clone(), snapshot);
         for record in records.into_iter().take_while(|record| record.header.at <= until) {

@@ -13,6 +13,8 @@ mod take;
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 pub(crate) use head::{Chunk, Head};
 pub use take::{PackedSnapshot, SnapshotDraft, SnapshotError, Taken};
 
@@ -26,6 +28,8 @@ pub(crate) struct Snapshot {
     pub(crate) chunks: Vec<Chunk>,
     /// Where the first chunk begins.
     pub(crate) chunks_at: u64,
+    /// All of it, if it is so small that reading its description read the rest, too.
+    pub(crate) whole: Option<Bytes>,
 }
 
 impl Snapshot {

@@ -14,7 +14,7 @@ use crate::{
     Local, Nonce, ObjectError, Objects, Patience, Threads,
     log::Log,
     names,
-    objects::{Key, ProofError, prove},
+    objects::{Key, OnBroken, ProofError, prove},
 };
 
 /// The journals of one fleet in one store. Cheap to clone; all clones are one process in the eyes of the logs.
@@ -53,13 +53,15 @@ pub enum StoreError {
 impl Store {
     /// The store in a directory of this machine, made if it is not there, and tested.
     ///
+    /// Should the directory ever fail to sync, this process ends: nothing that it says could be trusted any more.
+    ///
     /// `process` must be random: own writes are recognised by it.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn local(dir: &Path, fleet: FleetId, process: Incarnation) -> Result<Self, StoreError> {
         let path = dir.to_path_buf();
-        let made = Threads::Pool.run(move || Local::new(&path, Threads::Pool)).await;
+        let made = Threads::Pool.run(move || Local::new(&path, Threads::Pool, OnBroken::EndProcess)).await;
         let local = made.map_err(|source| StoreError::Directory { dir: dir.into(), source })?;
         let store = Self::with(Arc::new(local), fleet, process, Patience::default(), Threads::Pool);
         store.prove().await?;

@@ -84,6 +84,14 @@ impl RealDisk {
         Ok(Self { root, nameless: AtomicBool::new(true), staged: AtomicU64::new(0) })
     }
 
+    /// The same, on a file system whose nameless files cannot be given a name. Most that have this fault say so by
+    /// themselves; what is staged has a name that begins with `.stage-`, and is swept if its process dies.
+    #[must_use]
+    pub fn staging_by_name(self) -> Self {
+        self.nameless.store(false, Ordering::Relaxed);
+        self
+    }
+
     fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }

@@ -5,7 +5,8 @@
 //! A name may be visible before it is durable, when its writer died between link and sync: so a directory is synced
 //! before its listing is believed, and before anybody is told that a name is taken.
 //! A sync that fails is final: the kernel has dropped what it could not write, so trying again proves nothing.
-//! The store answers nothing but [`ErrorKind::Broken`] from then on, and its process must end.
+//! The store answers nothing but [`ErrorKind::Broken`] from then on, and its process must end: by itself, unless
+//! [`OnBroken`] says otherwise.
 
 use std::{
     collections::HashSet,
@@ -37,6 +38,16 @@ struct Inner {
     /// Folders whose whole path is known to survive a power cut.
     known: Mutex<HashSet<String>>,
     broken: OnceLock<String>,
+    on_broken: OnBroken,
+}
+
+/// What a failed sync leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBroken {
+    /// The process ends at once, with exit code 1. Whoever starts it again gets a store that looks at the disk anew.
+    EndProcess,
+    /// Every later call is refused. For tests and offline commands.
+    Refuse,
 }
 
 /// What stopped a [`Local`] operation.
@@ -47,13 +58,14 @@ impl Local {
     ///
     /// # Errors
     /// When the directory cannot be made or synced.
-    pub fn new(dir: &Path, threads: Threads) -> io::Result<Self> {
-        Ok(Self::on(RealDisk::new(dir)?, threads))
+    pub fn new(dir: &Path, threads: Threads, on_broken: OnBroken) -> io::Result<Self> {
+        Ok(Self::on(RealDisk::new(dir)?, threads, on_broken))
     }
 
     /// The store on any disk.
-    pub fn on(disk: impl Disk, threads: Threads) -> Self {
-        let inner = Inner { disk: Box::new(disk), known: Mutex::default(), broken: OnceLock::new() };
+    pub fn on(disk: impl Disk, threads: Threads, on_broken: OnBroken) -> Self {
+        let (disk, known, broken) = (Box::new(disk), Mutex::default(), OnceLock::new());
+        let inner = Inner { disk, known, broken, on_broken };
         Self { inner: Arc::new(inner), threads }
     }
 
@@ -162,6 +174,9 @@ impl Inner {
     fn sync_failed(&self, error: io::Error) -> Failure {
         let reason = self.broken.get_or_init(|| format!("an earlier sync failed: {error}"));
         tracing::error!(reason, "the journal's directory can no longer be trusted; this process must end");
+        if self.on_broken == OnBroken::EndProcess {
+            std::process::exit(1);
+        }
         Failure(ErrorKind::Broken, error)
     }
 

@@ -7,7 +7,7 @@ use crate::{
     Position, State, Store,
     damage::{Damage, Damaged, Object},
     log::{Log, ReadError},
-    names::{Listing, Name},
+    names::Listing,
     snapshot::Snapshot,
 };
 
@@ -137,13 +137,11 @@ impl Check {
         let Some(snapshot) = self.log.snapshot_of(at, size).await? else {
             return Ok(None);
         };
-        let (store, key) = (self.log.store(), self.log.key(&Name::Snapshot(at)));
         for (range, _, chunk) in snapshot.places() {
-            let read = || store.objects().read(&key, Some(range.clone()));
-            let Some(packed) = self.log.patiently(read).await? else {
+            let Some(packed) = self.log.chunk(&snapshot, range).await? else {
                 return Ok(None);
             };
-            let unpacked = store.threads().run(move || chunk.unpack(packed)).await;
+            let unpacked = self.log.store().threads().run(move || chunk.unpack(packed)).await;
             unpacked.map_err(|damage| damage.of(Object::Snapshot, self.log.database(), at))?;
         }
         Ok(Some(snapshot))

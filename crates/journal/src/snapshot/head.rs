@@ -111,7 +111,8 @@ impl Head {
         let packed = head.slice(HEADER_LEN..head.len() - TRAILER_LEN);
         let meta = unpack(header.encoding, packed, header.raw_len as usize)?;
         let (state, chunks) = decode_meta(&header, meta)?;
-        let snapshot = Snapshot { state, chunks, chunks_at: head_len };
+        let whole = (prefix.len() as u64 == size).then(|| prefix.clone());
+        let snapshot = Snapshot { state, chunks, chunks_at: head_len, whole };
         snapshot.check(&header, size)?;
         Ok(snapshot)
     }

@@ -1,13 +1,13 @@
 //! The local store under power cuts and dying processes: whatever was not synced is forgotten, nothing acknowledged is
 //! (S1, R28).
 
-mod disk;
+pub mod disk;
 
 use std::sync::Arc;
 
 use journal::{
     AppendError, Local, Objects, OpenError, Patience, Recovery, Store, Threads, Writer,
-    objects::{Created, ErrorKind},
+    objects::{Created, ErrorKind, OnBroken},
 };
 use model::{Epoch, Incarnation};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -44,7 +44,7 @@ impl Crash {
     async fn live(&mut self, operations: i64) -> Result<(), String> {
         self.epoch += 1;
         let disk = self.disk.process(operations);
-        let local: Arc<dyn Objects> = Arc::new(Local::on(disk.clone(), Threads::Inline));
+        let local: Arc<dyn Objects> = Arc::new(Local::on(disk.clone(), Threads::Inline, OnBroken::Refuse));
         let patience =
             Patience { attempt: std::time::Duration::from_secs(1), total: std::time::Duration::ZERO };
         let store = Store::with(local, FLEET, Incarnation(self.epoch), patience, Threads::Inline);
@@ -152,11 +152,11 @@ async fn what_a_store_shows_survives_though_its_writer_died_before_it_synced() {
     let mut shown_anything = false;
     for operations in (1..40).cycle().take(400) {
         let disk = SimDisk::new(Lie::None);
-        let dying = Local::on(disk.process(operations), Threads::Inline);
+        let dying = Local::on(disk.process(operations), Threads::Inline, OnBroken::Refuse);
         let folder = memory().1.folder(SHOP);
         drop(dying.create(&folder.join("log-1"), &[page(1)]).await);
 
-        let local = Local::on(disk.process(i64::MAX), Threads::Inline);
+        let local = Local::on(disk.process(i64::MAX), Threads::Inline, OnBroken::Refuse);
         let shown = local.list(&folder).await.expect("listed");
         disk.power_cut(&mut random);
         assert_eq!(local.list(&folder).await.expect("listed"), shown, "dead after {operations} operations");
@@ -172,10 +172,10 @@ async fn a_name_that_is_told_to_be_taken_survives_though_its_writer_died_before_
     for operations in (1..40).cycle().take(400) {
         let disk = SimDisk::new(Lie::None);
         let key = memory().1.folder(SHOP).join("log-1");
-        let dying = Local::on(disk.process(operations), Threads::Inline);
+        let dying = Local::on(disk.process(operations), Threads::Inline, OnBroken::Refuse);
         drop(dying.create(&key, &[page(1)]).await);
 
-        let local = Local::on(disk.process(i64::MAX), Threads::Inline);
+        let local = Local::on(disk.process(i64::MAX), Threads::Inline, OnBroken::Refuse);
         let created = local.create(&key, &[page(2)]).await.expect("created or taken");
         disk.power_cut(&mut random);
         let expected = if created == Created::Taken { page(1) } else { page(2) };
@@ -188,7 +188,7 @@ async fn a_name_that_is_told_to_be_taken_survives_though_its_writer_died_before_
 #[tokio::test(start_paused = true)]
 async fn a_failed_sync_is_final() {
     let disk = SimDisk::new(Lie::Fail);
-    let local = Local::on(disk, Threads::Inline);
+    let local = Local::on(disk, Threads::Inline, OnBroken::Refuse);
     let key = memory().1.folder(SHOP).join("log-1");
     let error = local.create(&key, &[page(1)]).await.expect_err("the sync fails");
     assert_eq!(error.kind, ErrorKind::Broken);

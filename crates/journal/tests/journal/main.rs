@@ -1,5 +1,6 @@
 //! The journal as its users see it: opening, committing, failing, recovering.
 
+mod contract;
 mod crash;
 mod damage;
 mod faults;

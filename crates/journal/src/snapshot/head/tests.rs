@@ -50,10 +50,9 @@ fn snapshots_shipped_so_far_still_decode() {
     let golden = golden::check("snapshot", &bytes);
     let snapshot = decode(&golden).expect("decodes");
     assert_eq!((snapshot.state, snapshot.chunks_at), (state(), head_len));
-    let (range, offset, chunk) = Snapshot { state: state(), chunks: snapshot.chunks, chunks_at: head_len }
-        .places()
-        .next()
-        .expect("one chunk");
+    let snapshot = decode(&golden).expect("decodes");
+    assert_eq!(snapshot.whole.as_ref(), Some(&golden), "it is small");
+    let (range, offset, chunk) = snapshot.places().next().expect("one chunk");
     assert_eq!((offset, range.end), (0, golden.len() as u64));
     let raw = chunk.unpack(golden.slice(range.start as usize..)).expect("unpacks");
     assert_eq!(raw, vec![5; 3 * 512]);
