@@ -13,6 +13,7 @@ mod control;
 mod directory;
 pub mod engine;
 mod error;
+mod lease;
 mod life;
 pub mod limits;
 mod measures;

@@ -1,9 +1,8 @@
-//! The present life of this server: what the controllers know it as, and until when it may be sure of that.
+//! The present life of this server: what the controllers know it as.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{FleetId, Incarnation, ServerId};
-use tokio::time::Instant;
 
 /// The present life, shared. Cheap to clone.
 #[derive(Clone, Default)]
@@ -18,8 +17,6 @@ pub struct Lived {
     pub incarnation: Incarnation,
     /// Of which fleet.
     pub fleet: FleetId,
-    /// Until then no controller declares it dead: counted from the sending of the last acknowledged heartbeat.
-    pub lease_until: Instant,
 }
 
 impl Life {
@@ -36,13 +33,6 @@ impl Life {
     /// It is over.
     pub fn end(&self) {
         *self.lock() = None;
-    }
-
-    /// A heartbeat was acknowledged; the lease never shrinks.
-    pub fn renew(&self, until: Instant) {
-        if let Some(lived) = &mut *self.lock() {
-            lived.lease_until = lived.lease_until.max(until);
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Lived>> {

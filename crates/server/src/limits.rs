@@ -70,6 +70,10 @@ pub const SNAPSHOT_PAUSE: u32 = 9;
 /// How long what a newer snapshot made superfluous stays in the journal.
 pub const HISTORY: Duration = Duration::ZERO;
 
+/// Pause before a look into a store that failed is tried again. Who waits for it goes on waiting, or until the lease is
+/// renewed.
+pub const PROBE_PAUSE: Duration = Duration::from_millis(200);
+
 /// Pause before a failed registration is tried again.
 pub const REGISTER_PAUSE: Duration = Duration::from_millis(500);
 

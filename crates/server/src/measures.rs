@@ -92,6 +92,16 @@ pub fn commit_failed() {
     counter!("stationmaster_server_journal_failures_total").increment(1);
 }
 
+/// Past the lease it was looked up in the journal who owns a database.
+pub fn probe<E>(result: &Result<bool, E>) {
+    let result = match result {
+        Ok(true) => "own",
+        Ok(false) => "lost",
+        Err(_) => "failed",
+    };
+    counter!("stationmaster_server_ownership_probes_total", "result" => result).increment(1);
+}
+
 /// A snapshot is in the journal.
 pub fn snapshot_taken(bytes: u64) {
     counter!("stationmaster_server_snapshots_total").increment(1);

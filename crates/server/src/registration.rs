@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::{
     Error,
+    lease::Lease,
     life::{Life, Lived},
     limits::REGISTER_PAUSE,
     measures,
@@ -28,6 +29,7 @@ pub struct Registrar {
     pub controllers: Controllers,
     pub registration: Registration,
     pub life: Life,
+    pub lease: Lease,
     pub front: Arc<Front>,
 }
 
@@ -55,7 +57,8 @@ impl Registrar {
                 Ok(registered) => {
                     let lease = Duration::from_millis(registered.lease_ms);
                     let (server, fleet) = (registered.server, registered.fleet);
-                    self.life.begin(Lived { server, incarnation, fleet, lease_until: sent + lease });
+                    self.life.begin(Lived { server, incarnation, fleet });
+                    self.lease.renew(sent + lease);
                     tracing::info!(%server, %incarnation, %fleet, "registered");
                     return Some(registered);
                 }
@@ -104,6 +107,7 @@ impl Registrar {
             }
             tracing::warn!("the controllers say that this server was down; everything is dropped");
             self.not_ready("the last life is over");
+            self.lease.end(Instant::now());
             self.life.end();
             residents.drain(Why::Expired, Duration::ZERO).await;
             residents.world().reports.clear();
@@ -161,7 +165,7 @@ impl Registrar {
         };
         let HeartbeatReply { lease_ms, controllers } = self.controllers.leader(call).await?;
         let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner);
-        self.life.renew(sent + Duration::from_millis(lease_ms));
+        self.lease.renew(sent + Duration::from_millis(lease_ms));
         residents.world().reports.acknowledged(&put_away);
         self.controllers.learn(&controllers);
         Ok(())

@@ -27,6 +27,7 @@ use self::{cache::Cache, reports::Reports};
 use crate::{
     answers::Ending,
     engine::{Engine, Limits},
+    lease::Lease,
     limits::LOADS_AT_ONCE,
     workers::Workers,
 };
@@ -48,6 +49,8 @@ pub struct World {
     pub cache: Arc<Cache>,
     /// What was put away and is to be told.
     pub reports: Reports,
+    /// Guards reads.
+    pub lease: Lease,
     /// Limits of each database.
     pub limits: Limits,
     /// How long a database may be idle, if that is limited.
@@ -103,6 +106,8 @@ pub struct WorldParts {
     pub cache: Cache,
     /// See [`World::reports`].
     pub reports: Reports,
+    /// See [`World::lease`].
+    pub lease: Lease,
     /// See [`World::clock`].
     pub clock: fn() -> TimestampMs,
 }
@@ -110,7 +115,7 @@ pub struct WorldParts {
 impl Residents {
     /// None yet.
     pub fn new(parts: WorldParts, settings: &crate::Settings) -> Self {
-        let WorldParts { engine, store, workers, cache, reports, clock } = parts;
+        let WorldParts { engine, store, workers, cache, reports, lease, clock } = parts;
         let idle = settings.idle_put_away;
         let world = World {
             engine,
@@ -118,6 +123,7 @@ impl Residents {
             workers,
             cache: Arc::new(cache),
             reports,
+            lease,
             limits: settings.database.clone(),
             idle_max: (idle > Duration::ZERO).then_some(idle),
             databases_max: settings.databases_loaded_max,
@@ -170,7 +176,7 @@ impl Residents {
             return Err(ServerRefusal::EpochSpent { database, epoch, journal: epoch });
         }
         self.make_room(&table)?;
-        let resident = Arc::new(Resident::new(database, epoch, Instant::now()));
+        let resident = Arc::new(Resident::new(database, epoch, self.0.world.lease.clone(), Instant::now()));
         table.residents.insert(database, Arc::clone(&resident));
         while table.owners.try_join_next().is_some() {}
         table.owners.spawn(owner::own(Arc::clone(&self.0), Arc::clone(&resident)));

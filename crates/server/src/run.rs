@@ -7,7 +7,7 @@ use rpc::{Controllers, Host, Listen, Readiness, Secret, handshake::Role};
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,7 @@ use crate::{
     control::{self, Control},
     directory::Directory,
     engine::{Engine, SystemClock, sqlite::SqliteEngine},
+    lease::Lease,
     life::Life,
     limits::{
         ACCEPT_PAUSE, FILES_PER_DATABASE, GOODBYE_MAX, SHUTDOWN_PATIENCE, SQLITE_MEMORY_BYTES_MAX,
@@ -75,7 +76,7 @@ pub async fn run_with(
     let secret = host.secret.clone();
     let logins = workers.run(move || Logins::new(&secret)).await;
     let front = Arc::new(Front::new(workers.clone(), logins, settings.sessions_max));
-    let life = Life::default();
+    let (life, lease) = (Life::default(), Lease::none(Instant::now()));
     let controllers =
         Controllers::new(settings.controllers.clone(), host.dial.clone(), host.secret.clone(), Role::Server);
 
@@ -87,7 +88,7 @@ pub async fn run_with(
     tasks.spawn(front.directory.clone().keep(controllers.clone(), closing.clone()));
 
     let registration = settings.registration();
-    let registrar = Registrar { host, controllers, registration, life, front: Arc::clone(&front) };
+    let registrar = Registrar { host, controllers, registration, life, lease, front: Arc::clone(&front) };
     let result = async {
         let Some(registered) = registrar.register().await else { return Ok(()) };
         let store = open_store(objects, workers.journal_threads(), &settings, registered.fleet).await?;
@@ -97,6 +98,7 @@ pub async fn run_with(
             workers,
             cache,
             reports: Reports::default(),
+            lease: registrar.lease.clone(),
             clock: registrar.host.clock,
         };
         let residents = Residents::new(parts, &settings);

@@ -7,13 +7,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use journal::{AppendError, Effect, Group, Writer};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{World, gathering::Gathering, resident::Resident, snapshots::Snapshots};
 use crate::{
     answers::Ending,
     engine::{Capture, Checkpoint, CommitSeq, Database, EngineError},
-    limits::CHECKPOINT_BYTES,
+    limits::{CHECKPOINT_BYTES, PROBE_PAUSE},
     measures,
 };
 
@@ -40,6 +40,9 @@ pub enum CommitError {
     /// The journal did not take them.
     #[error("the journal did not take a commit")]
     Append(#[from] AppendError),
+    /// The journal was found to be another owner's.
+    #[error("another owner has fenced the journal")]
+    Superseded,
     /// The engine could not give its pages.
     #[error("the engine could not hand over what it committed")]
     Engine(#[from] EngineError),
@@ -54,8 +57,8 @@ impl CommitError {
                 Effect::None => absent,
                 Effect::Unknown => Ending::Unknown,
             },
-            // The pages never left this process.
-            Self::Engine(_) => absent,
+            // Nothing of it ever left this process.
+            Self::Engine(_) | Self::Superseded => absent,
         }
     }
 }
@@ -69,6 +72,32 @@ impl Committer {
             let Some(capture) = self.world.workers.run(move || database.take()).await? else { break };
             self.append(capture).await?;
             self.maintain().await;
+        }
+        Ok(())
+    }
+
+    /// Does what sessions wait for.
+    pub async fn commit_and_prove(&mut self) -> Result<(), CommitError> {
+        self.commit().await?;
+        self.prove().await
+    }
+
+    /// Proves to those who asked that nobody else owned the database when they did.
+    async fn prove(&mut self) -> Result<(), CommitError> {
+        let Some(asked) = self.resident.asked() else { return Ok(()) };
+        let proven = self.writer.probe().await;
+        measures::probe(&proven);
+        match proven {
+            Ok(true) => self.resident.proven(asked),
+            Ok(false) => return Err(CommitError::Superseded),
+            Err(error) => {
+                tracing::warn!(
+                    reason = crate::chain(&error),
+                    "cannot prove ownership, and the lease is over"
+                );
+                sleep(PROBE_PAUSE).await;
+                self.resident.wake();
+            }
         }
         Ok(())
     }

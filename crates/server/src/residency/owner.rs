@@ -52,7 +52,7 @@ async fn serve(committer: &mut Committer) -> Why {
     let idle_max = committer.world.idle_max;
     let mut lost = false;
     loop {
-        if !lost && let Err(error) = committer.commit().await {
+        if !lost && let Err(error) = committer.commit_and_prove().await {
             lost = true;
             lose(&resident, &error);
         }
@@ -85,7 +85,7 @@ async fn wait(resident: &Resident) {
 /// Nothing more becomes durable: everybody out.
 fn lose(resident: &Resident, error: &CommitError) {
     match error {
-        CommitError::Append(AppendError::Fenced { .. }) => {
+        CommitError::Append(AppendError::Fenced { .. }) | CommitError::Superseded => {
             tracing::warn!(reason = crate::chain(error), "another owner has the database");
         }
         CommitError::Append(_) | CommitError::Engine(_) => {

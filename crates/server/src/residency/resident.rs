@@ -1,6 +1,9 @@
 //! One database on this server, as its sessions and the control service see it. Its owner task does the work.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use model::{DatabaseId, Epoch};
 use rpc::server::ServerRefusal;
@@ -13,6 +16,7 @@ use super::doors::{Doors, Why};
 use crate::{
     answers::Ending,
     engine::{CommitSeq, Database},
+    lease::Lease,
 };
 
 /// A database that is being loaded, served or put away. Removed from the table when it is gone.
@@ -25,6 +29,10 @@ pub struct Resident {
     doors: Mutex<Doors>,
     signal: watch::Sender<Signal>,
     durable: watch::Sender<Durable>,
+    /// How often a proof was asked for that nobody else owns the database.
+    asked: AtomicU64,
+    /// While it holds, none is needed.
+    lease: Lease,
     /// Tells the owner that something changed.
     wake: Notify,
 }
@@ -55,12 +63,14 @@ pub enum Signal {
 #[derive(Clone, Debug, Default)]
 struct Durable {
     through: CommitSeq,
+    /// So many of those who asked for a proof have it.
+    proven: u64,
     lost: Option<Ending>,
 }
 
 impl Resident {
     /// About to be loaded.
-    pub fn new(id: DatabaseId, epoch: Epoch, now: Instant) -> Self {
+    pub fn new(id: DatabaseId, epoch: Epoch, lease: Lease, now: Instant) -> Self {
         Self {
             id,
             epoch,
@@ -68,6 +78,8 @@ impl Resident {
             doors: Mutex::new(Doors::open(now)),
             signal: watch::Sender::new(Signal::Serve),
             durable: watch::Sender::default(),
+            asked: AtomicU64::new(0),
+            lease,
             wake: Notify::new(),
         }
     }
@@ -131,7 +143,7 @@ impl Resident {
             }
             serving
         });
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Has all sessions end at once with these words. The first words stay.
@@ -168,6 +180,22 @@ impl Resident {
         self.durable.send_modify(|durable| durable.lost = durable.lost.take().or(Some(ending)));
     }
 
+    /// How many have asked for a proof by now, if any of them still waits.
+    pub(super) fn asked(&self) -> Option<u64> {
+        let asked = self.asked.load(Ordering::Acquire);
+        (asked > self.durable.borrow().proven).then_some(asked)
+    }
+
+    /// A proof that was begun when so many had asked is there.
+    pub(super) fn proven(&self, asked: u64) {
+        self.durable.send_modify(|durable| durable.proven = durable.proven.max(asked));
+    }
+
+    /// Has the owner look at things again.
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
     /// Waits until something may have changed for the owner.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
@@ -194,19 +222,35 @@ impl Visit {
     /// A step is over: whatever it committed has to go to the journal.
     pub fn stepped(&self) {
         if self.database.committed() > self.resident.durable.borrow().through {
-            self.resident.wake.notify_one();
+            self.resident.wake();
         }
     }
 
-    /// Waits until all commits up to `gate` are durable: only then may bytes that depend on them leave.
+    /// Waits until bytes may leave that depend on commits up to `gate`: all of these are durable, and nobody else
+    /// owned the database when those bytes were made.
     ///
     /// # Errors
-    /// The words to end the session with when they never will be.
-    pub async fn durable(&self, gate: CommitSeq) -> Result<(), Ending> {
-        let settled = |durable: &Durable| durable.through >= gate || durable.lost.is_some();
-        if !settled(&self.resident.durable.borrow()) {
+    /// The words to end the session with when they never may.
+    pub async fn may_leave(&self, gate: CommitSeq) -> Result<(), Ending> {
+        self.settled(gate, |durable| durable.through >= gate).await?;
+        if self.resident.lease.holds(Instant::now()) {
+            return Ok(());
+        }
+        let mine = self.resident.asked.fetch_add(1, Ordering::AcqRel) + 1;
+        self.resident.wake();
+        tokio::select! {
+            biased;
+            settled = self.settled(gate, move |durable| durable.proven >= mine) => settled,
+            () = self.resident.lease.renewed() => Ok(()),
+        }
+    }
+
+    /// Waits until `enough`, or until it never will be.
+    async fn settled(&self, gate: CommitSeq, enough: impl Fn(&Durable) -> bool) -> Result<(), Ending> {
+        let over = |durable: &Durable| enough(durable) || durable.lost.is_some();
+        if !over(&self.resident.durable.borrow()) {
             let mut durable = self.resident.durable.subscribe();
-            drop(durable.wait_for(settled).await.expect("BUG: the sender is in self"));
+            drop(durable.wait_for(over).await.expect("BUG: the sender is in self"));
         }
         let durable = self.resident.durable.borrow();
         match &durable.lost {
@@ -226,6 +270,6 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         self.resident.doors().leave(Instant::now());
-        self.resident.wake.notify_one();
+        self.resident.wake();
     }
 }

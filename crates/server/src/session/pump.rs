@@ -257,7 +257,7 @@ impl Pump {
             return Ok(());
         }
         let gate = self.seat.session().gate();
-        if let Err(ending) = self.seat.visit().durable(gate).await {
+        if let Err(ending) = self.seat.visit().may_leave(gate).await {
             // What is in there may claim a success that is none.
             self.out.clear();
             return Err(ending.into());

@@ -102,3 +102,49 @@ async fn snapshots_are_taken_and_loaded() {
         assert_eq!(rows(&client.simple_query(&format!("get k{n}")).await.expect("read")), 1, "k{n}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn past_its_lease_a_server_still_reads_what_it_owns() {
+    let fleet = Fleet::inline(slow_store(0));
+    let server = fleet.start("s1").await;
+    server.load(1, 1).await.expect("loads");
+    let client = server.connect(1, 1).await;
+    client.simple_query("put a 1").await.expect("written");
+    fleet.controllers.silence(true);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(rows(&client.simple_query("get a").await.expect("read")), 1);
+    client.simple_query("put a 2").await.expect("written");
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_its_lease_a_server_answers_nothing_stale() {
+    let fleet = Fleet::inline(slow_store(0));
+    let (old, new) = (fleet.start("s1").await, fleet.start("s2").await);
+    old.load(1, 1).await.expect("loads");
+    let client = old.connect(1, 1).await;
+    client.simple_query("put a 1").await.expect("written");
+    fleet.controllers.silence(true);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    new.load(1, 2).await.expect("takes over");
+    new.connect(1, 2).await.simple_query("put a 2").await.expect("written");
+    let error = client.simple_query("get a").await.expect_err("stale");
+    assert_eq!(code(&error), "SM001");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_cannot_be_proven_waits_for_the_lease() {
+    let store = slow_store(0);
+    let fleet = Fleet::inline(store.clone());
+    let server = fleet.start("s1").await;
+    server.load(1, 1).await.expect("loads");
+    let client = server.connect(1, 1).await;
+    client.simple_query("put a 1").await.expect("written");
+    fleet.controllers.silence(true);
+    store.set(Faults { unreachable: Some("cable cut"), ..Faults::NONE });
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let mut reading = std::pin::pin!(client.simple_query("get a"));
+    let early = tokio::time::timeout(Duration::from_secs(60), &mut reading).await;
+    assert!(early.is_err(), "neither journal nor controllers vouch for it");
+    fleet.controllers.silence(false);
+    assert_eq!(rows(&reading.await.expect("read")), 1);
+}

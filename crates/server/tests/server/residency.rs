@@ -1,6 +1,6 @@
 //! Loading, putting away, loading again: here, elsewhere, many at a time (R3, R10, R27, R28).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use model::{DatabaseId, Epoch, Incarnation};
 use rpc::server::ServerRefusal;
@@ -21,10 +21,10 @@ async fn value(server: &Running, database: u64, epoch: u64, key: &str) -> Vec<St
     messages.into_iter().filter_map(row).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_was_written_is_there_after_putting_away_and_loading_again() {
-    let fleet = Fleet::new();
-    let settings = server::Settings { idle_put_away: Duration::from_millis(20), ..fleet.settings("s1") };
+    let fleet = Fleet::inline(Arc::new(journal::Memory::default()));
+    let settings = server::Settings { idle_put_away: Duration::from_secs(10), ..fleet.settings("s1") };
     let server = fleet.start_with(settings).await;
     assert!(!server.load(1, 1).await.expect("loads").already);
     server.connect(1, 1).await.simple_query("put color green").await.expect("written");

@@ -17,13 +17,16 @@ struct State {
     put_away: Vec<(DatabaseId, Epoch)>,
     /// Refuse the next heartbeat: the life is over.
     expire: bool,
+    /// Answer no heartbeat.
+    silent: bool,
 }
 
 impl Controllers {
     pub const ADDRESS: &'static str = "controller:1";
 
     pub fn start(net: &Net, secret: Secret, fleet: FleetId) -> Self {
-        let state = State { fleet, registered: Vec::new(), put_away: Vec::new(), expire: false };
+        let state =
+            State { fleet, registered: Vec::new(), put_away: Vec::new(), expire: false, silent: false };
         let controllers = Self(Arc::new(Mutex::new(state)));
         tokio::spawn(controllers.clone().take_calls(net.listen(Self::ADDRESS), secret));
         controllers
@@ -53,6 +56,10 @@ impl Controllers {
         self.state(|state| state.put_away.clone())
     }
 
+    pub fn silence(&self, silent: bool) {
+        self.state(|state| state.silent = silent);
+    }
+
     pub fn expire(&self) {
         self.state(|state| state.expire = true);
     }
@@ -72,6 +79,9 @@ impl ControllerApi for Controllers {
     }
 
     async fn heartbeat(self, _: Context, heartbeat: Heartbeat) -> Result<HeartbeatReply, Refusal> {
+        while self.state(|state| state.silent) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         self.state(|state| {
             if std::mem::take(&mut state.expire) {
                 let Heartbeat { server, incarnation, .. } = heartbeat;

@@ -1,0 +1,76 @@
+//! Until when this server may be sure that nobody else was given its databases.
+//!
+//! It guards reads only, by the clock: writes are guarded by the journal's fence and need none. Past it a server may
+//! still answer, if it first proves by a look into the journal that nobody has fenced it: so databases stay readable
+//! while no controller can be reached, only a little slower.
+
+use std::sync::Arc;
+
+use tokio::{sync::watch, time::Instant};
+
+/// The lease, shared. Cheap to clone.
+#[derive(Clone)]
+pub struct Lease(Arc<watch::Sender<Instant>>);
+
+impl Lease {
+    /// None yet.
+    pub fn none(now: Instant) -> Self {
+        Self(Arc::new(watch::Sender::new(now)))
+    }
+
+    /// Whether it holds.
+    pub fn holds(&self, now: Instant) -> bool {
+        now < *self.0.borrow()
+    }
+
+    /// A heartbeat was acknowledged: it holds until then, counted from that heartbeat's sending. Never shortens it.
+    pub fn renew(&self, until: Instant) {
+        self.0.send_if_modified(|current| {
+            let later = until > *current;
+            *current = until.max(*current);
+            later
+        });
+    }
+
+    /// It is void from now on.
+    pub fn end(&self, now: Instant) {
+        self.0.send_modify(|current| *current = now.min(*current));
+    }
+
+    /// Waits until it is renewed so that it holds.
+    pub async fn renewed(&self) {
+        let mut until = self.0.subscribe();
+        drop(until.wait_for(|until| Instant::now() < *until).await.expect("BUG: the sender is in self"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_holds_until_its_end_and_is_never_shortened_by_a_late_answer() {
+        let now = Instant::now();
+        let lease = Lease::none(now);
+        assert!(!lease.holds(now));
+        lease.renew(now + Duration::from_secs(3));
+        lease.renew(now + Duration::from_secs(2));
+        assert!(lease.holds(now + Duration::from_millis(2999)));
+        assert!(!lease.holds(now + Duration::from_secs(3)));
+        lease.end(now);
+        assert!(!lease.holds(now));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_it_goes_on_when_it_is_renewed() {
+        let lease = Lease::none(Instant::now());
+        let waiting = tokio::spawn({
+            let lease = lease.clone();
+            async move { lease.renewed().await }
+        });
+        lease.renew(Instant::now() + Duration::from_secs(1));
+        waiting.await.expect("it went on");
+    }
+}
