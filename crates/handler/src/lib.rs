@@ -1,1 +1,35 @@
-//! handler
+//! The PostgreSQL front door.
+//!
+//! A handler authenticates clients, finds the server that owns their database, and relays: whole chunks in both
+//! directions, looking at frame headers and at little else. It holds no data and no truth: its routes may be stale,
+//! because servers refuse by epoch, and any handler serves any database. What it does itself: log-ins, cancel
+//! requests, statements about databases, and keeping clients from noticing that a server is gone where that is safe.
+//!
+//! It refuses to guess: a request that may have taken effect is never sent again.
+
+mod admin;
+mod answering;
+mod backend;
+mod cancel;
+mod connection;
+mod error;
+mod failure;
+mod fleet;
+mod handler;
+mod limits;
+mod link;
+mod local;
+mod login;
+mod metrics;
+mod run;
+mod session;
+mod sessions;
+mod settings;
+mod sql;
+
+pub use error::Error;
+pub use run::run;
+pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,11 @@ impl Secret {
         mac.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// A key derived from it for logins of users that do not exist: the same on every process of the fleet.
+    pub fn decoy_key(&self) -> [u8; 32] {
+        self.mac(&[b"login decoy"])
+    }
+
     /// HMAC-SHA-256 over the parts, each preceded by its length.
     pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         self.hmac(parts).finalize().into_bytes().into()

@@ -1,0 +1,131 @@
+//! From text to statements.
+
+mod databases;
+mod select;
+mod users;
+
+use wire::sqlstate;
+
+use super::{Statement, cursor::Cursor, show};
+use crate::failure::Failure;
+
+/// Parses a text of any number of statements.
+///
+/// # Errors
+/// 42601 where the text makes no sense, 0A000 with a hint where it makes sense but not here.
+pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, Failure> {
+    let mut cursor = Cursor::new(sql)?;
+    let mut statements = Vec::new();
+    while !cursor.at_end_of_text() {
+        let statement = statement(&mut cursor)?;
+        cursor.expect_end()?;
+        statements.push(statement);
+    }
+    Ok(statements)
+}
+
+fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
+    let before = cursor.clone();
+    let Some(verb) = cursor.one_of(&VERBS) else { return Err(unsupported(&before)) };
+    match verb {
+        "create" if cursor.word("database") => databases::create(cursor),
+        "drop" if cursor.word("database") => databases::drop(cursor),
+        "alter" if cursor.word("database") => databases::alter(cursor),
+        "create" if cursor.one_of(&["user", "role"]).is_some() => users::put(cursor, false),
+        "alter" if cursor.one_of(&["user", "role"]).is_some() => users::put(cursor, true),
+        "drop" if cursor.one_of(&["user", "role"]).is_some() => users::drop(cursor),
+        "show" => show::parse(cursor),
+        "select" => select::parse(cursor),
+        "begin" => Ok(skipping(cursor, Statement::Begin { tag: "BEGIN" })),
+        "start" => {
+            cursor.expect_word("transaction")?;
+            Ok(skipping(cursor, Statement::Begin { tag: "START TRANSACTION" }))
+        }
+        "commit" | "end" => transaction_end(cursor, Statement::Commit),
+        "rollback" | "abort" => transaction_end(cursor, Statement::Rollback),
+        "set" => Ok(skipping(cursor, Statement::Nothing { tag: "SET" })),
+        "reset" => Ok(skipping(cursor, Statement::Nothing { tag: "RESET" })),
+        "discard" => Ok(skipping(cursor, Statement::Nothing { tag: "DISCARD ALL" })),
+        "deallocate" => Ok(skipping(cursor, Statement::Nothing { tag: "DEALLOCATE" })),
+        "close" => Ok(skipping(cursor, Statement::Nothing { tag: "CLOSE CURSOR" })),
+        "unlisten" => Ok(skipping(cursor, Statement::Nothing { tag: "UNLISTEN" })),
+        _ => Err(unsupported(&before)),
+    }
+}
+
+const VERBS: [&str; 17] = [
+    "create",
+    "drop",
+    "alter",
+    "show",
+    "select",
+    "begin",
+    "start",
+    "commit",
+    "end",
+    "rollback",
+    "abort",
+    "set",
+    "reset",
+    "discard",
+    "deallocate",
+    "close",
+    "unlisten",
+];
+
+fn skipping(cursor: &mut Cursor<'_>, statement: Statement) -> Statement {
+    cursor.skip();
+    statement
+}
+
+/// `COMMIT [WORK | TRANSACTION]`; savepoints and prepared transactions are not for here.
+fn transaction_end(cursor: &mut Cursor<'_>, statement: Statement) -> Result<Statement, Failure> {
+    cursor.one_of(&["work", "transaction"]);
+    if cursor.at_end() { Ok(statement) } else { Err(unsupported(cursor)) }
+}
+
+fn unsupported(cursor: &Cursor<'_>) -> Failure {
+    let known = [
+        "select",
+        "insert",
+        "update",
+        "delete",
+        "with",
+        "create",
+        "drop",
+        "alter",
+        "copy",
+        "explain",
+        "truncate",
+        "vacuum",
+        "grant",
+        "revoke",
+        "declare",
+        "fetch",
+        "listen",
+        "notify",
+        "prepare",
+        "execute",
+        "lock",
+        "do",
+        "call",
+        "analyze",
+        "savepoint",
+        "release",
+        "comment",
+        "rollback",
+        "commit",
+    ];
+    if !known.iter().any(|word| cursor.is_word(word)) {
+        return cursor.unexpected();
+    }
+    not_here("this statement")
+}
+
+/// Makes sense to PostgreSQL, but not to a handler.
+fn not_here(what: &str) -> Failure {
+    Failure::new(sqlstate::FEATURE_NOT_SUPPORTED, format!("{what} is not supported by the admin console")).hint(
+        "Here are CREATE, DROP and ALTER DATABASE, CREATE, ALTER and DROP USER, SHOW DATABASES, SERVERS, HANDLERS, \
+         CONTROLLERS, USERS and VERSION. Connect to a database to work with tables.",
+    )
+}

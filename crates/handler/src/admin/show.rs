@@ -1,0 +1,88 @@
+//! `SHOW`: the fleet's lists, and settings that drivers look at.
+
+use wire::sqlstate;
+
+use super::{Column, Kind, Statement, cursor::Cursor, scalar};
+use crate::failure::Failure;
+
+/// What is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Show {
+    Databases,
+    Servers,
+    Handlers,
+    Controllers,
+    Users,
+    Version,
+    /// A setting and its value.
+    Setting(String, &'static str),
+}
+
+/// After `SHOW`.
+pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
+    let before = cursor.clone();
+    let mut name = cursor.identifier()?;
+    let show = match name.as_str() {
+        "databases" => Show::Databases,
+        "servers" => Show::Servers,
+        "handlers" => Show::Handlers,
+        "controllers" => Show::Controllers,
+        "users" | "roles" => Show::Users,
+        "version" => Show::Version,
+        _ => {
+            if name == "transaction" {
+                cursor.expect_word("isolation")?;
+                cursor.expect_word("level")?;
+                name = "transaction_isolation".into();
+            } else if name == "time" {
+                cursor.expect_word("zone")?;
+                name = "timezone".into();
+            }
+            let value = scalar::setting(&name).ok_or_else(|| unknown(&name, &before))?;
+            Show::Setting(name, value)
+        }
+    };
+    Ok(Statement::Show(show))
+}
+
+fn unknown(name: &str, cursor: &Cursor<'_>) -> Failure {
+    Failure {
+        code: sqlstate::UNDEFINED_OBJECT,
+        message: format!("unrecognized configuration parameter \"{name}\""),
+        hint: Some(
+            "SHOW DATABASES, SERVERS, HANDLERS, CONTROLLERS, USERS and VERSION are known here.".into(),
+        ),
+        ..cursor.unexpected()
+    }
+}
+
+impl Show {
+    pub(super) fn columns(&self) -> Vec<Column> {
+        use Kind::{Bool, Int8, Text};
+        let columns: &[(&str, Kind)] = match self {
+            Self::Databases => {
+                &[("name", Text), ("id", Text), ("epoch", Int8), ("server", Text), ("address", Text)]
+            }
+            Self::Servers => &[
+                ("name", Text),
+                ("id", Int8),
+                ("state", Text),
+                ("address", Text),
+                ("location", Text),
+                ("capacity", Int8),
+                ("databases", Int8),
+                ("loaded", Int8),
+                ("sessions", Int8),
+                ("heartbeat_ms_ago", Int8),
+            ],
+            Self::Handlers => &[("name", Text), ("id", Int8), ("address", Text), ("location", Text)],
+            Self::Controllers => {
+                &[("id", Int8), ("address", Text), ("leader", Bool), ("voter", Bool), ("matched", Int8)]
+            }
+            Self::Users => &[("name", Text)],
+            Self::Version => &[("version", Text)],
+            Self::Setting(name, _) => return vec![Column::new(name, Text)],
+        };
+        columns.iter().map(|(name, kind)| Column::new(*name, *kind)).collect()
+    }
+}

@@ -1,0 +1,163 @@
+//! Statements that a handler can answer.
+
+use std::fmt;
+
+use super::{Cell, Column, Kind, scalar::Scalar, show::Show};
+
+/// One parsed statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Statement {
+    /// `CREATE DATABASE name`, and options that are taken note of and change nothing.
+    CreateDatabase { name: String, ignored: Vec<String> },
+    /// `DROP DATABASE name`
+    DropDatabase { name: String, if_exists: bool },
+    /// `ALTER DATABASE name RENAME TO to`
+    RenameDatabase { name: String, to: String },
+    /// `CREATE USER` and `ALTER USER` with a password.
+    PutUser { name: String, password: Password, exists: bool },
+    /// `DROP USER name`
+    DropUser { name: String, if_exists: bool },
+    /// `SHOW …`
+    Show(Show),
+    /// `SELECT … FROM pg_database …`
+    Databases(DatabaseQuery),
+    /// `SELECT` of single values.
+    Values(Vec<(Column, Scalar)>),
+    /// `BEGIN`, `START TRANSACTION`
+    Begin { tag: &'static str },
+    /// `COMMIT`, `END`
+    Commit,
+    /// `ROLLBACK`, `ABORT`
+    Rollback,
+    /// A statement that is accepted and does nothing here, such as `SET`.
+    Nothing { tag: &'static str },
+}
+
+impl Statement {
+    /// What it is called in messages.
+    pub(crate) fn title(&self) -> &'static str {
+        match self {
+            Self::CreateDatabase { .. } => "CREATE DATABASE",
+            Self::DropDatabase { .. } => "DROP DATABASE",
+            Self::RenameDatabase { .. } => "ALTER DATABASE",
+            Self::PutUser { exists: false, .. } => "CREATE ROLE",
+            Self::PutUser { exists: true, .. } => "ALTER ROLE",
+            Self::DropUser { .. } => "DROP ROLE",
+            Self::Show(_) => "SHOW",
+            Self::Databases(_) | Self::Values(_) => "SELECT",
+            Self::Begin { tag } | Self::Nothing { tag } => tag,
+            Self::Commit => "COMMIT",
+            Self::Rollback => "ROLLBACK",
+        }
+    }
+
+    /// Whether it is about databases of the fleet: answered in every session, and never in a transaction.
+    pub(crate) fn is_about_databases(&self) -> bool {
+        matches!(self, Self::CreateDatabase { .. } | Self::DropDatabase { .. } | Self::RenameDatabase { .. })
+    }
+
+    /// The columns of its rows; `None` when it has no rows.
+    pub(crate) fn columns(&self) -> Option<Vec<Column>> {
+        match self {
+            Self::Show(show) => Some(show.columns()),
+            Self::Databases(query) => Some(query.columns()),
+            Self::Values(values) => Some(values.iter().map(|(column, _)| column.clone()).collect()),
+            Self::CreateDatabase { .. }
+            | Self::DropDatabase { .. }
+            | Self::RenameDatabase { .. }
+            | Self::PutUser { .. }
+            | Self::DropUser { .. }
+            | Self::Begin { .. }
+            | Self::Commit
+            | Self::Rollback
+            | Self::Nothing { .. } => None,
+        }
+    }
+
+    /// How many parameters it takes, all of them text.
+    pub(crate) fn parameters(&self) -> usize {
+        match self {
+            Self::Databases(query) => query.parameters(),
+            _ => 0,
+        }
+    }
+}
+
+/// A password in a statement. Not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Password(pub(crate) String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// A query on `pg_database`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DatabaseQuery {
+    /// Output columns: name, and what of a database.
+    pub(crate) select: Vec<(String, Attribute)>,
+    /// All must hold.
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// What can be asked of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    Name,
+    Oid,
+    Owner,
+    Encoding,
+    EncodingNumber,
+    Locale,
+    Provider,
+    IsTemplate,
+    AllowsConnections,
+    ConnectionLimit,
+    /// Not known of any of them: access privileges, sizes, comments.
+    Null,
+    /// How many there are; the only column of its query.
+    Count,
+    Constant(Column, Cell),
+}
+
+/// What a database must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Has this name.
+    Named(String),
+    /// Has the name given as parameter, counted from 1.
+    NamedBy(u32),
+    /// Has a name that matches a pattern in which only `.*` has a meaning, as psql makes it of `\l a*`.
+    Matches(String),
+    /// Always so, or never.
+    Constant(bool),
+}
+
+impl DatabaseQuery {
+    fn columns(&self) -> Vec<Column> {
+        let kind = |attribute: &Attribute| match attribute {
+            Attribute::Oid => Kind::Oid,
+            Attribute::EncodingNumber | Attribute::ConnectionLimit => Kind::Int4,
+            Attribute::IsTemplate | Attribute::AllowsConnections => Kind::Bool,
+            Attribute::Count => Kind::Int8,
+            Attribute::Constant(column, _) => column.kind,
+            Attribute::Name
+            | Attribute::Owner
+            | Attribute::Encoding
+            | Attribute::Locale
+            | Attribute::Provider
+            | Attribute::Null => Kind::Text,
+        };
+        self.select.iter().map(|(name, attribute)| Column::new(name, kind(attribute))).collect()
+    }
+
+    fn parameters(&self) -> usize {
+        let number = |condition: &Condition| match condition {
+            Condition::NamedBy(number) => *number as usize,
+            Condition::Named(_) | Condition::Matches(_) | Condition::Constant(_) => 0,
+        };
+        self.conditions.iter().map(number).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,129 @@
+//! One connection from its first byte to its last.
+
+use std::sync::Arc;
+
+use model::RequestId;
+use rand::Rng;
+use rpc::ByteStream;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tracing::debug;
+use wire::{
+    backend::{self, TransactionStatus},
+    startup::CancelKey,
+};
+
+use crate::{
+    admin::{Asker, greeting},
+    answering::{Answering, Stopped},
+    cancel::Key,
+    failure::{self, Failure},
+    handler::Handler,
+    link::Link,
+    local::{Local, Scope},
+    login::{self, Ended, Login},
+    metrics::{self, InStage, Stage},
+    session,
+    sessions::{Entry, Order},
+};
+
+/// The database that is the admin console.
+const CONSOLE: &str = "stationmaster";
+
+/// A client that is let in.
+pub(crate) struct Client {
+    pub(crate) link: Link,
+    pub(crate) login: Login,
+    pub(crate) entry: Entry,
+    pub(crate) stage: InStage,
+}
+
+/// How a session ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The client has gone, or knows.
+    Quietly,
+    /// The client is told why.
+    Because(Failure),
+}
+
+/// Serves one connection. `seat` is its place among those that have not authenticated.
+pub(crate) async fn serve(
+    handler: Arc<Handler>,
+    stream: Box<dyn ByteStream>,
+    peer: String,
+    seat: OwnedSemaphorePermit,
+) {
+    let stage = InStage::new(Stage::Starting);
+    let mut link = Link::new(stream);
+    let limit = handler.settings.authentication_timeout;
+    let logged_in = tokio::select! {
+        logged_in = timeout(limit, login::log_in(&handler, &mut link, &peer)) => {
+            logged_in.unwrap_or_else(|_| Err(Ended::Because(failure::too_slow())))
+        }
+        () = handler.host.shutdown.cancelled() => Err(Ended::Because(failure::shutting_down())),
+    };
+    let login = match logged_in {
+        Ok(login) => login,
+        Err(Ended::Silently) => return,
+        Err(Ended::Because(reason)) => return refuse(link, &reason).await,
+    };
+    drop(seat);
+    let Some(_room) = handler.room() else {
+        return refuse(link, &failure::too_many("sessions", handler.settings.sessions_max)).await;
+    };
+    let entry = handler.sessions.enter(|| Key::random(handler.id, &mut rand::rng()));
+    if handler.host.shutdown.is_cancelled() {
+        entry.handle.tell(Order::Drain);
+    }
+    let mut client = Client { link, login, entry, stage };
+    let end = if client.login.database == CONSOLE {
+        client.stage.to(Stage::Admin);
+        console(&handler, &mut client).await
+    } else {
+        session::run(&handler, &mut client).await
+    };
+    match end {
+        End::Quietly => {
+            if let Err(error) = client.link.flush().await {
+                debug!(%error, "the client went away first");
+            }
+        }
+        End::Because(reason) => refuse(client.link, &reason).await,
+    }
+}
+
+/// Tells a client why it must go.
+async fn refuse(mut link: Link, reason: &Failure) {
+    debug!(sqlstate = %reason.code, reason = reason.message, detail = reason.detail, "session ends");
+    metrics::refused(reason.code);
+    reason.fatal(&mut link.outbox);
+    link.farewell().await;
+}
+
+/// The admin console: everything is answered here.
+async fn console(handler: &Handler, client: &mut Client) -> End {
+    let Client { link, login, entry, .. } = client;
+    if let Err(error) = greeting(&mut link.outbox, &login.user).and_then(|()| ready(link, login, entry.key)) {
+        return End::Because(Failure::from(&error));
+    }
+    let asker = Asker {
+        request: RequestId(rand::rng().random()),
+        user: &login.user,
+        database: &login.database,
+        process_id: entry.key.process_id,
+    };
+    let mut answering = Answering { handler, asker, link, handle: &entry.handle };
+    match answering.run(&mut Local::new(Scope::Console), true).await {
+        Stopped::Over | Stopped::Gone => End::Quietly,
+        Stopped::Broken(error) => End::Because(Failure::from(&error)),
+        Stopped::Ordered => End::Because(failure::shutting_down()),
+    }
+}
+
+/// The end of a greeting: the key for canceling, and that we are ready.
+pub(crate) fn ready(link: &mut Link, login: &Login, key: Key) -> Result<(), wire::Error> {
+    let cancel = CancelKey { process_id: key.process_id, secret: &key.secret };
+    backend::backend_key_data(&mut link.outbox, login.minor, cancel)?;
+    backend::ready_for_query(&mut link.outbox, TransactionStatus::Idle);
+    Ok(())
+}

@@ -1,0 +1,342 @@
+//! What a client is told when something does not work: SQLSTATE, text, detail, hint. All chosen here.
+
+use bytes::BytesMut;
+use model::{NameError, Rejection};
+use rpc::{Effect, Refusal};
+use wire::{
+    SqlState,
+    backend::{Fields, Severity, error_response, notice_response},
+    sqlstate,
+};
+
+use crate::sql::Pin;
+
+/// One failure, safe to show to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: SqlState,
+    pub(crate) message: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) hint: Option<String>,
+    /// Where in the statement, in bytes from 0.
+    pub(crate) at: Option<usize>,
+}
+
+impl Failure {
+    pub(crate) fn new(code: SqlState, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), detail: None, hint: None, at: None }
+    }
+
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Points at a place in the statement, in bytes from 0.
+    pub(crate) fn at(mut self, at: usize) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Writes it as the end of the session.
+    pub(crate) fn fatal(&self, out: &mut BytesMut) {
+        error_response(out, &self.fields(Severity::Fatal, None));
+    }
+
+    /// Writes it as the end of one statement, whose text gives the position.
+    pub(crate) fn error(&self, out: &mut BytesMut, sql: Option<&str>) {
+        error_response(out, &self.fields(Severity::Error, sql));
+    }
+
+    /// Writes it as something to know.
+    pub(crate) fn notice(&self, out: &mut BytesMut, severity: Severity) {
+        notice_response(out, &self.fields(severity, None));
+    }
+
+    fn fields(&self, severity: Severity, sql: Option<&str>) -> Fields<'_> {
+        let mut fields = Fields::new(severity, self.code, &self.message);
+        fields.detail = self.detail.as_deref();
+        fields.hint = self.hint.as_deref();
+        fields.position = self.at.and_then(|at| position(sql?, at));
+        fields
+    }
+}
+
+/// Counts characters from 1, as clients do.
+fn position(sql: &str, at: usize) -> Option<u32> {
+    let before = sql.get(..at)?;
+    u32::try_from(before.chars().count() + 1).ok()
+}
+
+impl From<&wire::Error> for Failure {
+    fn from(error: &wire::Error) -> Self {
+        Self::new(error.sqlstate(), error.to_string())
+    }
+}
+
+/// The end of authentication, whatever was wrong: an unknown user and a wrong password look the same.
+pub(crate) fn authentication_failed(user: &str) -> Failure {
+    Failure::new(sqlstate::INVALID_PASSWORD, format!("password authentication failed for user \"{user}\""))
+}
+
+pub(crate) fn too_slow() -> Failure {
+    Failure::new(sqlstate::CONNECTION_EXCEPTION, "canceling authentication due to timeout")
+}
+
+pub(crate) fn too_many(what: &str, max: usize) -> Failure {
+    Failure::new(sqlstate::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
+        .detail(format!("This handler takes at most {max} {what} at a time."))
+        .hint("Try again in a moment, or through another handler.")
+}
+
+pub(crate) fn not_ready() -> Failure {
+    Failure::new(sqlstate::CANNOT_CONNECT_NOW, "this handler is starting up")
+        .detail("It has not been able to read the fleet's map from any controller yet.")
+}
+
+pub(crate) fn shutting_down() -> Failure {
+    Failure::new(sqlstate::ADMIN_SHUTDOWN, "terminating connection because this handler shuts down")
+        .hint("Connect again; another handler will serve you.")
+}
+
+pub(crate) fn replication() -> Failure {
+    Failure::new(sqlstate::FEATURE_NOT_SUPPORTED, "replication connections are not supported")
+}
+
+pub(crate) fn private_parameter(name: &str) -> Failure {
+    Failure::new(sqlstate::INSUFFICIENT_PRIVILEGE, format!("startup parameter \"{name}\" is reserved"))
+        .detail(format!(
+            "Parameters that begin with \"{}\" are between handlers and servers.",
+            rpc::session::PARAM_PREFIX
+        ))
+}
+
+pub(crate) fn unknown_database(database: &str) -> Failure {
+    Failure::new(sqlstate::INVALID_CATALOG_NAME, format!("database \"{database}\" does not exist"))
+}
+
+/// No route to a database: what a controller, or the way to one, said.
+pub(crate) fn no_route(database: &str, error: &rpc::Error) -> Failure {
+    let unavailable = |message: &str, detail: String| {
+        Failure::new(sqlstate::CANNOT_CONNECT_NOW, message).detail(detail).hint("Try again in a moment.")
+    };
+    let rpc::Error::Refused(refusal) = error else {
+        return unavailable("no controller could be asked where the database is", one_line(error));
+    };
+    match refusal {
+        Refusal::DatabaseNameUnknown { .. } | Refusal::Rejected(Rejection::DatabaseUnknown { .. }) => {
+            unknown_database(database)
+        }
+        Refusal::NoServer { reason } => unavailable(
+            "no database server is up",
+            format!("Database \"{database}\" has nobody to serve it: {reason}."),
+        ),
+        Refusal::LoadFailed { server, reason, .. } => unavailable(
+            &format!("database \"{database}\" could not be loaded"),
+            format!("Server \"{server}\" says: {reason}."),
+        ),
+        Refusal::NotLeader { .. }
+        | Refusal::Unavailable { .. }
+        | Refusal::Lost { .. }
+        | Refusal::Rejected(_)
+        | Refusal::ServerNameUnknown { .. }
+        | Refusal::Behind { .. } => {
+            unavailable("the controllers cannot say where the database is", one_line(refusal))
+        }
+    }
+}
+
+/// Nobody served the database within the time there was.
+pub(crate) fn not_served(database: &str, seconds: u64, last: &str) -> Failure {
+    Failure::new(
+        sqlstate::CANNOT_CONNECT_NOW,
+        format!("database \"{database}\" is not being served at the moment"),
+    )
+    .detail(format!("No server served it within {seconds} s. The last try: {last}."))
+    .hint("Try again in a moment.")
+}
+
+/// A change that was asked of the controllers did not happen, or may not have.
+pub(crate) fn not_operated(error: &rpc::Error) -> Failure {
+    if let rpc::Error::Refused(refusal) = error
+        && let Some(failure) = refused(refusal)
+    {
+        return failure;
+    }
+    match error.effect() {
+        Effect::Unknown => Failure::new(
+            sqlstate::STATEMENT_COMPLETION_UNKNOWN,
+            "whether the statement took effect is unknown",
+        )
+        .detail(one_line(error))
+        .hint("Look at SHOW DATABASES or SHOW USERS before you repeat it."),
+        Effect::None => {
+            Failure::new(sqlstate::CANNOT_CONNECT_NOW, "the controllers cannot change anything now")
+                .detail(one_line(error))
+                .hint("Nothing was changed. Try again in a moment.")
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Option<Failure> {
+    let failure = match refusal {
+        Refusal::DatabaseNameUnknown { name } => unknown_database(name),
+        Refusal::Rejected(rejection) => Failure::new(rejection_code(rejection), rejection_text(rejection)),
+        Refusal::ServerNameUnknown { .. } => Failure::new(sqlstate::UNDEFINED_OBJECT, refusal.to_string()),
+        Refusal::NotLeader { .. }
+        | Refusal::Unavailable { .. }
+        | Refusal::Lost { .. }
+        | Refusal::NoServer { .. }
+        | Refusal::LoadFailed { .. }
+        | Refusal::Behind { .. } => return None,
+    };
+    Some(failure)
+}
+
+fn rejection_text(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::NameTaken { name, .. } => format!("database \"{name}\" already exists"),
+        other => other.to_string(),
+    }
+}
+
+fn rejection_code(rejection: &Rejection) -> SqlState {
+    match rejection {
+        Rejection::NameTaken { .. } => sqlstate::DUPLICATE_DATABASE,
+        Rejection::NameReserved { .. } => sqlstate::INVALID_NAME,
+        Rejection::NameInvalid(NameError::TooLong { .. }) => sqlstate::NAME_TOO_LONG,
+        Rejection::NameInvalid(NameError::Empty | NameError::Control) => sqlstate::INVALID_NAME,
+        Rejection::DatabaseUnknown { .. } => sqlstate::INVALID_CATALOG_NAME,
+        Rejection::UserUnknown { .. } | Rejection::ServerUnknown { .. } => sqlstate::UNDEFINED_OBJECT,
+        Rejection::EpochStale { .. } | Rejection::ServerNotUp { .. } => sqlstate::SERIALIZATION_FAILURE,
+        Rejection::TooLong { .. } | Rejection::IdsExhausted { .. } => sqlstate::PROGRAM_LIMIT_EXCEEDED,
+        Rejection::Founded { .. } | Rejection::ServerNameTaken { .. } | Rejection::CapacityZero => {
+            sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE
+        }
+    }
+}
+
+/// An explicit transaction was cut before it could commit.
+pub(crate) fn transaction_lost() -> Failure {
+    Failure::new(
+        sqlstate::SERIALIZATION_FAILURE,
+        "the transaction was rolled back because its server is gone",
+    )
+    .detail("The database moved or its server failed before the transaction could commit.")
+    .hint("Repeat the transaction.")
+}
+
+/// A request was cut and may have taken effect.
+pub(crate) fn completion_unknown() -> Failure {
+    Failure::new(
+        sqlstate::STATEMENT_COMPLETION_UNKNOWN,
+        "the server was lost while it worked on this request",
+    )
+    .detail("Whether the request took effect is unknown.")
+    .hint("Look before you repeat it.")
+}
+
+/// The connection to the server was cut where the session cannot go on.
+pub(crate) fn connection_lost() -> Failure {
+    Failure::new(sqlstate::CONNECTION_FAILURE, "the server was lost in the middle of an answer")
+        .detail("Whether the requests under way took effect is unknown.")
+        .hint("Connect again, and look before you repeat them.")
+}
+
+/// The session has something that cannot be made again on another server.
+pub(crate) fn pinned(pin: Pin) -> Failure {
+    let what = match pin {
+        Pin::Temporary => "a temporary table or an attached file",
+        Pin::Prepared => "a statement prepared by SQL",
+        Pin::Cursor => "a cursor WITH HOLD",
+        Pin::Listen => "a channel it listens to",
+        Pin::Statements => "more prepared statements than are kept",
+        Pin::Settings => "more settings than are kept",
+        Pin::Pipeline => "a pipeline too long to follow",
+    };
+    Failure::new(sqlstate::ADMIN_SHUTDOWN, "terminating connection because its server is gone")
+        .detail(format!("The session had {what}, which cannot be moved to another server."))
+        .hint("Connect again.")
+}
+
+/// `CREATE DATABASE` and the like, where they cannot be.
+pub(crate) fn in_transaction(what: &str) -> Failure {
+    Failure::new(sqlstate::ACTIVE_SQL_TRANSACTION, format!("{what} cannot run inside a transaction block"))
+}
+
+/// As [`in_transaction`], in the middle of a series of extended queries.
+pub(crate) fn in_pipeline(what: &str) -> Failure {
+    Failure::new(sqlstate::ACTIVE_SQL_TRANSACTION, format!("{what} cannot be executed within a pipeline"))
+}
+
+pub(crate) fn transaction_failed() -> Failure {
+    Failure::new(
+        sqlstate::IN_FAILED_SQL_TRANSACTION,
+        "current transaction is aborted, commands ignored until end of transaction block",
+    )
+}
+
+/// An error and its causes as one line.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{DatabaseId, Name};
+
+    use super::*;
+
+    #[test]
+    fn refusals_of_a_controller_get_the_sqlstates_that_drivers_know() {
+        let name = Name::new("shop").expect("a name");
+        let cases: [(Refusal, &str, &str); 5] = [
+            (
+                Rejection::NameTaken { name: name.clone(), database: DatabaseId(1) }.into(),
+                "42P04",
+                "\"shop\" already exists",
+            ),
+            (Rejection::NameReserved { name }.into(), "42602", "reserved"),
+            (Rejection::DatabaseUnknown { database: DatabaseId(1) }.into(), "3D000", "db-1 does not exist"),
+            (Refusal::DatabaseNameUnknown { name: "a".into() }, "3D000", "\"a\" does not exist"),
+            (Refusal::Lost { reason: "x".into() }, "40003", "unknown"),
+        ];
+        for (refusal, code, text) in cases {
+            let failure = not_operated(&refusal.into());
+            assert_eq!(failure.code.as_str(), code, "{failure:?}");
+            assert!(failure.message.contains(text), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_route_says_what_is_missing() {
+        let cases: [(rpc::Error, &str, &str); 3] = [
+            (Refusal::NoServer { reason: "none is registered".into() }.into(), "57P03", "none is registered"),
+            (Refusal::Unavailable { reason: "no quorum".into() }.into(), "57P03", "no quorum"),
+            (rpc::Error::Timeout { address: "c:1".into(), timeout_ms: 5 }, "57P03", "c:1"),
+        ];
+        for (error, code, text) in cases {
+            let failure = no_route("shop", &error);
+            assert_eq!(failure.code.as_str(), code);
+            assert!(failure.detail.as_deref().is_some_and(|detail| detail.contains(text)), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn positions_count_characters_from_one() {
+        assert_eq!(position("größe x", "größe ".len()), Some(7));
+        assert_eq!(position("a", 5), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! What all connections of one handler share.
+
+use std::sync::{Arc, Mutex};
+
+use model::HandlerId;
+use rpc::{Controllers, Host};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::Instant,
+};
+
+use crate::{
+    Settings,
+    backend::LoginKeys,
+    cancel::Rate,
+    fleet::{Peers, Router, Users},
+    metrics::Traffic,
+    sessions::Sessions,
+};
+
+/// One running handler.
+pub(crate) struct Handler {
+    pub(crate) settings: Settings,
+    pub(crate) host: Host,
+    pub(crate) id: HandlerId,
+    pub(crate) controllers: Controllers,
+    pub(crate) router: Router,
+    pub(crate) users: Arc<Users>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) login_keys: LoginKeys,
+    pub(crate) traffic: Traffic,
+    /// True once the map has been read.
+    pub(crate) synced: watch::Receiver<bool>,
+    room: Arc<Semaphore>,
+    cancels: Mutex<Rate>,
+}
+
+impl Handler {
+    pub(crate) fn new(
+        settings: Settings,
+        host: Host,
+        id: HandlerId,
+        controllers: Controllers,
+        synced: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            id,
+            router: Router::new(controllers.clone(), settings.routes_max),
+            users: Arc::new(Users::new(host.secret.decoy_key())),
+            peers: Arc::default(),
+            sessions: Arc::default(),
+            login_keys: LoginKeys::default(),
+            traffic: Traffic::new(),
+            synced,
+            room: Arc::new(Semaphore::new(settings.sessions_max.min(Semaphore::MAX_PERMITS))),
+            cancels: Mutex::default(),
+            controllers,
+            settings,
+            host,
+        }
+    }
+
+    /// Room for one more session, if there is any.
+    pub(crate) fn room(&self) -> Option<OwnedSemaphorePermit> {
+        self.room.clone().try_acquire_owned().ok()
+    }
+
+    /// Whether the source may send a cancel request now.
+    pub(crate) fn allows_cancel(&self, source: &str, now: Instant) -> bool {
+        self.cancels.lock().expect("BUG: nothing panics while holding this lock").allow(source, now)
+    }
+}

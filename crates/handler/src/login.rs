@@ -1,0 +1,203 @@
+//! The first words of a connection: encryption refused, protocol agreed, password proven.
+//!
+//! Until the proof nothing is believed, and no more than one start-up packet or SASL message is held.
+
+use bytes::{Buf, Bytes};
+use wire::{
+    backend::{self, authentication},
+    frontend::{sasl::InitialResponse, tag},
+    scram::{Channel, Mechanism, Nonce, Server},
+    startup::{self, CancelKey, Parameters, Startup},
+};
+
+use crate::{
+    cancel,
+    failure::{self, Failure},
+    handler::Handler,
+    link::{Link, LinkError},
+    metrics,
+};
+
+/// Requests for encryption before the start: one of each kind.
+const ENCRYPTION_REQUESTS_MAX: usize = 2;
+
+/// A client that has proven who it is.
+#[derive(Debug)]
+pub(crate) struct Login {
+    pub(crate) user: String,
+    /// As the client named it.
+    pub(crate) database: String,
+    /// Minor version of the protocol.
+    pub(crate) minor: u16,
+    /// The start-up packet, for its parameters.
+    packet: Bytes,
+}
+
+/// Why there is no session.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// It was a cancel request, or the client went away.
+    Silently,
+    /// The client is to be told.
+    Because(Failure),
+}
+
+impl From<LinkError> for Ended {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Closed | LinkError::Io(_) => Self::Silently,
+            LinkError::Wire(error) => error.into(),
+        }
+    }
+}
+
+impl From<wire::Error> for Ended {
+    fn from(error: wire::Error) -> Self {
+        Self::Because(Failure::from(&error))
+    }
+}
+
+impl From<std::io::Error> for Ended {
+    fn from(_: std::io::Error) -> Self {
+        Self::Silently
+    }
+}
+
+impl Login {
+    /// Start-up parameters for the server: without user, database and what is between the client and us.
+    pub(crate) fn parameters(&self) -> Vec<(&str, &str)> {
+        let Ok(Some((Startup::Start(start), _))) = Startup::split(&self.packet) else {
+            unreachable!("BUG: the packet was read before")
+        };
+        let ours = |name: &str| matches!(name, "user" | "database") || name.starts_with("_pq_.");
+        start.parameters.iter().filter(|(name, _)| !ours(name)).collect()
+    }
+}
+
+/// Takes a connection to the point where its user is known. AuthenticationOk is in the outbox, not yet sent.
+pub(crate) async fn log_in(handler: &Handler, link: &mut Link, peer: &str) -> Result<Login, Ended> {
+    let login = start(handler, link, peer).await?;
+    let mut synced = handler.synced.clone();
+    if synced.wait_for(|synced| *synced).await.is_err() {
+        return Err(Ended::Because(failure::not_ready()));
+    }
+    match prove(handler, link, &login.user).await {
+        Err(Ended::Because(reason)) => {
+            tracing::info!(user = login.user, peer, reason = reason.message, "login refused");
+            metrics::login(false);
+            Err(Ended::Because(reason))
+        }
+        Err(Ended::Silently) => Err(Ended::Silently),
+        Ok(()) => {
+            metrics::login(true);
+            Ok(login)
+        }
+    }
+}
+
+async fn start(handler: &Handler, link: &mut Link, peer: &str) -> Result<Login, Ended> {
+    for _ in 0..=ENCRYPTION_REQUESTS_MAX {
+        let packet = packet(link).await?;
+        let Some((startup, _)) = Startup::split(&packet)? else {
+            unreachable!("BUG: the packet is complete")
+        };
+        match startup {
+            Startup::Ssl | Startup::GssEncryption => {
+                link.outbox.extend_from_slice(&[startup::REFUSE]);
+                link.flush().await?;
+            }
+            Startup::Cancel(CancelKey { process_id, secret }) => {
+                cancel::handle(handler, peer, CancelKey { process_id, secret }).await;
+                return Err(Ended::Silently);
+            }
+            Startup::Start(start) => {
+                check(&start.parameters)?;
+                if start.must_negotiate() {
+                    backend::negotiate_protocol_version(
+                        &mut link.outbox,
+                        start.minor_agreed(),
+                        start.protocol_options(),
+                    )?;
+                }
+                return Ok(Login {
+                    user: start.user()?.to_owned(),
+                    database: start.database()?.to_owned(),
+                    minor: start.minor_agreed(),
+                    packet: packet.clone(),
+                });
+            }
+        }
+    }
+    Err(wire::Error::StartupLayout.into())
+}
+
+/// One whole start-up packet.
+async fn packet(link: &mut Link) -> Result<Bytes, Ended> {
+    loop {
+        if link.inbox.first().is_some_and(|first| startup::is_tls_handshake(*first)) {
+            // Nothing that we could say would be understood.
+            return Err(Ended::Silently);
+        }
+        if let Some((_, rest)) = Startup::split(&link.inbox)? {
+            let len = link.inbox.len() - rest.len();
+            let packet = Bytes::copy_from_slice(&link.inbox[..len]);
+            link.inbox.advance(len);
+            return Ok(packet);
+        }
+        if !link.fill().await? {
+            return Err(Ended::Silently);
+        }
+    }
+}
+
+fn check(parameters: &Parameters<'_>) -> Result<(), Ended> {
+    let private = |name: &str| name.to_ascii_lowercase().starts_with(rpc::session::PARAM_PREFIX);
+    for (name, value) in parameters.iter() {
+        if private(name) {
+            return Err(Ended::Because(failure::private_parameter(name)));
+        }
+        let off = ["", "off", "false", "no", "0"].iter().any(|off| value.eq_ignore_ascii_case(off));
+        if name == "replication" && !off {
+            return Err(Ended::Because(failure::replication()));
+        }
+        if name == "options" {
+            for setting in startup::settings(value)? {
+                if private(&setting.name) {
+                    return Err(Ended::Because(failure::private_parameter(&setting.name)));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// SCRAM-SHA-256, the same way for users that do not exist.
+async fn prove(handler: &Handler, link: &mut Link, user: &str) -> Result<(), Ended> {
+    let channel = Channel::Unbound;
+    authentication::sasl(&mut link.outbox, channel.offered().iter().map(|mechanism| mechanism.as_str()))?;
+    let body = answer(link).await?;
+    let initial = InitialResponse::decode(&body)?;
+    let mechanism = Mechanism::parse(initial.mechanism)?;
+    let first = initial.data.unwrap_or_default();
+    let server = Server::new(handler.users.verifier(user), Nonce::random(&mut rand::rng()), channel);
+    let challenge = server.challenge(mechanism, first)?;
+    authentication::sasl_continue(&mut link.outbox, challenge.message().as_bytes())?;
+    let body = answer(link).await?;
+    let accepted = challenge.finish(&body).map_err(|error| match error {
+        wire::Error::AuthenticationFailed => Ended::Because(failure::authentication_failed(user)),
+        other => other.into(),
+    })?;
+    authentication::sasl_final(&mut link.outbox, accepted.message().as_bytes())?;
+    authentication::ok(&mut link.outbox);
+    Ok(())
+}
+
+/// What the client says to what was asked.
+async fn answer(link: &mut Link) -> Result<Bytes, Ended> {
+    link.flush().await?;
+    match link.frame(wire::limits::BEFORE_AUTH_LEN_MAX).await? {
+        Some((tag::AUTHENTICATION, body)) => Ok(body),
+        Some((tag::TERMINATE, _)) | None => Err(Ended::Silently),
+        Some((tag, _)) => Err(wire::Error::UnknownMessage { tag }.into()),
+    }
+}

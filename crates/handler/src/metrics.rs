@@ -1,0 +1,131 @@
+//! What a handler counts. Labels have few values, never a database or a client.
+
+use std::time::Duration;
+
+use metrics::{Counter, counter, gauge, histogram};
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Start-up and authentication.
+    Starting,
+    /// Waiting for a server.
+    Attaching,
+    /// On a server, or ready to be.
+    Serving,
+    /// At the admin console.
+    Admin,
+}
+
+impl Stage {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Attaching => "attaching",
+            Self::Serving => "serving",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Counts a session in its stage until dropped.
+#[derive(Debug)]
+pub(crate) struct InStage(Stage);
+
+impl InStage {
+    pub(crate) fn new(stage: Stage) -> Self {
+        gauge!("stationmaster_handler_sessions", "stage" => stage.label()).increment(1.0);
+        Self(stage)
+    }
+
+    pub(crate) fn to(&mut self, stage: Stage) {
+        if self.0 != stage {
+            *self = Self::new(stage);
+        }
+    }
+}
+
+impl Drop for InStage {
+    fn drop(&mut self) {
+        gauge!("stationmaster_handler_sessions", "stage" => self.0.label()).decrement(1.0);
+    }
+}
+
+/// A session ended or was never let in. `reason` is a SQLSTATE that the handler itself gave.
+pub(crate) fn refused(code: wire::SqlState) {
+    counter!("stationmaster_handler_refused_total", "sqlstate" => code.as_str().to_owned()).increment(1);
+}
+
+/// A login was tried.
+pub(crate) fn login(succeeded: bool) {
+    let result = if succeeded { "accepted" } else { "refused" };
+    counter!("stationmaster_handler_logins_total", "result" => result).increment(1);
+}
+
+/// A session got a server, for the first time or again.
+pub(crate) fn attached(again: bool, took: Duration) {
+    let kind = if again { "again" } else { "first" };
+    histogram!("stationmaster_handler_attach_seconds", "kind" => kind).record(took.as_secs_f64());
+}
+
+/// A route did not work.
+pub(crate) fn route_failed(why: &'static str) {
+    counter!("stationmaster_handler_routes_failed_total", "why" => why).increment(1);
+}
+
+/// A route was looked for.
+pub(crate) fn route_looked_up(result: &'static str) {
+    counter!("stationmaster_handler_route_lookups_total", "result" => result).increment(1);
+}
+
+/// Routes in the cache.
+pub(crate) fn routes_known(count: usize) {
+    gauge!("stationmaster_handler_routes").set(count as f64);
+}
+
+/// A session lost its server; `outcome` is what became of it.
+pub(crate) fn backend_lost(outcome: &'static str) {
+    counter!("stationmaster_handler_backends_lost_total", "outcome" => outcome).increment(1);
+}
+
+/// A cancel request came.
+pub(crate) fn cancel(result: &'static str) {
+    counter!("stationmaster_handler_cancels_total", "result" => result).increment(1);
+}
+
+/// Counters that sessions touch with every request: looked up once.
+pub(crate) struct Traffic {
+    requests: Counter,
+    from_client: Counter,
+    from_server: Counter,
+}
+
+impl Traffic {
+    pub(crate) fn new() -> Self {
+        Self {
+            requests: counter!("stationmaster_handler_requests_total"),
+            from_client: counter!("stationmaster_handler_bytes_total", "from" => "client"),
+            from_server: counter!("stationmaster_handler_bytes_total", "from" => "server"),
+        }
+    }
+
+    /// Requests were answered.
+    pub(crate) fn answered(&self, requests: u64) {
+        self.requests.increment(requests);
+    }
+
+    /// Bytes went on to a server.
+    pub(crate) fn up(&self, bytes: usize) {
+        self.from_client.increment(bytes as u64);
+    }
+
+    /// Bytes went on to a client.
+    pub(crate) fn down(&self, bytes: usize) {
+        self.from_server.increment(bytes as u64);
+    }
+}
+
+/// A statement was answered by the handler itself.
+pub(crate) fn answered_here(kind: &'static str) {
+    counter!("stationmaster_handler_own_statements_total", "kind" => kind).increment(1);
+}

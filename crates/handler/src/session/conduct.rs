@@ -1,0 +1,268 @@
+//! The course of a session: what follows from each event.
+
+use std::future::poll_fn;
+
+use model::RequestId;
+use rand::Rng;
+use rpc::controller::WhyFailed;
+use tracing::{debug, info, warn};
+use wire::{backend::TransactionStatus, frontend, sqlstate};
+
+use super::{
+    Session,
+    loss::{Cut, Fate, fate},
+    relay::{Event, Server},
+};
+use crate::{
+    admin::Asker,
+    answering::{Answering, Stopped},
+    backend::{Attaching, Backend, Denied, attach, restore},
+    connection::{Client, End, ready},
+    failure::{self, Failure},
+    limits::RESTORE_TRIES_MAX,
+    local::{Local, Scope},
+    metrics::{self, Stage},
+    sessions::Order,
+};
+
+impl Session<'_> {
+    /// Serves until there is a reason to end.
+    pub(super) async fn serve(&mut self) -> End {
+        if let Err(end) = self.start().await {
+            return end;
+        }
+        loop {
+            let event = poll_fn(|cx| self.poll(cx)).await;
+            if let Err(end) = self.on(event).await {
+                return self.leave(end);
+            }
+        }
+    }
+
+    async fn start(&mut self) -> Result<(), End> {
+        // The client learns that its password was right before a server is looked for.
+        self.client.link.flush().await.map_err(|_| End::Quietly)?;
+        let backend = match self.attach().await {
+            Ok(backend) => backend,
+            Err(denied) => return Err(self.denied_for_good(denied)),
+        };
+        self.greet(&backend.greeting);
+        self.take_server(backend);
+        let Client { link, login, entry, .. } = &mut *self.client;
+        ready(link, login, entry.key).map_err(|error| End::Because(Failure::from(&error)))
+    }
+
+    async fn on(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::ClientGone => Err(End::Quietly),
+            Event::ClientBroken(error) => Err(End::Because(Failure::from(&error))),
+            Event::Ordered => Err(End::Because(failure::shutting_down())),
+            Event::Told(frame) => {
+                self.client.link.outbox.extend_from_slice(&frame);
+                Err(End::Quietly)
+            }
+            Event::ServerBroken(error) => {
+                warn!(%error, "a server breaks the protocol");
+                Err(End::Because(failure::connection_lost()))
+            }
+            Event::Asked => self.reattach().await,
+            Event::Own => self.own().await,
+            Event::Quiet => {
+                self.holding = false;
+                self.client_fresh = true;
+                Ok(())
+            }
+            Event::Lost(cut, how) => self.lost(cut, &how).await,
+        }
+    }
+
+    async fn attach(&mut self) -> Result<Backend, Denied> {
+        self.client.stage.to(Stage::Attaching);
+        let login = &self.client.login;
+        let attaching = Attaching {
+            request: RequestId(rand::rng().random()),
+            user: &login.user,
+            name: &login.database,
+            bound: self.database,
+            parameters: login.parameters(),
+            lost: self.stale.clone().map(|route| (route, WhyFailed::Refused)),
+        };
+        tokio::select! {
+            backend = attach(self.handler, &attaching) => backend,
+            _ = self.client.entry.handle.ordered(Order::Drain) => Err(Denied::Failure(failure::shutting_down())),
+        }
+    }
+
+    fn take_server(&mut self, backend: Backend) {
+        let Backend { link, route, target, .. } = backend;
+        self.client.stage.to(Stage::Serving);
+        self.client.entry.handle.set_target(Some(target));
+        self.database = Some(route.database);
+        self.stale = None;
+        self.route = Some(route);
+        self.down.reset();
+        self.server = Some(Server::new(link));
+    }
+
+    /// Tells the client what a server reports of itself.
+    fn greet(&mut self, reports: &[u8]) {
+        self.tracker.greeted(reports);
+        self.client.link.outbox.extend_from_slice(reports);
+    }
+
+    /// The client asks for something while there is no server: gets one, made to be like the one before.
+    async fn reattach(&mut self) -> Result<(), End> {
+        for _ in 0..RESTORE_TRIES_MAX {
+            let mut backend = match self.attach().await {
+                Ok(backend) => backend,
+                Err(denied) => return self.denied(denied).await,
+            };
+            let restored = restore(&mut backend, &self.tracker.memory.lost()).await;
+            match restored {
+                Ok(news) => {
+                    self.greet(&news);
+                    self.take_server(backend);
+                    self.client_fresh = true;
+                    return Ok(());
+                }
+                Err(error) => debug!(%error, "the new server went away at once"),
+            }
+        }
+        let last = "every server went away at once";
+        self.denied(Denied::Failure(failure::not_served(&self.client.login.database, 0, last))).await
+    }
+
+    /// There is no server to be had: the request fails, and the session goes on if the next one may do better.
+    async fn denied(&mut self, denied: Denied) -> Result<(), End> {
+        self.client.stage.to(Stage::Serving);
+        match denied {
+            Denied::Failure(failure) if failure.code == sqlstate::CANNOT_CONNECT_NOW => {
+                self.local().refuse(1, failure);
+                self.answer().await
+            }
+            denied => Err(self.denied_for_good(denied)),
+        }
+    }
+
+    fn denied_for_good(&mut self, denied: Denied) -> End {
+        match denied {
+            Denied::Failure(failure) => End::Because(failure),
+            Denied::Told(frame) => {
+                self.client.link.outbox.extend_from_slice(&frame);
+                End::Quietly
+            }
+        }
+    }
+
+    /// The next frame is one that the handler answers: outside of transactions and series, once nothing is under way.
+    async fn own(&mut self) -> Result<(), End> {
+        let ledger = &self.tracker.ledger;
+        let alone = !ledger.series_open() && !ledger.copying_in();
+        if alone && !ledger.is_quiet() {
+            self.holding = true;
+            return Ok(());
+        }
+        if !alone || ledger.status() != TransactionStatus::Idle {
+            // The server does not know the statement: it refuses, and what it belongs to fails there.
+            self.up.let_through = true;
+            self.client_fresh = true;
+            return Ok(());
+        }
+        self.answer().await
+    }
+
+    /// Answers the client here, until what has to be answered here is.
+    async fn answer(&mut self) -> Result<(), End> {
+        self.client_fresh = true;
+        self.local();
+        let Self { handler, client, local: Some(local), .. } = self else { unreachable!("BUG: made above") };
+        let Client { link, login, entry, .. } = &mut **client;
+        let asker = Asker {
+            request: RequestId(rand::rng().random()),
+            user: &login.user,
+            database: &login.database,
+            process_id: entry.key.process_id,
+        };
+        let mut answering = Answering { handler, asker, link, handle: &entry.handle };
+        match answering.run(local, false).await {
+            Stopped::Over => Ok(()),
+            Stopped::Gone => Err(End::Quietly),
+            Stopped::Broken(error) => Err(End::Because(Failure::from(&error))),
+            Stopped::Ordered => Err(End::Because(failure::shutting_down())),
+        }
+    }
+
+    fn local(&mut self) -> &mut Local {
+        self.local.get_or_insert_with(|| Box::new(Local::new(Scope::Session)))
+    }
+
+    /// The server has gone. What that means for the client, [`fate`] decides.
+    async fn lost(&mut self, cut: Cut, how: &str) -> Result<(), End> {
+        let scene = self.tracker.scene();
+        let fate = fate(cut, &scene);
+        info!(
+            database = self.client.login.database,
+            ?cut,
+            how,
+            outcome = fate.label(),
+            "session lost its server"
+        );
+        metrics::backend_lost(fate.label());
+        self.server = None;
+        self.client.entry.handle.set_target(None);
+        self.stale = self.route.take().filter(|_| cut == Cut::Moved);
+        self.holding = false;
+        if let Fate::End(failure) = fate {
+            return Err(End::Because(failure));
+        }
+        let requests = scene.requests + u64::from(self.tracker.ledger.series_open());
+        self.unsend();
+        match fate {
+            Fate::Reattach | Fate::Replay => Ok(()),
+            Fate::FailTransaction => {
+                self.local();
+                let Self { local: Some(local), tracker, .. } = self else { unreachable!("BUG: made above") };
+                local.fail_transaction(failure::transaction_lost(), tracker.memory.committing());
+                self.answer().await
+            }
+            Fate::FailRequests(failure) => {
+                self.local().refuse(requests, failure);
+                self.answer().await
+            }
+            Fate::End(failure) => Err(End::Because(failure)),
+        }
+    }
+
+    /// Takes back what is unanswered, as if the client had just sent it.
+    fn unsend(&mut self) {
+        let mut unanswered = self.tracker.unsend();
+        if !unanswered.is_empty() {
+            unanswered.unsplit(std::mem::take(&mut self.client.link.inbox));
+            self.client.link.inbox = unanswered;
+        }
+        self.up.reset();
+        self.client_fresh = true;
+    }
+
+    /// Says good-bye to the server, if it can hear it at once.
+    fn leave(&mut self, end: End) -> End {
+        if let Some(Server { link, .. }) = &mut self.server
+            && !self.tracker.mid_request
+        {
+            frontend::terminate(&mut link.outbox);
+            // Closing says the same, only less politely.
+            let _sent = futures::FutureExt::now_or_never(link.flush());
+        }
+        self.client.entry.handle.set_target(None);
+        match end {
+            End::Because(failure) if self.tracker.mid_answer => {
+                debug!(
+                    reason = failure.message,
+                    "the client is in the middle of a message and cannot be told"
+                );
+                End::Quietly
+            }
+            end => end,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The moving of bytes: both directions of a session, as far as they go without a decision.
+//!
+//! A direction whose receiver is slow is not read any further, so a slow client slows its own session only.
+
+use std::{
+    io,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use wire::{Error, SqlState, frontend::tag, sqlstate};
+
+use super::{Session, down::Heard, loss::Cut, up::Stop};
+use crate::{link::Link, sessions::Order};
+
+/// The session's server.
+pub(super) struct Server {
+    pub(super) link: Link,
+    /// Its inbox has frames that are to be read before more comes.
+    fresh: bool,
+    /// It takes nothing more. What it has said before is still to be heard.
+    deaf: bool,
+}
+
+/// What needs a decision.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The client said good-bye, or its connection broke.
+    ClientGone,
+    /// The client sent what is no message.
+    ClientBroken(Error),
+    /// The client asks for something and there is no server.
+    Asked,
+    /// The next frame is one that the handler answers.
+    Own,
+    /// Nothing is under way, as was waited for.
+    Quiet,
+    /// The server has gone.
+    Lost(Cut, String),
+    /// The server has ended the session for the client to know: the frame that says so.
+    Told(Bytes),
+    /// The server sent what is no message.
+    ServerBroken(Error),
+    /// The session is to end.
+    Ordered,
+}
+
+impl Server {
+    pub(super) fn new(link: Link) -> Self {
+        Self { fresh: !link.inbox.is_empty(), link, deaf: false }
+    }
+
+    fn deafen(&mut self) {
+        self.deaf = true;
+        self.link.outbox = bytes::BytesMut::new();
+    }
+
+    /// Writes what waits; false while it does not go on.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.link.poll_flush(cx) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(_)) => {
+                self.deafen();
+                false
+            }
+            Poll::Pending => false,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Goes on with whatever can go on; ready when a decision is needed.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            match self.client.entry.handle.poll_order(cx) {
+                Order::GoOn => {}
+                Order::Drain if !self.is_at_rest() => {}
+                Order::Drain | Order::End => return Poll::Ready(Event::Ordered),
+            }
+            let down = self.poll_down(cx);
+            if let Poll::Ready(Some(event)) = down {
+                return Poll::Ready(event);
+            }
+            let up = self.poll_up(cx);
+            if let Poll::Ready(Some(event)) = up {
+                return Poll::Ready(event);
+            }
+            if down.is_pending() && up.is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Whether nobody loses anything if the session ends here.
+    fn is_at_rest(&self) -> bool {
+        self.tracker.is_at_rest() && self.client.link.outbox.is_empty() && self.client.link.inbox.is_empty()
+    }
+
+    /// Server to client. Ready without an event when something was done.
+    fn poll_down(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let Self { client, server, tracker, down, holding, handler, .. } = self;
+        let client = &mut client.link;
+        if ready!(client.poll_flush(cx)).is_err() {
+            return Poll::Ready(Some(Event::ClientGone));
+        }
+        let Some(Server { link, fresh, .. }) = server else { return Poll::Pending };
+        let relay = |cx: &mut Context<'_>, bytes: &[u8]| {
+            let read = down.scan(bytes, tracker, *holding);
+            let sent = client.poll_send(cx, &bytes[..read.forward]);
+            handler.traffic.down(read.forward);
+            handler.traffic.answered(read.answered);
+            (read.used, (read.heard, sent))
+        };
+        let shown = if std::mem::take(fresh) {
+            Ok(Some(link.reshow(cx, relay)))
+        } else {
+            ready!(link.poll_read(cx, relay))
+        };
+        let (heard, sent) = match shown {
+            Ok(Some(shown)) => shown,
+            Ok(None) => return Poll::Ready(Some(Event::Lost(Cut::Gone, "it closed the connection".into()))),
+            Err(error) => return Poll::Ready(Some(Event::Lost(Cut::Gone, error.to_string()))),
+        };
+        *fresh = heard != Heard::End && !link.inbox.is_empty();
+        Poll::Ready(match (sent, heard) {
+            (Err(_), _) => Some(Event::ClientGone),
+            (Ok(()), Heard::End) => None,
+            (Ok(()), Heard::Quiet) => Some(Event::Quiet),
+            (Ok(()), Heard::Fatal(code, frame)) => Some(ended(code, frame)),
+            (Ok(()), Heard::Broken(error)) => Some(Event::ServerBroken(error)),
+        })
+    }
+
+    /// Client to server. Ready without an event when something was done.
+    fn poll_up(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let Self { client, server, tracker, up, local, client_fresh, holding, handler, .. } = self;
+        let client = &mut client.link;
+        let Some(server) = server else { return poll_unserved(client, cx) };
+        if !server.poll_flush(cx) || server.deaf || *holding {
+            return Poll::Pending;
+        }
+        let is_own = |name: &str| local.as_ref().is_some_and(|local| local.knows(name));
+        let relay = |cx: &mut Context<'_>, bytes: &[u8]| {
+            let (used, stop) = up.scan(bytes, tracker, &is_own);
+            let sent = server.link.poll_send(cx, &bytes[..used]);
+            handler.traffic.up(used);
+            (used, (stop, sent))
+        };
+        let shown = if std::mem::take(client_fresh) && !client.inbox.is_empty() {
+            Ok(Some(client.reshow(cx, relay)))
+        } else {
+            ready!(client.poll_read(cx, relay))
+        };
+        let Ok(Some((stop, sent))) = shown else { return Poll::Ready(Some(Event::ClientGone)) };
+        if sent.is_err() {
+            server.deafen();
+        }
+        Poll::Ready(match stop {
+            Stop::End => None,
+            Stop::Own => Some(Event::Own),
+            Stop::Terminate => Some(Event::ClientGone),
+            Stop::Broken(error) => Some(Event::ClientBroken(error)),
+        })
+    }
+}
+
+/// Waits for the client to want something.
+fn poll_unserved(client: &mut Link, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    if client.inbox.is_empty() {
+        let read: io::Result<Option<()>> = ready!(client.poll_read(cx, |_, _| (0, ())));
+        if !matches!(read, Ok(Some(()))) {
+            return Poll::Ready(Some(Event::ClientGone));
+        }
+    }
+    let leaves = client.inbox.first() == Some(&tag::TERMINATE);
+    Poll::Ready(Some(if leaves { Event::ClientGone } else { Event::Asked }))
+}
+
+/// The server has ended its side of the session.
+fn ended(code: SqlState, frame: Bytes) -> Event {
+    let gone = [sqlstate::ADMIN_SHUTDOWN, sqlstate::CRASH_SHUTDOWN, sqlstate::CANNOT_CONNECT_NOW];
+    if code.as_str() == rpc::session::NOT_OWNER {
+        Event::Lost(Cut::Moved, "it does not own the database any more".into())
+    } else if gone.contains(&code) {
+        Event::Lost(Cut::Gone, format!("it ended the session with {code}"))
+    } else {
+        Event::Told(frame)
+    }
+}

@@ -1,0 +1,154 @@
+//! All sessions of this handler: what others may do to them. Cancel one's request, tell all to end.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use futures::task::AtomicWaker;
+
+use crate::cancel::{Key, Target};
+
+/// What a session has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Order {
+    /// Go on.
+    GoOn,
+    /// End as soon as nothing is under way.
+    Drain,
+    /// End now.
+    End,
+}
+
+/// The part of a session that others can reach.
+#[derive(Debug, Default)]
+pub(crate) struct Handle {
+    order: AtomicU8,
+    waker: AtomicWaker,
+    target: Mutex<Option<Target>>,
+}
+
+impl Handle {
+    /// What the session has been told. Wakes the task when that changes.
+    pub(crate) fn poll_order(&self, cx: &mut Context<'_>) -> Order {
+        self.waker.register(cx.waker());
+        self.order()
+    }
+
+    /// Waits until the session has been told at least this.
+    pub(crate) async fn ordered(&self, at_least: Order) -> Order {
+        std::future::poll_fn(|cx| match self.poll_order(cx) {
+            order if order >= at_least => Poll::Ready(order),
+            _ => Poll::Pending,
+        })
+        .await
+    }
+
+    fn order(&self) -> Order {
+        match self.order.load(Ordering::Acquire) {
+            0 => Order::GoOn,
+            1 => Order::Drain,
+            _ => Order::End,
+        }
+    }
+
+    /// Tells the session.
+    pub(crate) fn tell(&self, order: Order) {
+        self.order.fetch_max(order as u8, Ordering::AcqRel);
+        self.waker.wake();
+    }
+
+    /// Where a cancel request for this session goes now.
+    pub(crate) fn target(&self) -> Option<Target> {
+        self.target.lock().expect("BUG: nothing panics while holding this lock").clone()
+    }
+
+    /// The session has another server, or none.
+    pub(crate) fn set_target(&self, target: Option<Target>) {
+        *self.target.lock().expect("BUG: nothing panics while holding this lock") = target;
+    }
+}
+
+/// Sessions by cancel key.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<HashMap<Key, Arc<Handle>>>);
+
+/// A session's entry; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    sessions: Arc<Sessions>,
+    pub(crate) key: Key,
+    pub(crate) handle: Arc<Handle>,
+}
+
+impl Sessions {
+    /// Enters a session under a key that `draw` makes up.
+    pub(crate) fn enter(self: &Arc<Self>, mut draw: impl FnMut() -> Key) -> Entry {
+        let handle = Arc::new(Handle::default());
+        let mut sessions = self.lock();
+        let key = loop {
+            let key = draw();
+            if !sessions.contains_key(&key) {
+                break key;
+            }
+        };
+        sessions.insert(key, handle.clone());
+        Entry { sessions: self.clone(), key, handle }
+    }
+
+    pub(crate) fn find(&self, key: Key) -> Option<Arc<Handle>> {
+        self.lock().get(&key).cloned()
+    }
+
+    /// Tells every session.
+    pub(crate) fn tell(&self, order: Order) {
+        self.lock().values().for_each(|handle| handle.tell(order));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Handle>>> {
+        self.0.lock().expect("BUG: nothing panics while holding this lock")
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.sessions.lock().remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(process_id: u32) -> Key {
+        Key { process_id, secret: [0; 4] }
+    }
+
+    #[tokio::test]
+    async fn an_order_reaches_a_waiting_session_and_is_never_taken_back() {
+        let sessions = Arc::new(Sessions::default());
+        let entry = sessions.enter(|| key(1));
+        let handle = entry.handle.clone();
+        let waiting = tokio::spawn(async move { handle.ordered(Order::Drain).await });
+        tokio::task::yield_now().await;
+        sessions.tell(Order::End);
+        assert_eq!(waiting.await.expect("no panic"), Order::End);
+        sessions.tell(Order::Drain);
+        assert_eq!(entry.handle.order(), Order::End);
+    }
+
+    #[test]
+    fn no_two_sessions_share_a_key_and_an_ended_one_is_forgotten() {
+        let sessions = Arc::new(Sessions::default());
+        let first = sessions.enter(|| key(1));
+        let mut draws = [1, 1, 2].into_iter();
+        let second = sessions.enter(|| key(draws.next().expect("enough draws")));
+        assert_eq!(second.key, key(2));
+        drop(first);
+        assert!(sessions.find(key(1)).is_none() && sessions.find(key(2)).is_some());
+    }
+}

@@ -1,0 +1,318 @@
+//! A controller made of a table: enough of one for a handler.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use model::*;
+use rpc::{Refusal, controller::*, tarpc::context::Context};
+use tokio::sync::watch;
+
+/// The map.
+#[derive(Default)]
+pub(crate) struct Table {
+    pub(crate) revision: u64,
+    changes: Vec<(u64, WatchedChange)>,
+    pub(crate) databases: BTreeMap<String, Entry>,
+    next_database: u64,
+    pub(crate) users: BTreeMap<String, String>,
+    handlers: Vec<HandlerInfo>,
+    /// Addresses of servers that are up, by number.
+    pub(crate) servers: BTreeMap<u32, String>,
+    keys: BTreeMap<IdempotencyKey, u64>,
+    /// Every request for a route.
+    pub(crate) routed: Vec<RouteRequest>,
+    /// Changes are not shown to watchers while set.
+    pub(crate) silent: bool,
+}
+
+/// A database.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) id: u64,
+    pub(crate) epoch: u64,
+    pub(crate) owner: Option<u32>,
+}
+
+/// A fake controller. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Fake {
+    table: Arc<Mutex<Table>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Fake {
+    pub(crate) fn new() -> Self {
+        Self { table: Arc::default(), changed: watch::Sender::new(0) }
+    }
+
+    pub(crate) fn with<T>(&self, with: impl FnOnce(&mut Table) -> T) -> T {
+        let mut table = self.table.lock().expect("no panics");
+        let result = with(&mut table);
+        if !table.silent {
+            self.changed.send_replace(table.revision);
+        }
+        result
+    }
+}
+
+impl Table {
+    pub(crate) fn create(&mut self, name: &str) -> u64 {
+        self.next_database += 1;
+        let id = self.next_database;
+        self.databases.insert(name.into(), Entry { id, epoch: 1, owner: None });
+        self.note_database(name);
+        id
+    }
+
+    /// Gives a database to a server.
+    pub(crate) fn assign(&mut self, name: &str, server: Option<u32>) -> u64 {
+        let entry = self.databases.get_mut(name).expect("it exists");
+        entry.owner = server;
+        entry.epoch += 1;
+        let epoch = entry.epoch;
+        self.note_database(name);
+        epoch
+    }
+
+    pub(crate) fn drop_database(&mut self, name: &str) {
+        let entry = self.databases.remove(name).expect("it exists");
+        self.note(WatchedChange::DatabaseDropped(DatabaseId(entry.id)));
+    }
+
+    pub(crate) fn put_user(&mut self, name: &str, verifier: Option<&str>) {
+        match verifier {
+            Some(verifier) => self.users.insert(name.into(), verifier.into()),
+            None => self.users.remove(name),
+        };
+        self.note(WatchedChange::User(Name::new(name).expect("a name")));
+    }
+
+    fn note_database(&mut self, name: &str) {
+        self.revision += 1;
+        let info = self.info(name);
+        self.changes.push((self.revision, WatchedChange::Database(info)));
+    }
+
+    fn note(&mut self, change: WatchedChange) {
+        self.revision += 1;
+        self.changes.push((self.revision, change));
+    }
+
+    fn info(&self, name: &str) -> DatabaseInfo {
+        let entry = &self.databases[name];
+        let owner = entry.owner.map(|server| Owner {
+            tenure: tenure(server),
+            server: Name::new(&format!("s{server}")).expect("a name"),
+            address: format!("s{server}:1"),
+        });
+        DatabaseInfo {
+            database: DatabaseId(entry.id),
+            name: Name::new(name).expect("a name"),
+            epoch: Epoch(entry.epoch),
+            owner,
+            revision: Revision(self.revision),
+        }
+    }
+
+    pub(crate) fn find(&self, database: &DatabaseRef) -> Result<String, Refusal> {
+        match database {
+            DatabaseRef::Name(name) if self.databases.contains_key(name) => Ok(name.clone()),
+            DatabaseRef::Name(name) => Err(Refusal::DatabaseNameUnknown { name: name.clone() }),
+            DatabaseRef::Id(id) => {
+                let found = self.databases.iter().find(|(_, entry)| entry.id == id.0);
+                let unknown = Rejection::DatabaseUnknown { database: *id };
+                found.map(|(name, _)| name.clone()).ok_or_else(|| unknown.into())
+            }
+        }
+    }
+
+    fn route(&mut self, request: RouteRequest) -> Result<Route, Refusal> {
+        self.routed.push(request.clone());
+        let name = self.find(&request.database)?;
+        let entry = self.databases[&name].clone();
+        let failed_now = request.failed.is_some_and(|failed| failed.epoch.0 >= entry.epoch);
+        let owner = entry.owner.filter(|owner| self.servers.contains_key(owner));
+        let moves =
+            owner.is_none() || (failed_now && request.failed.expect("checked").why == WhyFailed::Refused);
+        if moves {
+            let other = self.servers.keys().find(|server| Some(**server) != entry.owner).copied();
+            let other = other.or(owner).ok_or_else(|| Refusal::NoServer { reason: "none is up".into() })?;
+            self.assign(&name, Some(other));
+        }
+        let info = self.info(&name);
+        let owner = info.owner.expect("assigned above");
+        Ok(Route {
+            database: info.database,
+            name: info.name,
+            epoch: info.epoch,
+            owner: owner.tenure,
+            address: owner.address,
+            revision: info.revision,
+        })
+    }
+
+    fn operate(&mut self, operation: Operation) -> Result<Option<DatabaseInfo>, Refusal> {
+        match operation {
+            Operation::CreateDatabase { name, key } => {
+                let checked = Name::new(&name).map_err(Rejection::from)?;
+                if !self.keys.contains_key(&key) {
+                    if let Some(taken) = self.databases.get(&name) {
+                        return Err(
+                            Rejection::NameTaken { name: checked, database: DatabaseId(taken.id) }.into()
+                        );
+                    }
+                    let id = self.create(&name);
+                    self.keys.insert(key, id);
+                }
+                Ok(Some(self.info(&name)))
+            }
+            Operation::DropDatabase { database } => {
+                let name = self.find(&database)?;
+                self.drop_database(&name);
+                Ok(None)
+            }
+            Operation::RenameDatabase { database, name } => {
+                let old = self.find(&database)?;
+                let entry = self.databases.remove(&old).expect("found");
+                self.databases.insert(name.clone(), entry);
+                self.note_database(&name);
+                Ok(Some(self.info(&name)))
+            }
+            Operation::PutUser { name, verifier } => {
+                self.put_user(&name, Some(&verifier));
+                Ok(None)
+            }
+            Operation::DropUser { name } => {
+                if !self.users.contains_key(&name) {
+                    return Err(Rejection::UserUnknown { name: Name::new(&name).expect("a name") }.into());
+                }
+                self.put_user(&name, None);
+                Ok(None)
+            }
+            other => panic!("a handler never asks for {other:?}"),
+        }
+    }
+}
+
+fn tenure(server: u32) -> Tenure {
+    Tenure { server: ServerId(server), incarnation: Incarnation(1) }
+}
+
+impl ControllerApi for Fake {
+    async fn watch(self, _: Context, since: Revision, wait_ms: u32) -> Watched {
+        let mut changed = self.changed.subscribe();
+        let newer = changed.wait_for(|revision| *revision > since.0);
+        let _timed_out = tokio::time::timeout(Duration::from_millis(wait_ms.into()), newer).await.is_err();
+        self.with(|table| {
+            let changes = table.changes.iter().filter(|(revision, _)| *revision > since.0);
+            let changes = match since.0 {
+                0 => WatchedChanges::Reset,
+                _ => WatchedChanges::Since(changes.map(|(_, change)| change.clone()).collect()),
+            };
+            Watched { revision: Revision(table.revision), changes }
+        })
+    }
+
+    async fn route(self, _: Context, request: RouteRequest) -> Result<Route, Refusal> {
+        self.with(|table| table.route(request))
+    }
+
+    async fn operate(self, _: Context, _: RequestId, operation: Operation) -> Result<Operated, Refusal> {
+        self.with(|table| {
+            let database = table.operate(operation)?;
+            Ok(Operated { revision: Revision(table.revision), database })
+        })
+    }
+
+    async fn databases(self, _: Context, after: Option<Name>, limit: u32) -> DatabasePage {
+        self.with(|table| {
+            let after = after.as_deref().unwrap_or_default();
+            let names: Vec<&String> = table.databases.keys().filter(|name| name.as_str() > after).collect();
+            let databases: Vec<_> = names.iter().take(limit as usize).map(|name| table.info(name)).collect();
+            DatabasePage {
+                more: names.len() > databases.len(),
+                total: table.databases.len() as u64,
+                databases,
+            }
+        })
+    }
+
+    async fn verifier(self, _: Context, user: String) -> Option<String> {
+        self.with(|table| table.users.get(&user).cloned())
+    }
+
+    async fn users(self, _: Context) -> Vec<Name> {
+        self.with(|table| table.users.keys().map(|user| Name::new(user).expect("a name")).collect())
+    }
+
+    async fn handlers(self, _: Context) -> Vec<HandlerInfo> {
+        self.with(|table| table.handlers.clone())
+    }
+
+    async fn register_handler(
+        self,
+        _: Context,
+        name: Name,
+        address: String,
+        location: String,
+    ) -> Result<HandlerRegistered, Refusal> {
+        self.with(|table| {
+            let handler = HandlerId(u16::try_from(table.handlers.len() + 1).expect("few"));
+            let info = HandlerInfo { handler, name, address, location };
+            table.handlers.push(info.clone());
+            table.note(WatchedChange::Handler(info));
+            Ok(HandlerRegistered { handler })
+        })
+    }
+
+    async fn servers(self, _: Context) -> Vec<ServerInfo> {
+        let info = |(id, address): (&u32, &String)| ServerInfo {
+            server: ServerId(*id),
+            name: Name::new(&format!("s{id}")).expect("a name"),
+            data_address: address.clone(),
+            control_address: String::new(),
+            location: "here".into(),
+            capacity: 1,
+            incarnation: Incarnation(1),
+            state: ServerState::Up,
+            databases: 0,
+            heartbeat: None,
+        };
+        self.with(|table| table.servers.iter().map(info).collect())
+    }
+
+    async fn controllers(self, _: Context) -> Vec<ControllerInfo> {
+        let address = "c1:1".into();
+        vec![ControllerInfo {
+            controller: ControllerId(1),
+            address,
+            voter: true,
+            leader: true,
+            matched: Some(7),
+        }]
+    }
+
+    async fn status(self, _: Context) -> ControllerStatus {
+        unreachable!("a handler does not ask")
+    }
+    async fn look_up(self, _: Context, _: LookUp) -> Result<DatabaseInfo, Refusal> {
+        unreachable!("a handler does not ask")
+    }
+    async fn digest(self, _: Context) -> Digest {
+        unreachable!("a handler does not ask")
+    }
+    async fn register_server(
+        self,
+        _: Context,
+        _: Registration,
+        _: Incarnation,
+    ) -> Result<ServerRegistered, Refusal> {
+        unreachable!("a handler does not ask")
+    }
+    async fn heartbeat(self, _: Context, _: Heartbeat) -> Result<HeartbeatReply, Refusal> {
+        unreachable!("a handler does not ask")
+    }
+}
