@@ -137,6 +137,7 @@ impl Controllers {
         let give_up = Instant::now() + LEADER_TIMEOUT;
         let mut pause = RETRY_PAUSE_MIN;
         let mut tried = 0;
+        let mut told = None;
         loop {
             let index = self.state(|state| state.current);
             let error = match attempt(index).await {
@@ -148,9 +149,15 @@ impl Controllers {
                 Advice::AskLeader => self.follow(&error),
                 Advice::Retry => false,
             };
-            if Instant::now() >= give_up {
-                return Err(self.no_controller(error));
+            let late = Instant::now() >= give_up;
+            let worst = match told.take() {
+                Some(before) => worse(before, error),
+                None => error,
+            };
+            if late {
+                return Err(self.no_controller(worst));
             }
+            told = Some(worst);
             tried += 1;
             if !follow {
                 self.state(|state| state.next(index));
@@ -232,6 +239,19 @@ impl State {
         if self.current == failed {
             self.current = (failed + 1) % self.addresses.len();
         }
+    }
+}
+
+/// Which of two failures to tell. That the effect is unknown must not be lost; otherwise, what a controller said
+/// explains more than the silence of another.
+fn worse(before: Error, now: Error) -> Error {
+    match (before.effect(), now.effect()) {
+        (Effect::Unknown, Effect::None) => before,
+        (Effect::None, Effect::Unknown) => now,
+        (Effect::None, Effect::None) | (Effect::Unknown, Effect::Unknown) => match (&before, &now) {
+            (Error::Refused(_), other) if !matches!(other, Error::Refused(_)) => before,
+            (_, _) => now,
+        },
     }
 }
 

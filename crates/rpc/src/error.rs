@@ -45,13 +45,13 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// Every controller was tried, again and again.
-    #[error("no controller of {addresses} could do it within {timeout_ms} ms; the last one said: {last}")]
+    #[error("no controller of {addresses} could do it within {timeout_ms} ms; one of them said: {last}")]
     NoController {
         /// All that were tried.
         addresses: String,
         /// How long they were tried.
         timeout_ms: u64,
-        /// The last failure.
+        /// The failure that tells most.
         last: Box<Error>,
     },
 }

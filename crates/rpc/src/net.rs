@@ -3,10 +3,7 @@
 use std::io;
 
 use async_trait::async_trait;
-use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
 
 /// A connected byte stream.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -31,7 +28,7 @@ pub struct TcpDial;
 impl Dial for TcpDial {
     async fn dial(&self, address: &str) -> io::Result<Box<dyn ByteStream>> {
         let stream = tokio::net::TcpStream::connect(address).await?;
-        prepare(&stream)?;
+        stream.set_nodelay(true)?;
         Ok(Box::new(stream))
     }
 }
@@ -50,17 +47,7 @@ pub trait Listen: Send + 'static {
 impl Listen for tokio::net::TcpListener {
     async fn accept(&mut self) -> io::Result<(Box<dyn ByteStream>, String)> {
         let (stream, peer) = tokio::net::TcpListener::accept(self).await?;
-        prepare(&stream)?;
+        stream.set_nodelay(true)?;
         Ok((Box::new(stream), peer.to_string()))
     }
-}
-
-/// Small messages leave at once, and an idle connection whose other end vanished without a word ends, too.
-fn prepare(stream: &tokio::net::TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    sockopt::set_socket_keepalive(stream, true)?;
-    sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
-    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
-    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
-    Ok(())
 }

@@ -53,7 +53,7 @@ async fn broken(failures: Arc<AtomicUsize>, calls: Arc<AtomicUsize>) {
             failures.fetch_sub(1, Ordering::SeqCst);
             return;
         }
-        tokio::task::yield_now().await;
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
 }
 
@@ -217,4 +217,30 @@ async fn a_drop_of_nothing_is_an_error() {
     put(&net, "a:1", leader);
     let error = fleet(&net, &["a:1"]).operate(RequestId(1), drop_shop()).await.expect_err("it never was");
     assert!(matches!(error, Error::Refused(Refusal::Rejected(_))), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_tells_what_a_controller_said_rather_than_the_silence_of_another() {
+    let net = Net::default();
+    put(&net, "a:1", fake(Some("b:1"), 1));
+    let error = fleet(&net, &["a:1", "b:1"]).operate(RequestId(1), create()).await.expect_err("no leader");
+    assert!(error.to_string().contains("this controller does not lead"), "{error}");
+    assert_eq!(error.effect(), Effect::None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_broke_off_leaves_the_effect_unknown_whatever_follows() {
+    let net = Net::default();
+    let leader = fake(None, 1);
+    leader.failures.store(1, Ordering::SeqCst);
+    put(&net, "a:1", leader.clone());
+    let gone = async {
+        while leader.calls.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        net.0.lock().expect("no panics").clear();
+    };
+    let controllers = fleet(&net, &["a:1"]);
+    let (result, ()) = tokio::join!(controllers.operate(RequestId(1), create()), gone);
+    assert_eq!(result.expect_err("nobody is left").effect(), Effect::Unknown);
 }
