@@ -100,7 +100,8 @@ impl Status {
 /// Opens a connection as the client.
 ///
 /// # Errors
-/// [`Error::Handshake`] when the other end is no process of this fleet, speaks another version, or takes too long.
+/// [`Error::Handshake`] when the other end is no process of this fleet or speaks another version; [`Error::Io`] when it
+/// takes too long or goes away.
 pub async fn open(
     stream: &mut dyn ByteStream,
     secret: &Secret,
@@ -138,8 +139,8 @@ pub async fn open(
 /// Takes a connection as the server; tells what it is for and who opened it.
 ///
 /// # Errors
-/// [`Error::Handshake`] when the other end is no process of this fleet, wants a service that is not offered, or takes
-/// too long. It is told what it may know before the connection closes.
+/// [`Error::Handshake`] when the other end is no process of this fleet or wants a service that is not offered;
+/// [`Error::Io`] when it takes too long or goes away. It is told what it may know before the connection closes.
 pub async fn take(
     stream: &mut dyn ByteStream,
     secret: &Secret,
@@ -208,7 +209,11 @@ fn refused(reason: String) -> Error {
 async fn bounded<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, work).await {
         Ok(result) => result,
-        Err(_) => Err(refused(format!("it said nothing for {HANDSHAKE_TIMEOUT:?}"))),
+        // Not a refusal: a peer that is paused or cut off may answer later, and another one may answer now.
+        Err(_) => {
+            let reason = format!("it said nothing for {HANDSHAKE_TIMEOUT:?}");
+            Err(io::Error::new(io::ErrorKind::TimedOut, reason).into())
+        }
     }
 }
 
@@ -262,6 +267,6 @@ mod tests {
     async fn a_silent_peer_is_dropped() {
         let (_near, mut far) = tokio::io::duplex(1024);
         let error = take(&mut far, &Secret::new([7; 32]), &[Service::Raft]).await.expect_err("silence");
-        assert!(error.to_string().contains("said nothing"));
+        assert!(matches!(error, Error::Io(source) if source.to_string().contains("said nothing")));
     }
 }

@@ -8,6 +8,13 @@ pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// How long a peer may take to prove itself before its connection is closed.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a connection may be silent before the system asks whether the other end is still there.
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// How long after an unanswered question it asks again.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// After so many unanswered questions the connection is broken.
+pub const KEEPALIVE_PROBES: u32 = 3;
+
 /// How many requests of one connection are worked on at a time; further ones wait in the socket.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 1024;
 

@@ -3,7 +3,10 @@
 use std::io;
 
 use async_trait::async_trait;
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
 
 /// A connected byte stream.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -28,7 +31,7 @@ pub struct TcpDial;
 impl Dial for TcpDial {
     async fn dial(&self, address: &str) -> io::Result<Box<dyn ByteStream>> {
         let stream = tokio::net::TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
+        prepare(&stream)?;
         Ok(Box::new(stream))
     }
 }
@@ -47,7 +50,17 @@ pub trait Listen: Send + 'static {
 impl Listen for tokio::net::TcpListener {
     async fn accept(&mut self) -> io::Result<(Box<dyn ByteStream>, String)> {
         let (stream, peer) = tokio::net::TcpListener::accept(self).await?;
-        stream.set_nodelay(true)?;
+        prepare(&stream)?;
         Ok((Box::new(stream), peer.to_string()))
     }
+}
+
+/// Small messages leave at once, and an idle connection whose other end vanished without a word ends, too.
+fn prepare(stream: &tokio::net::TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
+    Ok(())
 }
