@@ -9,6 +9,7 @@ use rpc::{
     controller::{Route, RouteRequest},
 };
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use super::{Node, lookups::revision, resolve};
 use crate::{
@@ -39,7 +40,8 @@ impl Node {
         }
         let flight = reign.join(id, &self.tasks, || {
             let (node, reign) = (self.clone(), reign.clone());
-            async move { node.fly(&reign, request.request, id, routing).await }.boxed()
+            let span = tracing::info_span!("route", request = %request.request, database = %id);
+            async move { node.fly(&reign, request.request, id, routing).await }.instrument(span).boxed()
         });
         timeout(ROUTE_WAIT, flight)
             .await

@@ -13,7 +13,11 @@ mod batch;
 mod load;
 mod open;
 
-use std::{fs::File, io, path::PathBuf};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use model::{ControllerId, FleetId};
@@ -109,7 +113,7 @@ fn closed() -> io::Error {
 }
 
 /// sled gives up on some kinds of damage by panicking.
-fn crashed(dir: &std::path::Path, gone: Gone) -> StoreError {
+fn crashed(dir: &Path, gone: Gone) -> StoreError {
     StoreError::Damaged { what: "the log".into(), path: dir.into(), reason: gone.to_string() }
 }
 
@@ -138,22 +142,23 @@ impl Disk for SledDisk {
         self.images.call(|dir| image_file::read(dir)).await?
     }
 
-    async fn belong_to(&self, fleet: FleetId) -> io::Result<()> {
+    async fn belong_to(&self, fleet: FleetId) -> Result<(), StoreError> {
         let mut identity = self.identity.lock().await;
         match identity.fleet {
             Some(found) if found == fleet => Ok(()),
-            Some(found) => Err(io::Error::other(StoreError::AnotherFleet {
-                path: self.dir.clone(),
-                found,
-                expected: fleet,
-            })),
+            Some(found) => Err(StoreError::AnotherFleet { path: self.dir.clone(), found, expected: fleet }),
             None => {
                 let belongs = Identity { fleet: Some(fleet), ..identity.clone() };
                 let written = belongs.clone();
-                self.images.call(move |dir| written.write(dir)).await?.map_err(io::Error::other)?;
+                let gone = |gone: Gone| StoreError::io("write to", &self.dir)(gone.into());
+                self.images.call(move |dir| written.write(dir)).await.map_err(gone)??;
                 *identity = belongs;
                 Ok(())
             }
         }
+    }
+
+    fn path(&self) -> &Path {
+        &self.dir
     }
 }
