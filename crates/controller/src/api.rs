@@ -5,8 +5,6 @@ use std::{sync::Arc, time::Duration};
 use model::{Digest, Incarnation, Name, Registration, RequestId, Revision};
 use rpc::{Refusal, controller::*, tarpc::context::Context};
 
-use tracing::Instrument as _;
-
 use crate::node::Node;
 
 /// Answers for one controller. Cheap to clone.
@@ -36,8 +34,7 @@ impl ControllerApi for Api {
         request: RequestId,
         operation: Operation,
     ) -> Result<Operated, Refusal> {
-        let span = tracing::info_span!("operate", %request);
-        self.0.operate(request, operation).instrument(span).await
+        self.0.operate(request, operation).await
     }
 
     async fn databases(self, _: Context, after: Option<Name>, limit: u32) -> DatabasePage {

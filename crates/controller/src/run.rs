@@ -61,13 +61,13 @@ pub async fn run_on(
     let purged = log.purged();
     let machine = Machine::open(disk.clone()).await?;
     if machine.snapshot_last() < purged {
-        let path = disk.path().to_path_buf();
+        let path = settings.data_dir.clone();
         return Err(StoreError::Lost { path, reason: "its snapshot is gone".into() }.into());
     }
     let view = machine.view();
     let mut tasks = JoinSet::new();
     let writer = tokio::spawn(writing);
-    let network = Network::new(host.dial.clone(), host.secret.clone(), view.clone());
+    let network = Network::new(host.dial.clone(), host.secret.clone());
     let raft = Raft::new(settings.id.0, Arc::new(config(&settings)?), network, log, machine).await;
     let raft = raft.map_err(|fatal| Error::Start { reason: fatal.to_string() })?;
     let node = Arc::new(Node::new(settings, host, raft, view, calculator));
@@ -75,16 +75,11 @@ pub async fn run_on(
 
     let stop = CancellationToken::new();
     tasks.spawn(accept(node.clone(), listener));
+    tasks.spawn(belong(node.clone(), disk));
     tasks.spawn(begin(node.clone()));
     let attending = tokio::spawn({
         let (node, stop) = (node.clone(), stop.clone());
-        async move {
-            tokio::select! {
-                biased;
-                Err(error) = belong(node.clone(), disk) => Err(error.into()),
-                attended = node.attend(&stop) => attended.map_err(|reason| Error::Stopped { reason }),
-            }
-        }
+        async move { node.attend(&stop).await }
     });
     let result = supervise(&node, &stop, attending).await;
     tasks.shutdown().await;
@@ -100,7 +95,7 @@ pub async fn run_on(
 async fn supervise(
     node: &Arc<Node>,
     stop: &CancellationToken,
-    mut attending: tokio::task::JoinHandle<Result<(), Error>>,
+    mut attending: tokio::task::JoinHandle<Result<(), String>>,
 ) -> Result<(), Error> {
     let ended = tokio::select! {
         biased;
@@ -115,7 +110,11 @@ async fn supervise(
             attending.await
         }
     };
-    ended.unwrap_or_else(|error| Err(Error::Stopped { reason: error.to_string() }))
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(reason)) => Err(Error::Stopped { reason }),
+        Err(error) => Err(Error::Stopped { reason: error.to_string() }),
+    }
 }
 
 /// Gives leadership to the follower that is furthest, so that changes go on without an election time-out.
@@ -189,22 +188,25 @@ async fn begin(node: Arc<Node>) {
 }
 
 /// Notes in the data directory which fleet it belongs to, once that is known.
-async fn belong(node: Arc<Node>, disk: Arc<dyn Disk>) -> Result<(), StoreError> {
+async fn belong(node: Arc<Node>, disk: Arc<dyn Disk>) {
     let mut revisions = node.view.revisions();
     loop {
         revisions.borrow_and_update();
         if let Some(fleet) = node.view.read(|state| state.fleet().id()) {
-            return disk.belong_to(fleet).await;
+            if let Err(error) = disk.belong_to(fleet).await {
+                tracing::error!(%fleet, %error, "cannot note the fleet in the data directory");
+            }
+            return;
         }
         if revisions.changed().await.is_err() {
-            return Ok(());
+            return;
         }
     }
 }
 
 async fn accept(node: Arc<Node>, mut listener: impl Listen) {
     let mut connections = JoinSet::new();
-    let raft = RaftServer::new(node.settings.id.0, node.raft.clone(), node.view.clone());
+    let raft = RaftServer::new(node.settings.id.0, node.raft.clone());
     loop {
         while connections.try_join_next().is_some() {}
         if connections.len() >= CONNECTIONS_MAX {

@@ -2,8 +2,6 @@
 
 #[path = "cluster/changes.rs"]
 mod changes;
-#[path = "cluster/durability.rs"]
-mod durability;
 #[path = "cluster/fleet.rs"]
 mod fleet;
 #[path = "cluster/net.rs"]
@@ -14,5 +12,3 @@ mod refusals;
 mod routes;
 #[path = "cluster/server.rs"]
 mod server;
-#[path = "cluster/watching.rs"]
-mod watching;

@@ -1,1 +1,22 @@
-fn main() {}
+//! `stationmaster`: every role, a whole cluster on one machine, and the operators' command line, in one binary.
+
+mod cli;
+mod config;
+mod dev;
+mod failure;
+mod http;
+mod logging;
+mod metrics;
+mod operate;
+mod role;
+mod secret;
+mod signals;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}

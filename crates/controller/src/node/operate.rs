@@ -35,7 +35,7 @@ impl Node {
         let reign = self.reign()?;
         match operation {
             Operation::CreateDatabase { name, key } => {
-                self.create(&reign, Name::new(&name).map_err(Rejection::from)?, key).await
+                self.create(&reign, request, Name::new(&name).map_err(Rejection::from)?, key).await
             }
             Operation::DropDatabase { database } => self.drop_database(&reign, request, &database).await,
             Operation::RenameDatabase { database, name } => {
@@ -73,7 +73,13 @@ impl Node {
         Operated { revision, database }
     }
 
-    async fn create(&self, reign: &Reign, name: Name, key: IdempotencyKey) -> Result<Operated, Refusal> {
+    async fn create(
+        &self,
+        reign: &Reign,
+        request: RequestId,
+        name: Name,
+        key: IdempotencyKey,
+    ) -> Result<Operated, Refusal> {
         for attempt in 1.. {
             // Its id is not known yet; the key spreads databases over equal servers just as well.
             let spread = DatabaseId(key.0 as u64);
@@ -89,7 +95,7 @@ impl Node {
                     if owner.is_some() && epoch == Epoch(1) {
                         meter::assigned(Reason::Created);
                     }
-                    tracing::info!(%database, %name, "database created");
+                    tracing::info!(%request, %database, %name, "database created");
                     return Ok(self.operated(proposed.revision, Some(database)));
                 }
                 Err(Rejection::ServerNotUp { .. } | Rejection::ServerUnknown { .. })

@@ -9,7 +9,6 @@ use rpc::{
     controller::{Route, RouteRequest},
 };
 use tokio::time::timeout;
-use tracing::Instrument as _;
 
 use super::{Node, lookups::revision, resolve};
 use crate::{
@@ -40,8 +39,7 @@ impl Node {
         }
         let flight = reign.join(id, &self.tasks, || {
             let (node, reign) = (self.clone(), reign.clone());
-            let span = tracing::info_span!("route", request = %request.request, database = %id);
-            async move { node.fly(&reign, request.request, id, routing).await }.instrument(span).boxed()
+            async move { node.fly(&reign, request.request, id, routing).await }.boxed()
         });
         timeout(ROUTE_WAIT, flight)
             .await

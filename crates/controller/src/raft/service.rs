@@ -1,7 +1,7 @@
 //! The answering end of Raft between controllers.
 //!
 //! Requests of one connection reach the consensus engine in the order they were sent, so that the leader can keep
-//! several appends on their way. Each names the controller and the fleet it is meant for.
+//! several appends on their way. Each names the controller it is meant for: an address may have changed hands.
 
 use std::{
     collections::BTreeMap,
@@ -11,40 +11,27 @@ use std::{
     task::Poll,
 };
 
-use model::FleetId;
 use rpc::{ByteStream, StreamExt as _, tarpc};
 use serde::{Deserialize, Serialize};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::task::JoinSet;
 
 use super::{Raft, Snapshot, wire};
-use crate::{
-    limits::SNAPSHOT_BYTES_MAX,
-    machine::{Image, View},
-};
+use crate::{limits::SNAPSHOT_BYTES_MAX, machine::Image};
 
 /// The service.
 #[tarpc::service]
 pub trait RaftApi {
     /// Append entries, or just a heartbeat.
-    async fn append(to: Addressee, message: wire::Blob) -> Result<wire::Blob, Refused>;
+    async fn append(to: u64, message: wire::Blob) -> Result<wire::Blob, Refused>;
     /// Give a vote.
-    async fn vote(to: Addressee, message: wire::Blob) -> Result<wire::Blob, Refused>;
+    async fn vote(to: u64, message: wire::Blob) -> Result<wire::Blob, Refused>;
     /// Say whether a vote would be given.
-    async fn pre_vote(to: Addressee, message: wire::Blob) -> Result<wire::Blob, Refused>;
+    async fn pre_vote(to: u64, message: wire::Blob) -> Result<wire::Blob, Refused>;
     /// Take a piece of a snapshot; the last one installs it. Answers with the own vote.
-    async fn snapshot(to: Addressee, piece: Piece) -> Result<wire::Blob, Refused>;
+    async fn snapshot(to: u64, piece: Piece) -> Result<wire::Blob, Refused>;
     /// Leadership is handed over.
-    async fn transfer(to: Addressee, message: wire::Blob) -> Result<(), Refused>;
-}
-
-/// Whom a message is for: an address may have changed hands.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Addressee {
-    /// Which controller.
-    pub controller: u64,
-    /// Of which fleet; unknown until the sender's is founded.
-    pub fleet: Option<FleetId>,
+    async fn transfer(to: u64, message: wire::Blob) -> Result<(), Refused>;
 }
 
 /// A piece of a snapshot.
@@ -73,16 +60,6 @@ pub enum Refused {
         /// Who was meant.
         meant: u64,
     },
-    /// It came from another fleet's controller.
-    #[error(
-        "this controller belongs to fleet {fleet}, the other one to {other}; one of them has a wrong directory"
-    )]
-    WrongFleet {
-        /// This one's.
-        fleet: FleetId,
-        /// The other one's.
-        other: FleetId,
-    },
     /// It cannot be read.
     #[error("{reason}")]
     Unreadable {
@@ -110,7 +87,6 @@ pub enum Refused {
 pub struct RaftServer {
     id: u64,
     raft: Raft,
-    view: View,
     arriving: Arc<Mutex<BTreeMap<u64, Arriving>>>,
 }
 
@@ -122,8 +98,8 @@ struct Arriving {
 
 impl RaftServer {
     /// Answers for the controller with this id.
-    pub fn new(id: u64, raft: Raft, view: View) -> Self {
-        Self { id, raft, view, arriving: Arc::default() }
+    pub fn new(id: u64, raft: Raft) -> Self {
+        Self { id, raft, arriving: Arc::default() }
     }
 
     /// Answers one connection until it closes.
@@ -142,14 +118,8 @@ impl RaftServer {
         }
     }
 
-    fn meant(&self, to: Addressee) -> Result<(), Refused> {
-        if to.controller != self.id {
-            return Err(Refused::WrongController { id: self.id, meant: to.controller });
-        }
-        match (self.view.read(|state| state.fleet().id()), to.fleet) {
-            (Some(fleet), Some(other)) if fleet != other => Err(Refused::WrongFleet { fleet, other }),
-            (Some(_) | None, Some(_) | None) => Ok(()),
-        }
+    fn meant(&self, to: u64) -> Result<(), Refused> {
+        if to == self.id { Ok(()) } else { Err(Refused::WrongController { id: self.id, meant: to }) }
     }
 
     /// Adds a piece; the whole, once it is there.
@@ -190,7 +160,7 @@ impl RaftApi for RaftServer {
     async fn append(
         self,
         _: tarpc::context::Context,
-        to: Addressee,
+        to: u64,
         message: wire::Blob,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
@@ -202,7 +172,7 @@ impl RaftApi for RaftServer {
     async fn vote(
         self,
         _: tarpc::context::Context,
-        to: Addressee,
+        to: u64,
         message: wire::Blob,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
@@ -213,7 +183,7 @@ impl RaftApi for RaftServer {
     async fn pre_vote(
         self,
         _: tarpc::context::Context,
-        to: Addressee,
+        to: u64,
         message: wire::Blob,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
@@ -224,7 +194,7 @@ impl RaftApi for RaftServer {
     async fn snapshot(
         self,
         _: tarpc::context::Context,
-        to: Addressee,
+        to: u64,
         piece: Piece,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
@@ -238,12 +208,7 @@ impl RaftApi for RaftServer {
         Ok(wire::encode(&wire::Ballot::from(response.vote)))
     }
 
-    async fn transfer(
-        self,
-        _: tarpc::context::Context,
-        to: Addressee,
-        message: wire::Blob,
-    ) -> Result<(), Refused> {
+    async fn transfer(self, _: tarpc::context::Context, to: u64, message: wire::Blob) -> Result<(), Refused> {
         self.meant(to)?;
         let request = read::<wire::HandOver>(&message)?.into_request();
         let answer = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;

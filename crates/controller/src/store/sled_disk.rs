@@ -13,11 +13,7 @@ mod batch;
 mod load;
 mod open;
 
-use std::{
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io, path::PathBuf};
 
 use async_trait::async_trait;
 use model::{ControllerId, FleetId};
@@ -113,7 +109,7 @@ fn closed() -> io::Error {
 }
 
 /// sled gives up on some kinds of damage by panicking.
-fn crashed(dir: &Path, gone: Gone) -> StoreError {
+fn crashed(dir: &std::path::Path, gone: Gone) -> StoreError {
     StoreError::Damaged { what: "the log".into(), path: dir.into(), reason: gone.to_string() }
 }
 
@@ -142,23 +138,22 @@ impl Disk for SledDisk {
         self.images.call(|dir| image_file::read(dir)).await?
     }
 
-    async fn belong_to(&self, fleet: FleetId) -> Result<(), StoreError> {
+    async fn belong_to(&self, fleet: FleetId) -> io::Result<()> {
         let mut identity = self.identity.lock().await;
         match identity.fleet {
             Some(found) if found == fleet => Ok(()),
-            Some(found) => Err(StoreError::AnotherFleet { path: self.dir.clone(), found, expected: fleet }),
+            Some(found) => Err(io::Error::other(StoreError::AnotherFleet {
+                path: self.dir.clone(),
+                found,
+                expected: fleet,
+            })),
             None => {
                 let belongs = Identity { fleet: Some(fleet), ..identity.clone() };
                 let written = belongs.clone();
-                let gone = |gone: Gone| StoreError::io("write to", &self.dir)(gone.into());
-                self.images.call(move |dir| written.write(dir)).await.map_err(gone)??;
+                self.images.call(move |dir| written.write(dir)).await?.map_err(io::Error::other)?;
                 *identity = belongs;
                 Ok(())
             }
         }
-    }
-
-    fn path(&self) -> &Path {
-        &self.dir
     }
 }

@@ -1,6 +1,5 @@
 //! The whole store on a real directory: openraft's own suite, restarts, and every kind of loss.
 
-mod growth;
 mod losses;
 mod suite;
 

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::net::{At, Net};
+use crate::net::Net;
 
 /// How long a condition may take to come true. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,14 +85,6 @@ impl Fleet {
 
     /// Starts one.
     pub fn run(&mut self, id: u64) {
-        self.run_with(id, run);
-    }
-
-    /// Starts one in another way.
-    pub fn run_with<F>(&mut self, id: u64, start: impl FnOnce(Settings, Host, At) -> F)
-    where
-        F: Future<Output = Result<(), controller::Error>> + Send + 'static,
-    {
         let shutdown = CancellationToken::new();
         let host = Host {
             dial: self.net.from(&address(id)),
@@ -101,7 +93,7 @@ impl Fleet {
             shutdown: shutdown.clone(),
             ready: watch::Sender::new(Readiness::NotReady("starting".into())),
         };
-        let task = tokio::spawn(start(self.settings(id), host, self.net.listen(&address(id))));
+        let task = tokio::spawn(run(self.settings(id), host, self.net.listen(&address(id))));
         self.running.insert(id, Running { shutdown, task });
     }
 

@@ -1,0 +1,92 @@
+//! `[controller]`: one of the few that hold the map.
+
+use std::net::SocketAddr;
+
+use controller::Settings;
+use model::ControllerId;
+
+use super::{process::Common, reader::Reader, setting::Members};
+
+/// What the table says: where to listen, and the role's own settings.
+pub struct Controller {
+    /// Where everybody connects.
+    pub listen: SocketAddr,
+    /// The role's own.
+    pub settings: Settings,
+}
+
+/// Longest of the intervals below, in milliseconds.
+const INTERVAL_MS_MAX: u64 = 60_000;
+
+/// Reads the table; `None` only after a complaint.
+pub fn read(reader: &mut Reader<'_>) -> (Option<Controller>, Common) {
+    let id = reader.required::<u64>("id", "1").map(ControllerId);
+    let members = reader.required::<Members>("members", "{ 1 = \"127.0.0.1:7101\" }");
+    let address = address(reader, id, members.as_ref());
+    let listen = listen(reader, address.as_deref());
+    let data_dir = reader.required("data_dir", "\"/var/lib/stationmaster/controller\"");
+    let settings = (|| {
+        let Members(members) = members?;
+        Some(Settings::new(id?, address?, data_dir?, members))
+    })();
+    let settings = timing(reader, settings);
+    let common = Common::read(reader);
+    let controller = settings.zip(listen).map(|(settings, listen)| Controller { listen, settings });
+    (controller, common)
+}
+
+/// The settings that have defaults. They are read, and complained about, even when others are missing.
+fn timing(reader: &mut Reader<'_>, settings: Option<Settings>) -> Option<Settings> {
+    let heartbeat = reader.millis("heartbeat_ms", Settings::DEFAULT_HEARTBEAT, 10..=INTERVAL_MS_MAX);
+    let lease = reader.millis("lease_ms", Settings::DEFAULT_LEASE, 20..=10 * INTERVAL_MS_MAX);
+    let raft_heartbeat =
+        reader.millis("raft_heartbeat_ms", Settings::DEFAULT_RAFT_HEARTBEAT, 10..=INTERVAL_MS_MAX);
+    let election_min = reader.millis("election_min_ms", Settings::DEFAULT_ELECTION_MIN, 20..=INTERVAL_MS_MAX);
+    let election_max =
+        reader.millis("election_max_ms", Settings::DEFAULT_ELECTION_MAX, 21..=2 * INTERVAL_MS_MAX);
+    let snapshot_every = reader.number("snapshot_every", Settings::DEFAULT_SNAPSHOT_EVERY, 16..=100_000_000);
+    let power_loss_safe = reader.or("power_loss_safe", true);
+    let refused_is_dead = reader.or("refused_is_dead", true);
+    if lease < heartbeat * 2 {
+        reader
+            .complain("lease_ms", format!("must be at least twice heartbeat_ms ({})", heartbeat.as_millis()));
+    }
+    if election_min < raft_heartbeat * 2 {
+        let least = raft_heartbeat.as_millis();
+        reader.complain("election_min_ms", format!("must be at least twice raft_heartbeat_ms ({least})"));
+    }
+    if election_max <= election_min {
+        let least = election_min.as_millis();
+        reader.complain("election_max_ms", format!("must be more than election_min_ms ({least})"));
+    }
+    Some(Settings {
+        heartbeat,
+        lease,
+        raft_heartbeat,
+        election_min,
+        election_max,
+        snapshot_every,
+        power_loss_safe,
+        refused_is_dead,
+        ..settings?
+    })
+}
+
+/// A controller is where the members say it is.
+fn address(reader: &mut Reader<'_>, id: Option<ControllerId>, members: Option<&Members>) -> Option<String> {
+    let Members(members) = members?;
+    let id = id?;
+    let Some((_, address)) = members.iter().find(|(member, _)| *member == id) else {
+        reader.complain("id", format!("is {id}, but `members` lists no such controller"));
+        return None;
+    };
+    Some(address.clone())
+}
+
+/// It listens at its address, unless that is a host name or said otherwise.
+fn listen(reader: &mut Reader<'_>, address: Option<&str>) -> Option<SocketAddr> {
+    match address.and_then(|address| address.parse().ok()) {
+        Some(address) => Some(reader.or("listen", address)),
+        None => reader.required("listen", "\"0.0.0.0:7101\""),
+    }
+}

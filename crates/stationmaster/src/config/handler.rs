@@ -1,0 +1,65 @@
+//! `[handler]`: a front door.
+
+use std::net::SocketAddr;
+
+use handler::Settings;
+
+use super::{
+    process::{Common, advertised},
+    reader::Reader,
+    setting::Address,
+};
+
+/// What the table says: where to listen, and the role's own settings.
+pub struct Handler {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// The role's own.
+    pub settings: Settings,
+}
+
+/// The longest time that a client is kept waiting, in milliseconds.
+const HOUR_MS: u64 = 3_600_000;
+
+/// Reads the table; `None` only after a complaint.
+pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
+    let name = reader.required("name", "\"handler-1\"");
+    let listen = reader.required("listen", "\"127.0.0.1:7432\"");
+    let address = advertised(reader, "address", listen);
+    let location = reader.or("location", String::new());
+    let controllers = controllers(reader);
+    let sessions_max = reader.count("sessions_max", Settings::DEFAULT_SESSIONS_MAX, 1..=1_000_000);
+    let unauthenticated_max =
+        reader.count("unauthenticated_max", Settings::DEFAULT_UNAUTHENTICATED_MAX, 1..=1_000_000);
+    let authentication_timeout =
+        reader.millis("authentication_timeout_ms", Settings::DEFAULT_AUTHENTICATION_TIMEOUT, 100..=HOUR_MS);
+    let attach_timeout = reader.millis("attach_timeout_ms", Settings::DEFAULT_ATTACH_TIMEOUT, 100..=HOUR_MS);
+    let drain_timeout = reader.millis("drain_timeout_ms", Settings::DEFAULT_DRAIN_TIMEOUT, 0..=25_000);
+    let most = Settings::DEFAULT_FRAME_BYTES_MAX as u64;
+    let frame_bytes_max = reader.count("frame_bytes_max", Settings::DEFAULT_FRAME_BYTES_MAX, 16_384..=most);
+    let routes_max = reader.count("routes_max", Settings::DEFAULT_ROUTES_MAX, 16..=100_000_000);
+    let common = Common::read(reader);
+    let handler = (|| {
+        let settings = Settings {
+            name: name?,
+            address: address?,
+            location,
+            controllers: controllers?,
+            sessions_max,
+            unauthenticated_max,
+            authentication_timeout,
+            attach_timeout,
+            drain_timeout,
+            frame_bytes_max,
+            routes_max,
+        };
+        Some(Handler { listen: listen?, settings })
+    })();
+    (handler, common)
+}
+
+/// Where the controllers are.
+pub fn controllers(reader: &mut Reader<'_>) -> Option<Vec<String>> {
+    let addresses = reader.required::<Vec<Address>>("controllers", "[\"127.0.0.1:7101\"]")?;
+    Some(addresses.into_iter().map(|Address(address)| address).collect())
+}

@@ -1,0 +1,82 @@
+//! `[server]`: serves databases.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use server::{Settings, engine::Limits};
+
+use super::{
+    handler::controllers,
+    process::{Common, advertised},
+    reader::Reader,
+};
+
+/// What the table says: where to listen, and the role's own settings.
+pub struct Server {
+    /// Its PostgreSQL port.
+    pub data_listen: SocketAddr,
+    /// Its control port.
+    pub control_listen: SocketAddr,
+    /// The role's own.
+    pub settings: Settings,
+}
+
+/// Reads the table; `None` only after a complaint.
+pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
+    let name = reader.required("name", "\"server-1\"");
+    let data_listen = reader.required("data_listen", "\"127.0.0.1:7201\"");
+    let data_address = advertised(reader, "data_address", data_listen);
+    let control_listen = reader.required("control_listen", "\"127.0.0.1:7301\"");
+    let control_address = advertised(reader, "control_address", control_listen);
+    let location = reader.or("location", String::new());
+    let capacity = reader.number("capacity", Settings::DEFAULT_CAPACITY.into(), 1..=1_000_000);
+    let controllers = controllers(reader);
+    let journal = reader.required::<PathBuf>("journal", "\"/srv/stationmaster/journal\"");
+    let data_dir = reader.required::<PathBuf>("data_dir", "\"/var/lib/stationmaster/server\"");
+    let loaded = reader.count("databases_loaded_max", Settings::DEFAULT_DATABASES_LOADED_MAX, 1..=10_000_000);
+    let idle = reader.millis("idle_put_away_ms", Settings::DEFAULT_IDLE_PUT_AWAY, 0..=MONTH_MS);
+    let sessions_max = reader.count("sessions_max", Settings::DEFAULT_SESSIONS_MAX, 1..=1_000_000);
+    let database = limits(reader);
+    let common = Common::read(reader);
+    let server = (|| {
+        let settings = Settings {
+            name: name?,
+            data_address: data_address?,
+            control_address: control_address?,
+            location,
+            capacity: u32::try_from(capacity).expect("BUG: bounded above"),
+            controllers: controllers?,
+            data_dir: data_dir?,
+            journal: journal?,
+            databases_loaded_max: loaded,
+            idle_put_away: idle,
+            sessions_max,
+            database,
+        };
+        Some(Server { data_listen: data_listen?, control_listen: control_listen?, settings })
+    })();
+    (server, common)
+}
+
+/// The longest time that makes sense for waiting, in milliseconds.
+const MONTH_MS: u64 = 30 * 24 * 3_600_000;
+
+/// What one database may use.
+fn limits(reader: &mut Reader<'_>) -> Limits {
+    let default = Limits::default();
+    let value = reader.number("database_value_bytes_max", default.value_bytes_max.into(), 1024..=(1 << 30));
+    Limits {
+        size_bytes_max: reader.number(
+            "database_size_bytes_max",
+            default.size_bytes_max,
+            (1 << 20)..=(1 << 46),
+        ),
+        value_bytes_max: u32::try_from(value).expect("BUG: bounded above"),
+        sessions_max: reader.count("database_sessions_max", default.sessions_max, 1..=1_000_000),
+        statement_timeout: reader.millis(
+            "database_statement_timeout_ms",
+            default.statement_timeout,
+            0..=MONTH_MS,
+        ),
+        ..default
+    }
+}

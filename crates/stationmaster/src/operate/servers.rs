@@ -1,0 +1,82 @@
+//! `stationmaster servers …`
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use model::ServerState;
+use rpc::{
+    Controllers,
+    controller::{Operation, ServerInfo},
+};
+
+use super::{Cell, Listing, Reach, cluster::answered, listing::print};
+
+/// What can be done with servers.
+#[derive(Subcommand)]
+pub enum Request {
+    /// All servers
+    List(Reach),
+    /// Declare a server dead: what it owned is assigned anew on the next request
+    Expire {
+        /// Its name
+        server: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+const KEYS: &[&str] = &[
+    "name",
+    "state",
+    "data_address",
+    "control_address",
+    "location",
+    "capacity",
+    "databases",
+    "loaded",
+    "sessions",
+    "heartbeat_ms_ago",
+];
+
+/// Does it.
+pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
+    match request {
+        Request::List(reach) => {
+            let listing = listing(&reach.cluster()?.freshest().await?).await?;
+            print(reach.json, || listing.json(), || listing.table())?;
+        }
+        Request::Expire { server, reach } => {
+            let done = reach.cluster()?.operate(Operation::ExpireServer { server: server.clone() }).await?;
+            let json = || serde_json::json!({ "server": server, "revision": done.revision.0 });
+            print(reach.json, json, || format!("expired {server}; it must register anew to serve\n"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All servers as this controller knows them.
+pub async fn listing(controllers: &Controllers) -> anyhow::Result<Listing> {
+    let asked = controllers.any(|client, context| Box::pin(async move { client.servers(context).await }));
+    let mut servers = answered(asked.await)?;
+    servers.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(servers.iter().fold(Listing::new(KEYS), |listing, info| listing.with(row(info))))
+}
+
+fn row(info: &ServerInfo) -> Vec<Cell> {
+    let seen = info.heartbeat.as_ref();
+    vec![
+        Cell::text(&info.name),
+        Cell::text(match info.state {
+            ServerState::Up => "up",
+            ServerState::Down => "down",
+        }),
+        Cell::text(&info.data_address),
+        Cell::text(&info.control_address),
+        Cell::maybe(Some(&info.location)),
+        Cell::Number(info.capacity.into()),
+        Cell::Number(info.databases),
+        Cell::number(seen.map(|seen| seen.load.databases_loaded)),
+        Cell::number(seen.map(|seen| seen.load.sessions)),
+        Cell::number(seen.map(|seen| seen.ms_ago)),
+    ]
+}

@@ -1,0 +1,157 @@
+//! The composition root: gives a role its settings, its listeners, the network, the clock and the end.
+
+use std::{
+    io,
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, anyhow, bail};
+use model::TimestampMs;
+use rpc::{Host, Readiness, Secret, TcpDial};
+use tokio::{net::TcpListener, sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    config::{Config, Controller, Handler, LogFormat, Server, Settings},
+    failure, http, logging,
+    metrics::Metrics,
+    signals::Signals,
+};
+
+/// How long a role may take to end once it was told to; then the process ends without it.
+const END_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long system calls that are still running may take after that.
+const THREADS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Plays a role until it ends by itself, or by a signal.
+pub fn run(config: Config, end_with_stdin: bool) -> anyhow::Result<ExitCode> {
+    let format = config.process.log.format;
+    logging::start(&config.process.log);
+    let (files_before, files) = raise_file_limit();
+    let role = config.settings.role();
+    info!(
+        role = role.name(),
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        files_before,
+        files,
+        "starting"
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let played = runtime.block_on(play(config, end_with_stdin));
+    runtime.shutdown_timeout(THREADS_TIMEOUT);
+    match played {
+        Ok(()) => {
+            info!("ended");
+            Ok(ExitCode::SUCCESS)
+        }
+        // Whoever reads JSON reads nothing else; people get the same as from every other command.
+        Err(error) if format == LogFormat::Json => {
+            error!(error = failure::causes(&error), "failed");
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn play(config: Config, end_with_stdin: bool) -> anyhow::Result<()> {
+    let Config { process, settings, .. } = config;
+    let signals = Signals::listen()?;
+    let shutdown = CancellationToken::new();
+    if end_with_stdin {
+        end_with_stdin_of(shutdown.clone());
+    }
+    let secret = Secret::from_file(&process.secret_file)?;
+    let metrics = Metrics::start(settings.role().name());
+    let (ready, watched) = watch::channel(Readiness::NotReady("starting".into()));
+    let admin = listen(process.admin_listen, "admin_listen").await?;
+    tokio::spawn(metrics.clone().keep_up());
+    tokio::spawn(http::serve(admin, http::Admin { metrics, ready: watched }));
+    let host = Host { dial: Arc::new(TcpDial), secret, clock: now, shutdown: shutdown.clone(), ready };
+    tokio::select! {
+        played = act(settings, host) => played,
+        told = overdue(signals, shutdown) => Err(told),
+    }
+}
+
+async fn act(settings: Settings, host: Host) -> anyhow::Result<()> {
+    match settings {
+        Settings::Controller(Controller { listen: at, settings }) => {
+            let listener = listen(at, "listen").await?;
+            Ok(controller::run(settings, host, listener).await?)
+        }
+        Settings::Handler(Handler { listen: at, settings }) => {
+            let listener = listen(at, "listen").await?;
+            Ok(handler::run(settings, host, listener).await?)
+        }
+        Settings::Server(Server { data_listen, control_listen, settings }) => {
+            let data = listen(data_listen, "data_listen").await?;
+            let control = listen(control_listen, "control_listen").await?;
+            Ok(server::run(settings, host, data, control).await?)
+        }
+    }
+}
+
+/// Tells the role to end at the first signal, and gives up on it at the second or when it takes too long.
+async fn overdue(mut signals: Signals, shutdown: CancellationToken) -> anyhow::Error {
+    tokio::select! {
+        () = signals.next() => info!("told to end"),
+        () = shutdown.cancelled() => info!("ending with the process that started this one"),
+    }
+    shutdown.cancel();
+    tokio::select! {
+        () = signals.next() => anyhow!("ended by a second signal, before everything was finished"),
+        () = sleep(END_TIMEOUT) => anyhow!("did not end within {END_TIMEOUT:?} of being told to"),
+    }
+}
+
+/// Ends with whoever holds the other end of standard input, however that one ends.
+fn end_with_stdin_of(shutdown: CancellationToken) {
+    std::thread::spawn(move || {
+        // What arrives means nothing, and an error means what the end means.
+        if let Err(error) = io::copy(&mut io::stdin().lock(), &mut io::sink()) {
+            warn!(%error, "standard input broke");
+        }
+        shutdown.cancel();
+    });
+}
+
+async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    let error = match TcpListener::bind(address).await {
+        Ok(listener) => return Ok(listener),
+        Err(error) => error,
+    };
+    match error.kind() {
+        io::ErrorKind::AddrInUse => bail!(
+            "cannot listen on {address}: another process does\n  \
+             try: stop that one (`ss -ltnp` shows it), or change `{setting}`"
+        ),
+        io::ErrorKind::AddrNotAvailable => bail!(
+            "cannot listen on {address}: no interface of this machine has that address\n  try: another `{setting}`"
+        ),
+        io::ErrorKind::PermissionDenied => bail!(
+            "cannot listen on {address}: ports below 1024 are for privileged processes\n  try: another `{setting}`"
+        ),
+        _ => Err(error).with_context(|| format!("cannot listen on {address} (`{setting}`)")),
+    }
+}
+
+fn now() -> TimestampMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    TimestampMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// As many open files as the system allows: each client session is one. Gives the limit before and after.
+fn raise_file_limit() -> (Option<u64>, Option<u64>) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => (limit.current, limit.maximum),
+        Err(_) => (limit.current, limit.current),
+    }
+}
