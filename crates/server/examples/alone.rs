@@ -2,7 +2,8 @@
 //!
 //! Whoever connects is logged in at once, to database 1, with nothing between the client's socket and the server:
 //! what a handler says at the start goes through a pipe, and then the pipe is replaced by the socket.
-//! A second argument `memory` keeps the journal in memory.
+//! A third argument `memory` keeps the journal in memory. A fourth is a number of further databases to load; what they
+//! cost is printed.
 
 #[path = "../tests/server/support/client.rs"]
 mod client;
@@ -31,7 +32,11 @@ use std::{
 use async_trait::async_trait;
 use bytes::BytesMut;
 use model::{DatabaseId, Epoch, FleetId, Name, RequestId, TimestampMs};
-use rpc::{ByteStream, Host, Listen, Readiness, Secret, Service, handshake::Role, server::LoadRequest};
+use rpc::{
+    ByteStream, Host, Listen, Readiness, Secret, Service,
+    handshake::Role,
+    server::{LoadRequest, ServerApiClient},
+};
 use server::{
     Parts, Settings, Workers,
     engine::{Limits, SystemClock, sqlite::SqliteEngine},
@@ -70,7 +75,11 @@ async fn main() {
     let data = Direct { listener, secret: secret.clone() };
     let serving = tokio::spawn(server::run_with(parts, settings(dir), host, data, net.listen("control")));
     readiness.wait_for(|ready| *ready == Readiness::Ready).await.expect("it started");
-    load(&net, &secret).await;
+    let control = control(&net, &secret).await;
+    load(&control, 1).await;
+    if let Some(more) = rest.get(1) {
+        load_many(&control, more.parse().expect("a number")).await;
+    }
     println!("psql -h 127.0.0.1 -p {port} -U alice shop");
     tokio::signal::ctrl_c().await.expect("signals");
     shutdown.cancel();
@@ -88,31 +97,51 @@ fn settings(dir: &str) -> Settings {
         controllers: vec![controllers::Controllers::ADDRESS.into()],
         data_dir: dir.join("server"),
         journal: dir.join("journal"),
-        databases_loaded_max: 1000,
+        databases_loaded_max: 100_000,
         idle_put_away: Duration::ZERO,
         sessions_max: 1000,
         database: Limits::default(),
     }
 }
 
-async fn load(net: &net::Net, secret: &Secret) {
+async fn control(net: &net::Net, secret: &Secret) -> ServerApiClient {
     let transport =
         rpc::connect(net, "control", secret, Service::Server, Role::Operator).await.expect("there");
-    let control = rpc::server::ServerApiClient::new(Default::default(), transport).spawn();
+    ServerApiClient::new(Default::default(), transport).spawn()
+}
+
+async fn load(control: &ServerApiClient, database: u64) {
     let status = control.status(rpc::context()).await.expect("answers");
     for epoch in 1.. {
         let request = LoadRequest {
             request: RequestId(1),
             incarnation: status.incarnation,
-            database: DatabaseId(1),
+            database: DatabaseId(database),
             name: Name::new("shop").expect("a name"),
             epoch: Epoch(epoch),
         };
         if control.load(rpc::context(), request).await.expect("answers").is_ok() {
-            EPOCH.store(epoch, Ordering::Relaxed);
+            EPOCH.fetch_max(epoch, Ordering::Relaxed);
             return;
         }
     }
+}
+
+async fn load_many(control: &ServerApiClient, count: u64) {
+    let (started, before) = (tokio::time::Instant::now(), resident_kib());
+    for from in (0..count).step_by(100) {
+        futures::future::join_all((from..count.min(from + 100)).map(|n| load(control, n + 2))).await;
+    }
+    let files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let each = (resident_kib() - before) / count.max(1);
+    println!("{count} more databases in {:?}, {each} KiB each, {files} open files in all", started.elapsed());
+}
+
+/// Memory of this process.
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux");
+    line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
 }
 
 static EPOCH: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

@@ -23,6 +23,8 @@ pub enum Ending {
     },
     /// A commit may or may not have become durable.
     Unknown,
+    /// The journal cannot take so much at a time.
+    TooLarge,
     /// The wire was broken.
     Protocol(wire::Error),
     /// The engine ends it.
@@ -54,6 +56,7 @@ impl Ending {
             Self::NotOwner { epoch: Some(epoch) } => Some(not_owner_detail(*epoch)),
             Self::NotOwner { epoch: None }
             | Self::Unknown
+            | Self::TooLarge
             | Self::Protocol(_)
             | Self::Engine { .. }
             | Self::TooManySessions { .. }
@@ -69,6 +72,7 @@ impl Ending {
         match self {
             Self::NotOwner { .. } => "not_owner",
             Self::Unknown => "outcome_unknown",
+            Self::TooLarge => "too_large",
             Self::Protocol(wire::Error::AuthenticationFailed) => "authentication",
             Self::Protocol(_) => "protocol",
             Self::Engine { .. } => "engine",
@@ -82,6 +86,7 @@ impl Ending {
         match self {
             Self::NotOwner { .. } => SqlState::new(NOT_OWNER).expect("BUG: five letters and digits"),
             Self::Unknown => sqlstate::STATEMENT_COMPLETION_UNKNOWN,
+            Self::TooLarge => sqlstate::PROGRAM_LIMIT_EXCEEDED,
             Self::Protocol(error) => error.sqlstate(),
             Self::Engine { sqlstate, .. } => SqlState::new(sqlstate).unwrap_or(sqlstate::INTERNAL_ERROR),
             Self::TooManySessions { .. } => sqlstate::TOO_MANY_CONNECTIONS,
@@ -94,6 +99,9 @@ impl Ending {
             Self::NotOwner { .. } => "this server does not serve the database".into(),
             Self::Unknown => {
                 "whether the statement's changes were kept is unknown: the journal did not answer".into()
+            }
+            Self::TooLarge => {
+                "the transaction changes more than the journal can take at a time; nothing was kept".into()
             }
             Self::Protocol(wire::Error::AuthenticationFailed) => "password authentication failed".into(),
             Self::Protocol(error) => error.to_string(),
@@ -134,6 +142,7 @@ mod tests {
         let endings = [
             (Ending::NotOwner { epoch: Some(Epoch(7)) }, "SM001"),
             (Ending::Unknown, "40003"),
+            (Ending::TooLarge, "54000"),
             (Ending::Protocol(wire::Error::AuthenticationFailed), "28P01"),
             (Ending::Engine { sqlstate: "53300", reason: "full".into() }, "53300"),
             (Ending::TooManySessions { max: 3 }, "53300"),

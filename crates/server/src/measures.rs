@@ -62,6 +62,11 @@ pub fn loaded(took: Duration) -> Raised {
     Raised::new("stationmaster_server_databases_loaded")
 }
 
+/// A working copy was opened; it counts as open until the result is dropped.
+pub fn opened() -> Raised {
+    Raised::new("stationmaster_server_working_copies_open")
+}
+
 /// A database could not be loaded.
 pub fn load_failed() {
     counter!("stationmaster_server_loads_total", "result" => "failed").increment(1);

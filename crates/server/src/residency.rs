@@ -5,6 +5,7 @@
 
 pub mod cache;
 mod commit;
+mod copy;
 mod doors;
 mod gathering;
 mod load;
@@ -15,7 +16,10 @@ mod snapshots;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,12 +27,12 @@ use model::{DatabaseId, Epoch, TimestampMs};
 use rpc::server::{Loaded, LoadedDatabase, ServerRefusal};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
-use self::{cache::Cache, reports::Reports};
+use self::{cache::Cache, doors::Patience, reports::Reports};
 use crate::{
     answers::Ending,
     engine::{Engine, Limits},
     lease::Lease,
-    limits::LOADS_AT_ONCE,
+    limits::{COOL_AFTER, LOADS_AT_ONCE, OPEN_COPIES_MAX},
     workers::Workers,
 };
 
@@ -53,8 +57,12 @@ pub struct World {
     pub lease: Lease,
     /// Limits of each database.
     pub limits: Limits,
-    /// How long a database may be idle, if that is limited.
-    pub idle_max: Option<Duration>,
+    /// How long a database may do without sessions.
+    patience: Patience,
+    /// Working copies open now.
+    open_copies: AtomicUsize,
+    /// Above so many, a copy that nobody uses is closed at once.
+    open_copies_max: usize,
     /// How many may be here at a time.
     pub databases_max: usize,
     /// The wall clock, for information only.
@@ -125,7 +133,9 @@ impl Residents {
             reports,
             lease,
             limits: settings.database.clone(),
-            idle_max: (idle > Duration::ZERO).then_some(idle),
+            patience: Patience { cool: COOL_AFTER, leave: (idle > Duration::ZERO).then_some(idle) },
+            open_copies: AtomicUsize::new(0),
+            open_copies_max: OPEN_COPIES_MAX,
             databases_max: settings.databases_loaded_max,
             clock,
             loads: Semaphore::new(LOADS_AT_ONCE),
@@ -303,7 +313,9 @@ impl World {
         }
     }
 
-    fn snapshot_path(&self, resident: &Resident) -> std::path::PathBuf {
-        self.cache.path(resident.id, resident.epoch).join("snapshot")
+    /// How long a database may do without sessions now.
+    fn patience(&self) -> Patience {
+        let crowded = self.open_copies.load(Ordering::Relaxed) > self.open_copies_max;
+        if crowded { Patience { cool: Duration::ZERO, ..self.patience } } else { self.patience }
     }
 }

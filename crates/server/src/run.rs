@@ -20,7 +20,7 @@ use crate::{
     lease::Lease,
     life::Life,
     limits::{
-        ACCEPT_PAUSE, FILES_PER_DATABASE, GOODBYE_MAX, SHUTDOWN_PATIENCE, SQLITE_MEMORY_BYTES_MAX,
+        ACCEPT_PAUSE, FILES_PER_SESSION, GOODBYE_MAX, SHUTDOWN_PATIENCE, SQLITE_MEMORY_BYTES_MAX,
         UNAUTHENTICATED_MAX,
     },
     registration::Registrar,
@@ -69,7 +69,7 @@ pub async fn run_with(
     data: impl Listen,
     control: impl Listen,
 ) -> Result<(), Error> {
-    raise_file_limit(settings.databases_loaded_max);
+    raise_file_limit(settings.sessions_max);
     let Parts { engine, workers, objects } = parts;
     let dir = settings.data_dir.clone();
     let cache = workers.run(move || Cache::take(&dir)).await?;
@@ -214,20 +214,17 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Each loaded database and each session needs file handles: takes as many as the system lets us have.
-fn raise_file_limit(databases: usize) {
+/// Sessions and open databases need file handles: takes as many as the system lets us have.
+fn raise_file_limit(sessions: usize) {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
-    let wanted = databases as u64 * FILES_PER_DATABASE;
+    let wanted = sessions as u64 * FILES_PER_SESSION;
     if limit.maximum.is_some_and(|files| files < wanted) {
-        tracing::info!(
-            files = limit.maximum,
-            wanted,
-            "the system allows fewer open files than {databases} loaded databases may need"
-        );
+        let files = limit.maximum;
+        tracing::info!(files, wanted, "the system allows fewer open files than {sessions} sessions may need");
     }
 }

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use journal::{AppendError, Effect, Group, Writer};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{World, gathering::Gathering, resident::Resident, snapshots::Snapshots};
+use super::{World, copy::WorkingCopy, gathering::Gathering, resident::Resident, snapshots::Snapshots};
 use crate::{
     answers::Ending,
-    engine::{Capture, Checkpoint, CommitSeq, Database, EngineError},
+    engine::{Capture, Checkpoint, CommitSeq, EngineError},
     limits::{CHECKPOINT_BYTES, PROBE_PAUSE},
     measures,
 };
@@ -21,9 +21,9 @@ use crate::{
 pub struct Committer {
     pub world: Arc<World>,
     pub resident: Arc<Resident>,
-    pub database: Arc<dyn Database>,
+    pub copy: WorkingCopy,
     pub writer: Writer,
-    /// Everything up to here is in the journal.
+    /// Everything up to here is in the journal. Counts from the opening of the copy.
     pub through: CommitSeq,
     /// Whom to wait for.
     pub gathering: Gathering,
@@ -53,6 +53,7 @@ impl CommitError {
     pub fn ending(&self, resident: &Resident) -> Ending {
         let absent = Ending::NotOwner { epoch: Some(resident.epoch) };
         match self {
+            Self::Append(AppendError::Refused { .. }) => Ending::TooLarge,
             Self::Append(error) => match error.effect() {
                 Effect::None => absent,
                 Effect::Unknown => Ending::Unknown,
@@ -64,11 +65,29 @@ impl CommitError {
 }
 
 impl Committer {
+    /// Opens the working copy for those who wait for it.
+    pub async fn warm(&mut self) -> Result<(), EngineError> {
+        let database = self.copy.open().await?;
+        self.through = CommitSeq::default();
+        self.resident.warmed(database, self.through);
+        Ok(())
+    }
+
+    /// Closes the working copy, which nobody uses; the resident says so already.
+    pub async fn cool(&mut self) -> Result<(), EngineError> {
+        if !self.copy.cool().await?
+            && let Some(database) = self.copy.database()
+        {
+            self.resident.warmed(Arc::clone(database), self.through);
+        }
+        Ok(())
+    }
+
     /// Makes everything durable that was committed by now.
-    pub async fn commit(&mut self) -> Result<(), CommitError> {
+    async fn commit(&mut self) -> Result<(), CommitError> {
         while self.pending() > 0 {
             self.gather().await;
-            let database = Arc::clone(&self.database);
+            let Some(database) = self.copy.database().cloned() else { break };
             let Some(capture) = self.world.workers.run(move || database.take()).await? else { break };
             self.append(capture).await?;
             self.maintain().await;
@@ -117,7 +136,7 @@ impl Committer {
 
     /// Commits that are not in the journal.
     fn pending(&self) -> u64 {
-        self.database.committed().0 - self.through.0
+        self.copy.database().map_or(0, |database| database.committed().0 - self.through.0)
     }
 
     async fn append(&mut self, mut capture: Capture) -> Result<(), CommitError> {
@@ -158,8 +177,9 @@ impl Committer {
         if self.writer.snapshot_due() && self.snapshots.may_begin(Instant::now()) {
             self.begin_snapshot().await;
         }
-        if self.database.log_bytes() > CHECKPOINT_BYTES {
-            let database = Arc::clone(&self.database);
+        if let Some(database) = self.copy.database().cloned()
+            && database.log_bytes() > CHECKPOINT_BYTES
+        {
             match self.world.workers.run(move || database.checkpoint()).await {
                 Ok(Checkpoint::Done | Checkpoint::Busy) => {}
                 Err(error) => tracing::warn!(%error, "checkpoint failed"),
@@ -169,9 +189,9 @@ impl Committer {
 
     /// Copies the image, which commits wait for, and has it stored, which they do not.
     async fn begin_snapshot(&mut self) {
-        let path = self.world.snapshot_path(&self.resident);
-        let draft = self.writer.snapshot_draft();
-        let (database, to) = (Arc::clone(&self.database), path.clone());
+        let Some(database) = self.copy.database().cloned() else { return };
+        let path = self.copy.image().with_file_name("snapshot");
+        let (draft, to) = (self.writer.snapshot_draft(), path.clone());
         match self.world.workers.run(move || database.write_image(&to)).await {
             // The image holds what was taken, and all that was taken is in the journal.
             Ok(through) if through == self.through => {
@@ -194,6 +214,10 @@ impl Committer {
         self.commit().await?;
         self.snapshots.settle(&self.world, &mut self.writer, true).await;
         if self.writer.snapshot_due_at_unload() {
+            if self.copy.database().is_none() {
+                self.copy.open().await?;
+                self.through = CommitSeq::default();
+            }
             self.begin_snapshot().await;
             self.snapshots.settle(&self.world, &mut self.writer, true).await;
         }

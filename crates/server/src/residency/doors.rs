@@ -32,6 +32,19 @@ pub struct Doors {
     sessions: usize,
     /// When somebody was last inside.
     used: Instant,
+    /// Whether the working copy is open. It need not be while nobody is inside.
+    warm: bool,
+    /// Since when it is.
+    warmed: Instant,
+}
+
+/// How long a database may do without sessions.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Before its working copy is closed.
+    pub cool: Duration,
+    /// Before it is put away, if that is limited.
+    pub leave: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,14 +61,23 @@ pub enum Next {
     Wait(Option<Instant>),
     /// Interrupt who is still inside.
     Cut,
+    /// Nobody is inside: close the working copy for now.
+    Cool,
+    /// Somebody waits inside: open the working copy.
+    Warm,
     /// Nobody is inside and nobody comes in any more: put it away.
     Leave(Why),
 }
 
 impl Doors {
-    /// Open, with nobody inside.
+    /// Open, with nobody inside and the working copy closed.
     pub fn open(now: Instant) -> Self {
-        Self { state: State::Open, sessions: 0, used: now }
+        Self { state: State::Open, sessions: 0, used: now, warm: false, warmed: now }
+    }
+
+    /// The working copy was opened.
+    pub fn warmed(&mut self, now: Instant) {
+        (self.warm, self.warmed) = (true, now);
     }
 
     /// Lets one in, unless closing.
@@ -89,18 +111,13 @@ impl Doors {
         empty
     }
 
-    /// Decides. `idle_max` is how long nobody may be inside, if that is limited.
-    pub fn next(&mut self, now: Instant, idle_max: Option<Duration>) -> Next {
+    /// Decides. [`Next::Cool`] counts as done.
+    pub fn next(&mut self, now: Instant, patience: Patience) -> Next {
         match self.state {
-            State::Open if self.sessions > 0 => Next::Wait(None),
-            State::Open => match idle_max.map(|max| self.used + max) {
-                Some(end) if now >= end => {
-                    self.close(Why::Idle, now);
-                    Next::Leave(Why::Idle)
-                }
-                end => Next::Wait(end),
-            },
             State::Closing { why, .. } | State::Cut { why } if self.sessions == 0 => Next::Leave(why),
+            State::Open | State::Closing { .. } if self.sessions > 0 && !self.warm => Next::Warm,
+            State::Open if self.sessions > 0 => Next::Wait(None),
+            State::Open => self.idle_next(now, patience),
             State::Closing { why, until } if now >= until => {
                 self.state = State::Cut { why };
                 Next::Cut
@@ -108,6 +125,20 @@ impl Doors {
             State::Closing { until, .. } => Next::Wait(Some(until)),
             State::Cut { .. } => Next::Wait(None),
         }
+    }
+
+    fn idle_next(&mut self, now: Instant, patience: Patience) -> Next {
+        let leave = patience.leave.map(|leave| self.used + leave);
+        let cool = self.warm.then(|| self.used.max(self.warmed) + patience.cool);
+        if leave.is_some_and(|leave| now >= leave) {
+            self.close(Why::Idle, now);
+            return Next::Leave(Why::Idle);
+        }
+        if cool.is_some_and(|cool| now >= cool) {
+            self.warm = false;
+            return Next::Cool;
+        }
+        Next::Wait(leave.into_iter().chain(cool).min())
     }
 
     /// How many are inside.
@@ -125,7 +156,14 @@ impl Doors {
 mod tests {
     use super::*;
 
-    const IDLE: Option<Duration> = Some(Duration::from_secs(10));
+    const IDLE: Patience = Patience { cool: Duration::from_secs(1000), leave: Some(Duration::from_secs(10)) };
+
+    /// With the working copy open.
+    fn open(now: Instant) -> Doors {
+        let mut doors = Doors::open(now);
+        doors.warmed(now);
+        doors
+    }
 
     fn after(start: Instant, seconds: u64) -> Instant {
         start + Duration::from_secs(seconds)
@@ -134,7 +172,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_empty_database_is_left_when_idle_long_enough() {
         let start = Instant::now();
-        let mut doors = Doors::open(start);
+        let mut doors = open(start);
         assert_eq!(doors.next(start, IDLE), Next::Wait(Some(after(start, 10))));
         assert!(doors.enter());
         assert_eq!(doors.next(after(start, 99), IDLE), Next::Wait(None), "somebody is inside");
@@ -147,13 +185,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_a_limit_nothing_is_put_away() {
         let start = Instant::now();
-        assert_eq!(Doors::open(start).next(after(start, 1 << 20), None), Next::Wait(None));
+        assert_eq!(
+            Doors::open(start).next(after(start, 1 << 20), Patience { leave: None, ..IDLE }),
+            Next::Wait(None)
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn closing_waits_for_those_inside_and_cuts_them_off_in_the_end() {
         let start = Instant::now();
-        let mut doors = Doors::open(start);
+        let mut doors = open(start);
         assert!(doors.enter());
         doors.close(Why::Released, after(start, 5));
         assert!(!doors.enter());
@@ -167,7 +208,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_second_closing_only_shortens_the_time() {
         let start = Instant::now();
-        let mut doors = Doors::open(start);
+        let mut doors = open(start);
         assert!(doors.enter());
         doors.close(Why::Released, after(start, 5));
         doors.close(Why::Shutdown, after(start, 9));
@@ -179,11 +220,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_an_empty_database_makes_room() {
         let start = Instant::now();
-        let mut doors = Doors::open(start);
+        let mut doors = open(start);
         assert!(doors.enter());
         assert!(!doors.close_if_empty(Why::Room, start));
         doors.leave(start);
         assert!(doors.close_if_empty(Why::Room, start));
         assert_eq!(doors.next(start, IDLE), Next::Leave(Why::Room));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unused_copy_is_closed_and_opened_again_for_who_comes() {
+        let patience = Patience { cool: Duration::from_secs(2), leave: Some(Duration::from_secs(10)) };
+        let start = Instant::now();
+        let mut doors = open(start);
+        assert_eq!(doors.next(start, patience), Next::Wait(Some(after(start, 2))));
+        assert_eq!(doors.next(after(start, 2), patience), Next::Cool);
+        assert_eq!(doors.next(after(start, 2), patience), Next::Wait(Some(after(start, 10))));
+        assert!(doors.enter());
+        assert_eq!(doors.next(after(start, 3), patience), Next::Warm);
+        doors.warmed(after(start, 3));
+        assert_eq!(doors.next(after(start, 3), patience), Next::Wait(None));
+        doors.leave(after(start, 4));
+        assert_eq!(doors.next(after(start, 4), patience), Next::Wait(Some(after(start, 6))));
+        doors.close(Why::Released, after(start, 4));
+        assert_eq!(doors.next(after(start, 4), patience), Next::Leave(Why::Released));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_came_before_the_doors_closed_is_still_served() {
+        let start = Instant::now();
+        let mut doors = Doors::open(start);
+        assert!(doors.enter());
+        doors.close(Why::Released, after(start, 5));
+        assert_eq!(doors.next(start, IDLE), Next::Warm);
     }
 }

@@ -5,8 +5,11 @@ use std::{path::PathBuf, sync::Arc};
 use journal::{ImageError, OpenError, Recovery, Writer};
 use rpc::server::ServerRefusal;
 
-use super::{World, commit::Committer, gathering::Gathering, resident::Resident, snapshots::Snapshots};
-use crate::engine::{CommitSeq, Database, EngineError};
+use super::{
+    World, commit::Committer, copy::WorkingCopy, gathering::Gathering, resident::Resident,
+    snapshots::Snapshots,
+};
+use crate::engine::{CommitSeq, EngineError};
 
 /// How often a load begins again because a newer snapshot replaced the one it read.
 const ATTEMPTS: u32 = 3;
@@ -24,26 +27,11 @@ enum LoadError {
     Directory(#[source] std::io::Error),
 }
 
-/// A working copy, opened.
-struct Copy {
-    database: Arc<dyn Database>,
-    genesis: Option<Vec<u8>>,
-}
-
 /// Loads a database. On failure nothing of it is left but the fence.
 pub async fn load(world: &Arc<World>, resident: &Arc<Resident>) -> Result<Committer, ServerRefusal> {
     let _permit = world.loads.acquire().await.expect("BUG: the semaphore is never closed");
     match attempts(world, resident).await {
-        Ok((writer, copy)) => Ok(Committer {
-            world: Arc::clone(world),
-            resident: Arc::clone(resident),
-            database: copy.database,
-            writer,
-            through: CommitSeq::default(),
-            gathering: Gathering::default(),
-            genesis: copy.genesis,
-            snapshots: Snapshots::default(),
-        }),
+        Ok(committer) => Ok(committer),
         Err(error) => {
             world.remove_copy(resident).await;
             Err(refusal(resident, &error))
@@ -51,37 +39,58 @@ pub async fn load(world: &Arc<World>, resident: &Arc<Resident>) -> Result<Commit
     }
 }
 
-async fn attempts(world: &Arc<World>, resident: &Resident) -> Result<(Writer, Copy), LoadError> {
+async fn attempts(world: &Arc<World>, resident: &Arc<Resident>) -> Result<Committer, LoadError> {
     let mut attempt = 1;
     loop {
         let (writer, recovery) = world.store.open(resident.id, resident.epoch, (world.clock)()).await?;
-        match copy(world, resident, recovery).await {
-            Ok(copy) => return Ok((writer, copy)),
+        match image(world, resident, recovery).await {
+            Ok((image, genesis)) => return opened(world, resident, writer, image, genesis).await,
             Err(LoadError::Image(ImageError::Collected { .. })) if attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error),
         }
     }
 }
 
-async fn copy(world: &Arc<World>, resident: &Resident, recovery: Recovery) -> Result<Copy, LoadError> {
-    let image = directory(world, resident).await?.join("image");
-    let empty = recovery.is_empty();
-    if !empty {
-        recovery.write_image(&image).await?;
-    }
-    let world_too = Arc::clone(world);
-    let open = move || {
-        let genesis = if empty {
-            world_too.engine.create_image(&image)?;
-            let read = std::fs::read(&image);
-            let failed = |source| EngineError::File { action: "read", path: image.clone(), source };
-            Some(read.map_err(failed)?)
-        } else {
-            None
-        };
-        Ok(Copy { database: world_too.engine.open(&image, &world_too.limits)?, genesis })
+async fn opened(
+    world: &Arc<World>,
+    resident: &Arc<Resident>,
+    writer: Writer,
+    image: PathBuf,
+    genesis: Option<Vec<u8>>,
+) -> Result<Committer, LoadError> {
+    let mut committer = Committer {
+        world: Arc::clone(world),
+        resident: Arc::clone(resident),
+        copy: WorkingCopy::new(Arc::clone(world), image),
+        writer,
+        through: CommitSeq::default(),
+        gathering: Gathering::default(),
+        genesis,
+        snapshots: Snapshots::default(),
     };
-    world.workers.run(open).await
+    committer.warm().await?;
+    Ok(committer)
+}
+
+/// Makes the image; the engine does it when the journal has none, and then its bytes are given, too.
+async fn image(
+    world: &Arc<World>,
+    resident: &Resident,
+    recovery: Recovery,
+) -> Result<(PathBuf, Option<Vec<u8>>), LoadError> {
+    let image = directory(world, resident).await?.join("image");
+    if !recovery.is_empty() {
+        recovery.write_image(&image).await?;
+        return Ok((image, None));
+    }
+    let engine = Arc::clone(&world.engine);
+    let make = move || {
+        engine.create_image(&image)?;
+        let failed = |source| EngineError::File { action: "read", path: image.clone(), source };
+        let genesis = std::fs::read(&image).map_err(failed)?;
+        Ok((image, Some(genesis)))
+    };
+    world.workers.run(make).await
 }
 
 async fn directory(world: &Arc<World>, resident: &Resident) -> Result<PathBuf, LoadError> {

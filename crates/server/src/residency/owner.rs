@@ -39,7 +39,6 @@ async fn live(shared: Arc<Shared>, resident: Arc<Resident>) {
     };
     tracing::info!(took_us = started.elapsed().as_micros(), "loaded");
     let _loaded = measures::loaded(started.elapsed());
-    resident.set_phase(Phase::Serving(Arc::clone(&committer.database)));
     let why = serve(&mut committer).await;
     end.refusal =
         ServerRefusal::EpochSpent { database: resident.id, epoch: resident.epoch, journal: resident.epoch };
@@ -49,23 +48,38 @@ async fn live(shared: Arc<Shared>, resident: Arc<Resident>) {
 /// Serves until the database is to be left and nobody is inside.
 async fn serve(committer: &mut Committer) -> Why {
     let resident = Arc::clone(&committer.resident);
-    let idle_max = committer.world.idle_max;
     let mut lost = false;
     loop {
-        if !lost && let Err(error) = committer.commit_and_prove().await {
-            lost = true;
-            lose(&resident, &error);
-        }
-        let next = resident.doors().next(Instant::now(), idle_max);
+        let next = if lost {
+            resident.next(committer.world.patience())
+        } else {
+            work(committer).await.unwrap_or_else(|error| {
+                lost = true;
+                lose(&resident, &error)
+            })
+        };
         match next {
             Next::Leave(why) => return if lost { Why::Lost } else { why },
             Next::Cut => resident.cut(Ending::NotOwner { epoch: Some(resident.epoch) }),
-            Next::Wait(None) => wait(&resident).await,
+            // Of a copy that is lost there is nothing to open or close; who waits for it is told so.
+            Next::Wait(None) | Next::Warm | Next::Cool => wait(&resident).await,
             Next::Wait(Some(until)) => tokio::select! {
                 biased;
                 () = resident.woken() => {}
                 () = sleep_until(until) => {}
             },
+        }
+    }
+}
+
+/// Does what there is to do now, and tells what to do then: never [`Next::Warm`] or [`Next::Cool`].
+async fn work(committer: &mut Committer) -> Result<Next, CommitError> {
+    loop {
+        committer.commit_and_prove().await?;
+        match committer.resident.next(committer.world.patience()) {
+            Next::Warm => committer.warm().await?,
+            Next::Cool => committer.cool().await?,
+            next @ (Next::Wait(_) | Next::Cut | Next::Leave(_)) => return Ok(next),
         }
     }
 }
@@ -83,7 +97,7 @@ async fn wait(resident: &Resident) {
 }
 
 /// Nothing more becomes durable: everybody out.
-fn lose(resident: &Resident, error: &CommitError) {
+fn lose(resident: &Resident, error: &CommitError) -> Next {
     match error {
         CommitError::Append(AppendError::Fenced { .. }) | CommitError::Superseded => {
             tracing::warn!(reason = crate::chain(error), "another owner has the database");
@@ -97,6 +111,7 @@ fn lose(resident: &Resident, error: &CommitError) {
     resident.lose(ending.clone());
     resident.cut(ending);
     resident.close(Why::Lost, Instant::now());
+    Next::Wait(Some(Instant::now()))
 }
 
 /// Seals the journal, closes the engine and removes the working copy. Nobody is inside.
@@ -108,9 +123,8 @@ async fn put_away(mut committer: Committer, why: Why) {
         // An unsealed journal is as safe; the next owner's fence is only kept longer.
         tracing::warn!(reason = crate::chain(&error), "the journal was not sealed");
     }
-    let Committer { world, resident, database, .. } = committer;
-    let closed = world.workers.run(move || database.close()).await;
-    if let Err(error) = closed {
+    let Committer { world, resident, mut copy, .. } = committer;
+    if let Err(error) = copy.close().await {
         tracing::warn!(reason = crate::chain(&error), "the working copy was not closed well");
     }
     world.remove_copy(&resident).await;

@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::doors::{Doors, Why};
+use super::doors::{Doors, Next, Patience, Why};
 use crate::{
     answers::Ending,
     engine::{CommitSeq, Database},
@@ -42,8 +42,10 @@ pub struct Resident {
 pub enum Phase {
     /// The owner is loading it.
     Loading,
+    /// It serves sessions, as soon as the owner has opened its working copy again.
+    Cool,
     /// It serves sessions.
-    Serving(Arc<dyn Database>),
+    Warm(Arc<dyn Database>),
     /// It is not here any more, and asking again under the same epoch gets this answer.
     Gone(ServerRefusal),
 }
@@ -88,11 +90,11 @@ impl Resident {
     ///
     /// # Errors
     /// Why it could not be loaded, or that it is gone already.
-    pub async fn loaded(&self) -> Result<Arc<dyn Database>, ServerRefusal> {
+    pub async fn loaded(&self) -> Result<(), ServerRefusal> {
         let mut phase = self.phase.subscribe();
         let settled = phase.wait_for(|phase| !matches!(phase, Phase::Loading)).await;
         match &*settled.expect("BUG: the sender is in self") {
-            Phase::Serving(database) => Ok(Arc::clone(database)),
+            Phase::Cool | Phase::Warm(_) => Ok(()),
             Phase::Gone(refusal) => Err(refusal.clone()),
             Phase::Loading => unreachable!("BUG: waited for another phase"),
         }
@@ -100,7 +102,7 @@ impl Resident {
 
     /// Whether it is loaded now.
     pub fn is_serving(&self) -> bool {
-        matches!(&*self.phase.borrow(), Phase::Serving(_))
+        matches!(&*self.phase.borrow(), Phase::Cool | Phase::Warm(_))
     }
 
     /// Waits until it is put away.
@@ -115,9 +117,51 @@ impl Resident {
     /// # Errors
     /// [`Ending::NotOwner`] when it is not served any more.
     pub async fn enter(self: &Arc<Self>) -> Result<Visit, Ending> {
-        let refused = Ending::NotOwner { epoch: Some(self.epoch) };
-        let database = self.loaded().await.map_err(|_| refused.clone())?;
-        if self.doors().enter() { Ok(Visit { resident: Arc::clone(self), database }) } else { Err(refused) }
+        let refused = || Ending::NotOwner { epoch: Some(self.epoch) };
+        self.loaded().await.map_err(|_| refused())?;
+        if !self.doors().enter() {
+            return Err(refused());
+        }
+        let entered = Entered(Arc::clone(self));
+        self.wake();
+        let mut signals = self.signals();
+        tokio::select! {
+            biased;
+            warm = self.warm() => {
+                let database = warm.ok_or_else(refused)?;
+                Ok(Visit { database, entered })
+            }
+            _cut = signals.wait_for(|signal| matches!(signal, Signal::Cut(_))) => Err(refused()),
+        }
+    }
+
+    /// Waits until the working copy is open; nothing when it is gone. Whoever waits has entered, so it stays open.
+    async fn warm(&self) -> Option<Arc<dyn Database>> {
+        let mut phase = self.phase.subscribe();
+        let settled = phase.wait_for(|phase| matches!(phase, Phase::Warm(_) | Phase::Gone(_))).await;
+        match &*settled.expect("BUG: the sender is in self") {
+            Phase::Warm(database) => Some(Arc::clone(database)),
+            Phase::Gone(_) => None,
+            Phase::Loading | Phase::Cool => unreachable!("BUG: waited for another phase"),
+        }
+    }
+
+    /// The working copy is open: who has entered goes on. Its commits up to `through` are durable.
+    pub(super) fn warmed(&self, database: Arc<dyn Database>, through: CommitSeq) {
+        self.durable.send_modify(|durable| durable.through = through);
+        self.doors().warmed(Instant::now());
+        self.set_phase(Phase::Warm(database));
+    }
+
+    /// Decides what the owner does next. Between the decision to close the working copy and everybody's knowing it,
+    /// nobody enters.
+    pub(super) fn next(&self, patience: Patience) -> Next {
+        let mut doors = self.doors();
+        let next = doors.next(Instant::now(), patience);
+        if next == Next::Cool {
+            self.set_phase(Phase::Cool);
+        }
+        next
     }
 
     /// Lets nobody in any more and has it put away, by then at the latest.
@@ -204,8 +248,18 @@ impl Resident {
 
 /// A session's presence in a database. It cannot be put away before this is dropped; drop the session first.
 pub struct Visit {
-    resident: Arc<Resident>,
     database: Arc<dyn Database>,
+    entered: Entered,
+}
+
+/// One who has entered.
+struct Entered(Arc<Resident>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.doors().leave(Instant::now());
+        self.0.wake();
+    }
 }
 
 impl Visit {
@@ -216,13 +270,13 @@ impl Visit {
 
     /// What the session has to know, now and later.
     pub fn signals(&self) -> watch::Receiver<Signal> {
-        self.resident.signals()
+        self.entered.0.signals()
     }
 
     /// A step is over: whatever it committed has to go to the journal.
     pub fn stepped(&self) {
-        if self.database.committed() > self.resident.durable.borrow().through {
-            self.resident.wake();
+        if self.database.committed() > self.entered.0.durable.borrow().through {
+            self.entered.0.wake();
         }
     }
 
@@ -233,43 +287,36 @@ impl Visit {
     /// The words to end the session with when they never may.
     pub async fn may_leave(&self, gate: CommitSeq) -> Result<(), Ending> {
         self.settled(gate, |durable| durable.through >= gate).await?;
-        if self.resident.lease.holds(Instant::now()) {
+        if self.entered.0.lease.holds(Instant::now()) {
             return Ok(());
         }
-        let mine = self.resident.asked.fetch_add(1, Ordering::AcqRel) + 1;
-        self.resident.wake();
+        let mine = self.entered.0.asked.fetch_add(1, Ordering::AcqRel) + 1;
+        self.entered.0.wake();
         tokio::select! {
             biased;
             settled = self.settled(gate, move |durable| durable.proven >= mine) => settled,
-            () = self.resident.lease.renewed() => Ok(()),
+            () = self.entered.0.lease.renewed() => Ok(()),
         }
     }
 
     /// Waits until `enough`, or until it never will be.
     async fn settled(&self, gate: CommitSeq, enough: impl Fn(&Durable) -> bool) -> Result<(), Ending> {
         let over = |durable: &Durable| enough(durable) || durable.lost.is_some();
-        if !over(&self.resident.durable.borrow()) {
-            let mut durable = self.resident.durable.subscribe();
+        if !over(&self.entered.0.durable.borrow()) {
+            let mut durable = self.entered.0.durable.subscribe();
             drop(durable.wait_for(over).await.expect("BUG: the sender is in self"));
         }
-        let durable = self.resident.durable.borrow();
+        let durable = self.entered.0.durable.borrow();
         match &durable.lost {
             None => Ok(()),
             Some(ending) if durable.through < gate => Err(ending.clone()),
             // It depends on nothing that was lost, but another owner may have gone on meanwhile.
-            Some(_) => Err(Ending::NotOwner { epoch: Some(self.resident.epoch) }),
+            Some(_) => Err(Ending::NotOwner { epoch: Some(self.entered.0.epoch) }),
         }
     }
 
     /// The epoch it is served under.
     pub fn epoch(&self) -> Epoch {
-        self.resident.epoch
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        self.resident.doors().leave(Instant::now());
-        self.resident.wake();
+        self.entered.0.epoch
     }
 }

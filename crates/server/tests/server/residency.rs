@@ -207,3 +207,22 @@ async fn two_servers_cannot_share_a_data_directory() {
     let error = fleet.run(settings).await.expect_err("taken");
     assert!(matches!(error, server::Error::DataDirTaken { .. }), "{error:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_unused_database_stays_loaded_with_its_copy_closed_and_opens_for_who_comes() {
+    let fleet = Fleet::inline(Arc::new(journal::Memory::default()));
+    let server = fleet.start("s1").await;
+    server.load(1, 1).await.expect("loads");
+    server.connect(1, 1).await.simple_query("put a 1").await.expect("written");
+    for n in 0..3 {
+        tokio::time::sleep(server::limits::COOL_AFTER * 2).await;
+        assert_eq!(server.status().await.databases.len(), 1, "it is loaded");
+        let client = server.connect(1, 1).await;
+        client.simple_query(&format!("put b{n} 1")).await.expect("written");
+        assert_eq!(value(&server, 1, 1, "a").await, ["1"]);
+    }
+    tokio::time::sleep(server::limits::COOL_AFTER * 2).await;
+    server.release(1, 1, 0).await.expect("put away");
+    server.load(1, 2).await.expect("loads");
+    assert_eq!(value(&server, 1, 2, "b2").await, ["1"]);
+}

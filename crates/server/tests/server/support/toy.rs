@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -32,6 +32,7 @@ struct ToyDatabase {
 }
 
 struct Shared {
+    path: PathBuf,
     state: Mutex<State>,
     queue: WriterQueue,
     sessions: AtomicUsize,
@@ -56,7 +57,8 @@ impl Engine for Toy {
         let failed = |source| EngineError::File { action: "read", path: path.into(), source };
         let image = std::fs::read(path).map_err(failed)?;
         let state = Mutex::new(State { map: decode(&image), image, ..State::default() });
-        let shared = Shared { state, queue: WriterQueue::new(), sessions: AtomicUsize::new(0) };
+        let shared =
+            Shared { path: path.into(), state, queue: WriterQueue::new(), sessions: AtomicUsize::new(0) };
         Ok(Arc::new(ToyDatabase { shared: Arc::new(shared) }))
     }
 }
@@ -135,6 +137,11 @@ impl Database for ToyDatabase {
     }
 
     fn checkpoint(&self) -> Result<Checkpoint, EngineError> {
+        let state = self.shared.state();
+        if state.taken < state.committed {
+            return Ok(Checkpoint::Busy);
+        }
+        write(&self.shared.path, &state.image)?;
         Ok(Checkpoint::Done)
     }
 
