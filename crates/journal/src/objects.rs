@@ -7,6 +7,8 @@
 //!   survives a power cut.
 //! - An error of `create` means *unknown*: the object may be there, come to be there later, or never be there.
 
+#[cfg(feature = "cloud")]
+mod cloud;
 mod disk;
 mod faulty;
 mod local;
@@ -18,6 +20,8 @@ use std::{fmt, ops::Range};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+#[cfg(feature = "cloud")]
+pub use cloud::{Cloud, UrlError};
 pub use disk::{Disk, Link, RealDisk, Staged};
 pub use faulty::{Faults, Faulty};
 pub use local::{Local, OnBroken};

@@ -45,6 +45,19 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// A URL names no store.
+    #[cfg(feature = "cloud")]
+    #[error(transparent)]
+    Url(#[from] crate::objects::UrlError),
+    /// A URL, and this program was built without the feature `cloud`.
+    #[cfg(not(feature = "cloud"))]
+    #[error(
+        "{url:?} needs a program that was built with the feature `cloud`; this one knows directories only"
+    )]
+    NoCloud {
+        /// The URL.
+        url: String,
+    },
     /// It failed its self-test.
     #[error("the store failed its self-test")]
     Unproven(#[from] ProofError),
@@ -64,6 +77,21 @@ impl Store {
         let made = Threads::Pool.run(move || Local::new(&path, Threads::Pool, OnBroken::EndProcess)).await;
         let local = made.map_err(|source| StoreError::Directory { dir: dir.into(), source })?;
         let store = Self::with(Arc::new(local), fleet, process, Patience::default(), Threads::Pool);
+        store.prove().await?;
+        Ok(store)
+    }
+
+    /// The store at a place: a directory, or with the feature `cloud` a URL as [`crate::objects::Cloud::at`] takes it.
+    /// Tested.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn at(place: &str, fleet: FleetId, process: Incarnation) -> Result<Self, StoreError> {
+        if !place.contains("://") {
+            return Self::local(Path::new(place), fleet, process).await;
+        }
+        let objects = cloud(place)?;
+        let store = Self::with(objects, fleet, process, Patience::default(), Threads::Pool);
         store.prove().await?;
         Ok(store)
     }
@@ -141,4 +169,14 @@ impl Store {
     pub(crate) fn log(&self, database: DatabaseId) -> Log {
         Log::new(self.clone(), database)
     }
+}
+
+#[cfg(feature = "cloud")]
+fn cloud(url: &str) -> Result<Arc<dyn Objects>, StoreError> {
+    Ok(Arc::new(crate::objects::Cloud::at(url, &[])?))
+}
+
+#[cfg(not(feature = "cloud"))]
+fn cloud(url: &str) -> Result<Arc<dyn Objects>, StoreError> {
+    Err(StoreError::NoCloud { url: url.into() })
 }

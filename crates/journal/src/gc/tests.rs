@@ -48,5 +48,5 @@ fn a_pin_keeps_its_snapshot_and_the_records_up_to_it() {
 
 #[test]
 fn without_the_snapshot_nothing_is_garbage() {
-    assert_eq!(deleted(&listing(&[1, 2, 3], &[]), 2, &[], &[]), []);
+    assert_eq!(deleted(&listing(&[1, 2, 3], &[]), 2, &[], &[]), Vec::<i64>::new());
 }

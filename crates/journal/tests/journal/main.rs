@@ -1,5 +1,7 @@
 //! The journal as its users see it: opening, committing, failing, recovering.
 
+#[cfg(feature = "cloud")]
+mod cloud;
 mod contract;
 mod crash;
 mod damage;
