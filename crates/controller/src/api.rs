@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use model::{Digest, Incarnation, Name, Registration, RequestId, Revision};
 use rpc::{Refusal, controller::*, tarpc::context::Context};
 
+use tracing::Instrument as _;
+
 use crate::node::Node;
 
 /// Answers for one controller. Cheap to clone.
@@ -34,7 +36,8 @@ impl ControllerApi for Api {
         request: RequestId,
         operation: Operation,
     ) -> Result<Operated, Refusal> {
-        self.0.operate(request, operation).await
+        let span = tracing::info_span!("operate", %request);
+        self.0.operate(request, operation).instrument(span).await
     }
 
     async fn databases(self, _: Context, after: Option<Name>, limit: u32) -> DatabasePage {

@@ -15,6 +15,13 @@ pub const SNAPSHOT_EVERY_MIN: u64 = 16;
 /// from the log. Never more than half of the distance between snapshots.
 pub const LOG_KEPT_MAX: u64 = 1_000;
 
+/// How long a process that used the data directory before may take to let go of it.
+pub const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// Pause between looking whether it has.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// Memory for the database's pages. The log is read from our own memory, so little is enough.
+pub const DISK_CACHE_BYTES: u64 = 16 << 20;
+
 /// Most writes that one disk flush carries. Further ones wait for the next.
 pub const BATCH_WRITES_MAX: usize = 4_096;
 /// Most bytes that one disk flush carries, unless a single write is larger.
@@ -56,6 +63,11 @@ pub const ROUTE_WAIT: Duration = Duration::from_millis(4_500);
 /// How many owners are tried for one route request.
 pub const ROUTE_OWNERS_MAX: u32 = 4;
 
+/// Most steps of one route. Each owner takes a few; more means that others keep overtaking it.
+pub const ROUTE_STEPS_MAX: u32 = 8 * ROUTE_OWNERS_MAX;
+/// How often a create is placed anew when the chosen server dies meanwhile.
+pub const CREATE_PLACEMENTS_MAX: u32 = 4;
+
 /// How long a server may take to load a database.
 pub const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a server may take to answer a probe.
@@ -77,6 +89,8 @@ pub const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long work on servers may go on at shutdown, before it is left to the next leader.
 pub const TASKS_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Pause after a failed accept: running out of file handles passes.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections answered at a time. Further ones wait in the listener until one closes.
 pub const CONNECTIONS_MAX: usize = 20_000;
 

@@ -43,7 +43,7 @@ impl Machine {
     /// # Errors
     /// [`StoreError`] when the snapshot is damaged or from a later release.
     pub async fn open(disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let path = std::path::PathBuf::from("the data directory");
+        let path = disk.path().to_path_buf();
         let bytes = disk.image().await.map_err(StoreError::io("read the snapshot in", &path))?;
         let Some(bytes) = bytes else {
             return Ok(Self {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use model::Command;
 use openraft::EntryPayload;
 
 use crate::raft::{Applied, LogEntry};
@@ -125,11 +124,8 @@ pub fn snapshot_made(took: Duration) {
 /// Entries were applied.
 pub fn applied(entries: &[LogEntry], results: &[Applied]) {
     for (entry, result) in entries.iter().zip(results) {
-        let EntryPayload::Normal(proposal) = &entry.payload else { continue };
+        let EntryPayload::Normal(_) = &entry.payload else { continue };
         counter!(CHANGES, "result" => if result.0.is_ok() { "done" } else { "rejected" }).increment(1);
-        if let (Err(rejection), Command::Found { .. }) = (&result.0, &proposal.entry().command) {
-            tracing::debug!(%rejection, "founded twice; the first one counts");
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Raft: the types it is built from, how controllers speak it to each other, and what goes over the wire.
 
+mod arrivals;
 mod network;
 mod proposal;
 mod service;

@@ -15,7 +15,7 @@ use crate::{
     blocking::Worker,
     error::Error,
     formation,
-    limits::{CONNECTIONS_MAX, HAND_OVER_TIMEOUT, LOG_KEPT_MAX, TASKS_TIMEOUT},
+    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HAND_OVER_TIMEOUT, LOG_KEPT_MAX, TASKS_TIMEOUT},
     machine::Machine,
     meter,
     node::Node,
@@ -23,9 +23,6 @@ use crate::{
     settings::Settings,
     store::{Disk, Log, SledDisk, StoreError},
 };
-
-/// Pause after a failed accept: running out of file handles passes.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs a controller until the host's shutdown, on the data directory of its settings.
 ///
@@ -61,13 +58,13 @@ pub async fn run_on(
     let purged = log.purged();
     let machine = Machine::open(disk.clone()).await?;
     if machine.snapshot_last() < purged {
-        let path = settings.data_dir.clone();
+        let path = disk.path().to_path_buf();
         return Err(StoreError::Lost { path, reason: "its snapshot is gone".into() }.into());
     }
     let view = machine.view();
     let mut tasks = JoinSet::new();
     let writer = tokio::spawn(writing);
-    let network = Network::new(host.dial.clone(), host.secret.clone());
+    let network = Network::new(host.dial.clone(), host.secret.clone(), view.clone());
     let raft = Raft::new(settings.id.0, Arc::new(config(&settings)?), network, log, machine).await;
     let raft = raft.map_err(|fatal| Error::Start { reason: fatal.to_string() })?;
     let node = Arc::new(Node::new(settings, host, raft, view, calculator));
@@ -75,11 +72,16 @@ pub async fn run_on(
 
     let stop = CancellationToken::new();
     tasks.spawn(accept(node.clone(), listener));
-    tasks.spawn(belong(node.clone(), disk));
     tasks.spawn(begin(node.clone()));
     let attending = tokio::spawn({
         let (node, stop) = (node.clone(), stop.clone());
-        async move { node.attend(&stop).await }
+        async move {
+            tokio::select! {
+                biased;
+                Err(error) = belong(node.clone(), disk) => Err(error.into()),
+                attended = node.attend(&stop) => attended.map_err(|reason| Error::Stopped { reason }),
+            }
+        }
     });
     let result = supervise(&node, &stop, attending).await;
     tasks.shutdown().await;
@@ -95,7 +97,7 @@ pub async fn run_on(
 async fn supervise(
     node: &Arc<Node>,
     stop: &CancellationToken,
-    mut attending: tokio::task::JoinHandle<Result<(), String>>,
+    mut attending: tokio::task::JoinHandle<Result<(), Error>>,
 ) -> Result<(), Error> {
     let ended = tokio::select! {
         biased;
@@ -110,11 +112,7 @@ async fn supervise(
             attending.await
         }
     };
-    match ended {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(reason)) => Err(Error::Stopped { reason }),
-        Err(error) => Err(Error::Stopped { reason: error.to_string() }),
-    }
+    ended.unwrap_or_else(|error| Err(Error::Stopped { reason: error.to_string() }))
 }
 
 /// Gives leadership to the follower that is furthest, so that changes go on without an election time-out.
@@ -188,25 +186,22 @@ async fn begin(node: Arc<Node>) {
 }
 
 /// Notes in the data directory which fleet it belongs to, once that is known.
-async fn belong(node: Arc<Node>, disk: Arc<dyn Disk>) {
+async fn belong(node: Arc<Node>, disk: Arc<dyn Disk>) -> Result<(), StoreError> {
     let mut revisions = node.view.revisions();
     loop {
         revisions.borrow_and_update();
         if let Some(fleet) = node.view.read(|state| state.fleet().id()) {
-            if let Err(error) = disk.belong_to(fleet).await {
-                tracing::error!(%fleet, %error, "cannot note the fleet in the data directory");
-            }
-            return;
+            return disk.belong_to(fleet).await;
         }
         if revisions.changed().await.is_err() {
-            return;
+            return Ok(());
         }
     }
 }
 
 async fn accept(node: Arc<Node>, mut listener: impl Listen) {
     let mut connections = JoinSet::new();
-    let raft = RaftServer::new(node.settings.id.0, node.raft.clone());
+    let raft = RaftServer::new(node.settings.id.0, node.raft.clone(), node.view.clone());
     loop {
         while connections.try_join_next().is_some() {}
         if connections.len() >= CONNECTIONS_MAX {

@@ -2,6 +2,8 @@
 
 #[path = "cluster/changes.rs"]
 mod changes;
+#[path = "cluster/durability.rs"]
+mod durability;
 #[path = "cluster/fleet.rs"]
 mod fleet;
 #[path = "cluster/net.rs"]
@@ -12,3 +14,5 @@ mod refusals;
 mod routes;
 #[path = "cluster/server.rs"]
 mod server;
+#[path = "cluster/watching.rs"]
+mod watching;

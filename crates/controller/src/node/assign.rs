@@ -95,13 +95,13 @@ impl Node {
         match result {
             Ok(loaded) => {
                 tracing::info!(
-                    %request, %database, %epoch, server = %owner.server, already = loaded.already,
+                    %database, %epoch, server = %owner.server, already = loaded.already,
                     took_us = loaded.took_us, "database loaded"
                 );
                 Ok(())
             }
             Err(error) => {
-                tracing::warn!(%request, %database, %epoch, server = %owner.server, %error, "load failed");
+                tracing::warn!(%database, %epoch, server = %owner.server, %error, "load failed");
                 Err((self.judge(&error), error.to_string()))
             }
         }

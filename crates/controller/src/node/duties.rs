@@ -20,23 +20,37 @@ impl Node {
     /// Follows the engine: begins a reign when this controller becomes the leader, ends it when it ceases to be, and
     /// does the leader's duties meanwhile. Returns when told to stop, or with the reason when the engine stopped.
     pub async fn attend(self: &Arc<Self>, stop: &CancellationToken) -> Result<(), String> {
-        let mut metrics = self.raft.metrics();
+        let mut metrics = self.raft.server_metrics();
         let mut ticks = interval(self.settings.heartbeat.min(self.settings.lease / 8));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let alive = metrics.borrow_and_update().running_state.clone();
-            alive.map_err(|fatal| fatal.to_string())?;
+            drop(metrics.borrow_and_update());
+            self.metrics().running_state.map_err(|fatal| fatal.to_string())?;
             self.succeed().await;
-            self.host.ready.send_replace(self.readiness());
+            self.show_readiness();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                changed = metrics.changed() => if changed.is_err() { return Err("it is gone".into()) },
+                changed = metrics.changed() => if changed.is_err() { return Err(self.epitaph()) },
                 _ = ticks.tick() => self.tick(),
             }
         }
         self.depose();
         Ok(())
+    }
+
+    /// What the engine said last.
+    fn epitaph(&self) -> String {
+        self.metrics().running_state.err().map_or_else(|| "it is gone".into(), |fatal| fatal.to_string())
+    }
+
+    fn show_readiness(&self) {
+        let now = self.readiness();
+        self.host.ready.send_if_modified(|shown| {
+            let changed = *shown != now;
+            *shown = now;
+            changed
+        });
     }
 
     /// Ends the reign.
@@ -45,7 +59,7 @@ impl Node {
     }
 
     /// Begins or ends a reign as the engine says.
-    async fn succeed(&self) {
+    async fn succeed(self: &Arc<Self>) {
         let metrics = self.metrics();
         let leads = metrics.state == RaftState::Leader && metrics.current_leader == Some(metrics.id);
         let reigning = self.reign_if_any().map(|reign| reign.term);
@@ -65,6 +79,7 @@ impl Node {
                     let reign = Reign::new(term, self.settings.lease, Instant::now());
                     *self.reign.write().expect("BUG: nothing panics while holding this lock") =
                         Some(Arc::new(reign));
+                    self.tick();
                 }
             }
         }

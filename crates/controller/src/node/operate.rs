@@ -14,13 +14,10 @@ use tokio::time::Instant;
 
 use super::{Node, lookups::info, resolve};
 use crate::{
-    limits::RELEASE_TIMEOUT,
+    limits::{CREATE_PLACEMENTS_MAX, RELEASE_TIMEOUT},
     meter::{self, Reason},
     reign::Reign,
 };
-
-/// How often a create is placed anew when the chosen server dies meanwhile.
-const PLACEMENTS_MAX: u32 = 4;
 
 impl Node {
     /// Makes a change.
@@ -35,7 +32,7 @@ impl Node {
         let reign = self.reign()?;
         match operation {
             Operation::CreateDatabase { name, key } => {
-                self.create(&reign, request, Name::new(&name).map_err(Rejection::from)?, key).await
+                self.create(&reign, Name::new(&name).map_err(Rejection::from)?, key).await
             }
             Operation::DropDatabase { database } => self.drop_database(&reign, request, &database).await,
             Operation::RenameDatabase { database, name } => {
@@ -73,13 +70,7 @@ impl Node {
         Operated { revision, database }
     }
 
-    async fn create(
-        &self,
-        reign: &Reign,
-        request: RequestId,
-        name: Name,
-        key: IdempotencyKey,
-    ) -> Result<Operated, Refusal> {
+    async fn create(&self, reign: &Reign, name: Name, key: IdempotencyKey) -> Result<Operated, Refusal> {
         for attempt in 1.. {
             // Its id is not known yet; the key spreads databases over equal servers just as well.
             let spread = DatabaseId(key.0 as u64);
@@ -95,11 +86,11 @@ impl Node {
                     if owner.is_some() && epoch == Epoch(1) {
                         meter::assigned(Reason::Created);
                     }
-                    tracing::info!(%request, %database, %name, "database created");
+                    tracing::info!(%database, %name, "database created");
                     return Ok(self.operated(proposed.revision, Some(database)));
                 }
                 Err(Rejection::ServerNotUp { .. } | Rejection::ServerUnknown { .. })
-                    if attempt < PLACEMENTS_MAX => {}
+                    if attempt < CREATE_PLACEMENTS_MAX => {}
                 Err(rejection) => return Err(rejection.into()),
                 Ok(Outcome::Done | Outcome::Server { .. } | Outcome::Handler { .. }) => {
                     unreachable!("BUG: creating a database gives a database")

@@ -9,18 +9,16 @@ use rpc::{
     controller::{Route, RouteRequest},
 };
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use super::{Node, lookups::revision, resolve};
 use crate::{
     decide::{Found, Routing, Step, Trouble},
-    limits::{ROUTE_OWNERS_MAX, ROUTE_WAIT},
+    limits::{ROUTE_OWNERS_MAX, ROUTE_STEPS_MAX, ROUTE_WAIT},
     machine::State,
     meter::Reason,
     reign::Reign,
 };
-
-/// Most steps of one flight. Each assignment takes a few; more means that others keep overtaking it.
-const STEPS_MAX: u32 = 8 * ROUTE_OWNERS_MAX;
 
 impl Node {
     /// Where to send a request. Assigns and loads the database if need be, once, however many ask at a time.
@@ -39,7 +37,8 @@ impl Node {
         }
         let flight = reign.join(id, &self.tasks, || {
             let (node, reign) = (self.clone(), reign.clone());
-            async move { node.fly(&reign, request.request, id, routing).await }.boxed()
+            let span = tracing::info_span!("route", request = %request.request, database = %id);
+            async move { node.fly(&reign, request.request, id, routing).await }.instrument(span).boxed()
         });
         timeout(ROUTE_WAIT, flight)
             .await
@@ -64,7 +63,7 @@ impl Node {
         id: DatabaseId,
         mut routing: Routing,
     ) -> Result<Route, Refusal> {
-        for _ in 0..STEPS_MAX {
+        for _ in 0..ROUTE_STEPS_MAX {
             let found = self.found(reign, id)?;
             match routing.next(&found) {
                 Step::Answer => {

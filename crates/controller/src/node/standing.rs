@@ -117,6 +117,9 @@ impl Node {
 
     /// Whether it can do its work.
     pub fn readiness(&self) -> Readiness {
+        if self.host.shutdown.is_cancelled() {
+            return Readiness::NotReady("shutting down".into());
+        }
         if self.metrics().current_leader.is_none() {
             return Readiness::NotReady(self.quorum());
         }

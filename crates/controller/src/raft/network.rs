@@ -32,12 +32,12 @@ use tokio::{
 
 use super::{
     LogId, Snapshot, TypeConfig, Vote,
-    service::{Piece, RaftApiClient, Refused},
+    service::{Addressee, Piece, RaftApiClient, Refused},
     wire,
 };
 use crate::{
     limits::{APPEND_TIMEOUT, APPENDS_IN_FLIGHT_MAX, CONNECT_TIMEOUT, INSTALL_TIMEOUT, SNAPSHOT_CHUNK_BYTES},
-    machine::Image,
+    machine::{Image, View},
 };
 
 /// Makes connections to the other controllers.
@@ -45,6 +45,7 @@ use crate::{
 pub struct Network {
     dial: Arc<dyn Dial>,
     secret: Secret,
+    view: View,
 }
 
 /// The way to one of them.
@@ -78,9 +79,9 @@ enum CallError {
 }
 
 impl Network {
-    /// Over this network, with this fleet's secret.
-    pub fn new(dial: Arc<dyn Dial>, secret: Secret) -> Self {
-        Self { dial, secret }
+    /// Over this network, with this fleet's secret, for the controller with this map.
+    pub fn new(dial: Arc<dyn Dial>, secret: Secret, view: View) -> Self {
+        Self { dial, secret, view }
     }
 }
 
@@ -104,14 +105,16 @@ impl Connection {
     async fn call<T, Fut>(
         &self,
         limit: Duration,
-        call: impl FnOnce(RaftApiClient, tarpc::context::Context) -> Fut,
+        call: impl FnOnce(RaftApiClient, tarpc::context::Context, Addressee) -> Fut,
     ) -> Result<T, CallError>
     where
         Fut: Future<Output = Result<Result<T, Refused>, RpcError>>,
     {
         let id = self.id;
         let client = self.client().await?;
-        let answer = timeout(limit, call(client, context())).await;
+        let fleet = self.network.view.read(|state| state.fleet().id());
+        let to = Addressee { controller: id, fleet };
+        let answer = timeout(limit, call(client, context(), to)).await;
         if answer.is_ok() {
             self.silent_since(|since| *since = None);
         }
@@ -141,7 +144,7 @@ impl Connection {
         }
         *slot = None;
         let id = self.id;
-        let Network { dial, secret } = &self.network;
+        let Network { dial, secret, .. } = &self.network;
         let connecting = connect(&**dial, &self.address, secret, Service::Raft, Role::Controller);
         let transport = timeout(CONNECT_TIMEOUT, connecting)
             .await
@@ -167,8 +170,10 @@ impl Connection {
     ) -> Result<AppendEntriesResponse<TypeConfig>, CallError> {
         let message = wire::encode(&wire::Append::new(request));
         let id = self.id;
-        let answer = self
-            .call(APPEND_TIMEOUT, |client, context| async move { client.append(context, id, message).await })
+        let answer =
+            self.call(APPEND_TIMEOUT, |client, context, to| async move {
+                client.append(context, to, message).await
+            })
             .await?;
         let appended: wire::Appended =
             wire::decode(&answer).map_err(|source| CallError::Nonsense { id, source })?;
@@ -192,8 +197,8 @@ impl Connection {
             let last = offset + piece.bytes.0.len() as u64 == total;
             let limit = if last { INSTALL_TIMEOUT } else { APPEND_TIMEOUT };
             let id = self.id;
-            let answer =
-                self.call(limit, |client, context| async move { client.snapshot(context, id, piece).await });
+            let answer = self
+                .call(limit, |client, context, to| async move { client.snapshot(context, to, piece).await });
             let answer = answer.await.map_err(SendError::Call)?;
             let ballot: wire::Ballot = wire::decode(&answer)
                 .map_err(|source| SendError::Call(CallError::Nonsense { id, source }))?;
@@ -272,10 +277,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let id = self.connection.id;
         let message = wire::encode(&wire::Ask::from(rpc));
-        let answer = self
-            .connection
-            .call(option.soft_ttl(), |client, context| async move { client.vote(context, id, message).await })
-            .await?;
+        let answer =
+            self.connection
+                .call(option.soft_ttl(), |client, context, to| async move {
+                    client.vote(context, to, message).await
+                })
+                .await?;
         read_answer(id, &answer)
     }
 
@@ -286,12 +293,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let id = self.connection.id;
         let message = wire::encode(&wire::Ask::from(rpc));
-        let answer =
-            self.connection
-                .call(option.soft_ttl(), |client, context| async move {
-                    client.pre_vote(context, id, message).await
-                })
-                .await?;
+        let answer = self
+            .connection
+            .call(option.soft_ttl(), |client, context, to| async move {
+                client.pre_vote(context, to, message).await
+            })
+            .await?;
         read_answer(id, &answer)
     }
 
@@ -322,13 +329,11 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         req: TransferLeaderRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let id = self.connection.id;
         let message = wire::encode(&wire::HandOver::new(&req));
         self.connection
-            .call(
-                option.soft_ttl(),
-                |client, context| async move { client.transfer(context, id, message).await },
-            )
+            .call(option.soft_ttl(), |client, context, to| async move {
+                client.transfer(context, to, message).await
+            })
             .await?;
         Ok(Ok(()))
     }
@@ -347,6 +352,11 @@ async fn append_one(
     let previous: Option<LogId> = request.prev_log_id;
     let last = request.entries.last().map(|entry| entry.log_id).or(previous);
     match connection.append(&request).await {
+        // Nothing comes before the first entry, so nothing can conflict there.
+        Ok(AppendEntriesResponse::Conflict) if previous.is_none() => {
+            let senseless = Unreachable::from_string("a conflict before the first entry");
+            (Err(RPCError::Unreachable(senseless)), false)
+        }
         Ok(response) => {
             let result = response.into_stream_result(previous, last);
             let complete = matches!(&result, Ok(upto) if *upto == last);

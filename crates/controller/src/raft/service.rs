@@ -1,37 +1,50 @@
 //! The answering end of Raft between controllers.
 //!
 //! Requests of one connection reach the consensus engine in the order they were sent, so that the leader can keep
-//! several appends on their way. Each names the controller it is meant for: an address may have changed hands.
+//! several appends on their way. Each names the controller and the fleet it is meant for.
 
 use std::{
-    collections::BTreeMap,
     future::{Future, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex},
     task::Poll,
 };
 
+use model::FleetId;
 use rpc::{ByteStream, StreamExt as _, tarpc};
 use serde::{Deserialize, Serialize};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::task::JoinSet;
 
-use super::{Raft, Snapshot, wire};
-use crate::{limits::SNAPSHOT_BYTES_MAX, machine::Image};
+use super::{
+    Raft, Snapshot,
+    arrivals::{Arrivals, Part},
+    wire,
+};
+use crate::machine::{Image, View};
 
 /// The service.
 #[tarpc::service]
 pub trait RaftApi {
     /// Append entries, or just a heartbeat.
-    async fn append(to: u64, message: wire::Blob) -> Result<wire::Blob, Refused>;
+    async fn append(to: Addressee, message: wire::Blob) -> Result<wire::Blob, Refused>;
     /// Give a vote.
-    async fn vote(to: u64, message: wire::Blob) -> Result<wire::Blob, Refused>;
+    async fn vote(to: Addressee, message: wire::Blob) -> Result<wire::Blob, Refused>;
     /// Say whether a vote would be given.
-    async fn pre_vote(to: u64, message: wire::Blob) -> Result<wire::Blob, Refused>;
+    async fn pre_vote(to: Addressee, message: wire::Blob) -> Result<wire::Blob, Refused>;
     /// Take a piece of a snapshot; the last one installs it. Answers with the own vote.
-    async fn snapshot(to: u64, piece: Piece) -> Result<wire::Blob, Refused>;
+    async fn snapshot(to: Addressee, piece: Piece) -> Result<wire::Blob, Refused>;
     /// Leadership is handed over.
-    async fn transfer(to: u64, message: wire::Blob) -> Result<(), Refused>;
+    async fn transfer(to: Addressee, message: wire::Blob) -> Result<(), Refused>;
+}
+
+/// Whom a message is for: an address may have changed hands.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Addressee {
+    /// Which controller.
+    pub controller: u64,
+    /// Of which fleet; unknown until the sender's is founded.
+    pub fleet: Option<FleetId>,
 }
 
 /// A piece of a snapshot.
@@ -60,6 +73,16 @@ pub enum Refused {
         /// Who was meant.
         meant: u64,
     },
+    /// It came from another fleet's controller.
+    #[error(
+        "this controller belongs to fleet {fleet}, the other one to {other}; one of them has a wrong directory"
+    )]
+    WrongFleet {
+        /// This one's.
+        fleet: FleetId,
+        /// The other one's.
+        other: FleetId,
+    },
     /// It cannot be read.
     #[error("{reason}")]
     Unreadable {
@@ -72,13 +95,11 @@ pub enum Refused {
         /// Why.
         reason: String,
     },
-    /// Another part of the snapshot was expected.
-    #[error("expected the snapshot to go on at byte {expected}, got {offset}")]
-    OutOfStep {
-        /// Where to go on.
-        expected: u64,
-        /// What came.
-        offset: u64,
+    /// A piece of a snapshot does not fit.
+    #[error("{reason}")]
+    Misfit {
+        /// Why.
+        reason: String,
     },
 }
 
@@ -87,19 +108,14 @@ pub enum Refused {
 pub struct RaftServer {
     id: u64,
     raft: Raft,
-    arriving: Arc<Mutex<BTreeMap<u64, Arriving>>>,
-}
-
-/// A snapshot on its way in.
-struct Arriving {
-    leader: u64,
-    bytes: Vec<u8>,
+    view: View,
+    arriving: Arc<Mutex<Arrivals>>,
 }
 
 impl RaftServer {
     /// Answers for the controller with this id.
-    pub fn new(id: u64, raft: Raft) -> Self {
-        Self { id, raft, arriving: Arc::default() }
+    pub fn new(id: u64, raft: Raft, view: View) -> Self {
+        Self { id, raft, view, arriving: Arc::default() }
     }
 
     /// Answers one connection until it closes.
@@ -118,33 +134,14 @@ impl RaftServer {
         }
     }
 
-    fn meant(&self, to: u64) -> Result<(), Refused> {
-        if to == self.id { Ok(()) } else { Err(Refused::WrongController { id: self.id, meant: to }) }
-    }
-
-    /// Adds a piece; the whole, once it is there.
-    fn collect(&self, leader: u64, piece: Piece) -> Result<Option<Vec<u8>>, Refused> {
-        if piece.total > SNAPSHOT_BYTES_MAX {
-            let reason = format!("a snapshot of {} bytes is larger than {SNAPSHOT_BYTES_MAX}", piece.total);
-            return Err(Refused::Unreadable { reason });
+    fn meant(&self, to: Addressee) -> Result<(), Refused> {
+        if to.controller != self.id {
+            return Err(Refused::WrongController { id: self.id, meant: to.controller });
         }
-        let mut arriving = self.arriving.lock().expect("BUG: nothing panics while holding this lock");
-        if piece.offset == 0 {
-            // A leader sends one at a time: an earlier one of its own was broken off.
-            arriving.retain(|_, other| other.leader != leader);
-            arriving.insert(piece.transfer, Arriving { leader, bytes: Vec::new() });
+        match (self.view.read(|state| state.fleet().id()), to.fleet) {
+            (Some(fleet), Some(other)) if fleet != other => Err(Refused::WrongFleet { fleet, other }),
+            (Some(_) | None, Some(_) | None) => Ok(()),
         }
-        let offset = piece.offset;
-        let so_far = arriving.get_mut(&piece.transfer).ok_or(Refused::OutOfStep { expected: 0, offset })?;
-        let expected = so_far.bytes.len() as u64;
-        if offset != expected || expected + piece.bytes.0.len() as u64 > piece.total {
-            return Err(Refused::OutOfStep { expected, offset });
-        }
-        so_far.bytes.extend_from_slice(&piece.bytes.0);
-        if (so_far.bytes.len() as u64) < piece.total {
-            return Ok(None);
-        }
-        Ok(arriving.remove(&piece.transfer).map(|whole| whole.bytes))
     }
 }
 
@@ -160,7 +157,7 @@ impl RaftApi for RaftServer {
     async fn append(
         self,
         _: tarpc::context::Context,
-        to: u64,
+        to: Addressee,
         message: wire::Blob,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
@@ -172,7 +169,7 @@ impl RaftApi for RaftServer {
     async fn vote(
         self,
         _: tarpc::context::Context,
-        to: u64,
+        to: Addressee,
         message: wire::Blob,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
@@ -183,7 +180,7 @@ impl RaftApi for RaftServer {
     async fn pre_vote(
         self,
         _: tarpc::context::Context,
-        to: u64,
+        to: Addressee,
         message: wire::Blob,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
@@ -194,12 +191,16 @@ impl RaftApi for RaftServer {
     async fn snapshot(
         self,
         _: tarpc::context::Context,
-        to: u64,
+        to: Addressee,
         piece: Piece,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
         let vote: super::Vote = read::<wire::Ballot>(&piece.vote)?.into();
-        let Some(bytes) = self.collect(vote.leader_id.node_id, piece)? else {
+        let Piece { transfer, offset, total, bytes, .. } = piece;
+        let part = Part { leader: vote.leader_id.node_id, transfer, offset, total };
+        let taken =
+            self.arriving.lock().expect("BUG: nothing panics while holding this lock").take(part, &bytes.0);
+        let Some(bytes) = taken.map_err(|misfit| Refused::Misfit { reason: misfit.to_string() })? else {
             return Ok(wire::encode(&wire::Ballot::from(vote)));
         };
         let image = Image::received(bytes).map_err(unreadable)?;
@@ -208,7 +209,12 @@ impl RaftApi for RaftServer {
         Ok(wire::encode(&wire::Ballot::from(response.vote)))
     }
 
-    async fn transfer(self, _: tarpc::context::Context, to: u64, message: wire::Blob) -> Result<(), Refused> {
+    async fn transfer(
+        self,
+        _: tarpc::context::Context,
+        to: Addressee,
+        message: wire::Blob,
+    ) -> Result<(), Refused> {
         self.meant(to)?;
         let request = read::<wire::HandOver>(&message)?.into_request();
         let answer = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;

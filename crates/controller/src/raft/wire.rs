@@ -286,3 +286,6 @@ impl<'de> Deserialize<'de> for Blob {
         deserializer.deserialize_byte_buf(Bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The seam between the log and whatever keeps it.
 
-use std::io;
+use std::{io, path::Path};
 
 use async_trait::async_trait;
 use model::FleetId;
@@ -83,6 +83,9 @@ pub trait Disk: Send + Sync + 'static {
     /// Notes which fleet this data belongs to.
     ///
     /// # Errors
-    /// When it belongs to another one, or whatever the system says.
-    async fn belong_to(&self, fleet: FleetId) -> io::Result<()>;
+    /// [`StoreError::AnotherFleet`] when it belongs to another one, or whatever the system says.
+    async fn belong_to(&self, fleet: FleetId) -> Result<(), StoreError>;
+
+    /// Where it is, for the operator.
+    fn path(&self) -> &Path;
 }

@@ -13,13 +13,17 @@ mod batch;
 mod load;
 mod open;
 
-use std::{fs::File, io, path::PathBuf};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use model::{ControllerId, FleetId};
 use tokio::{
     sync::Mutex,
-    time::{Duration, Instant, sleep},
+    time::{Instant, sleep},
 };
 
 use super::{
@@ -28,11 +32,10 @@ use super::{
     image_file,
     marker::{Mark, Marker},
 };
-use crate::blocking::{Gone, Worker};
-
-/// How long a process that used the directory before may take to let go of it.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
+use crate::{
+    blocking::{Gone, Worker},
+    limits::{LOCK_PAUSE, LOCK_WAIT},
+};
 
 /// A data directory, open.
 pub struct SledDisk {
@@ -109,7 +112,7 @@ fn closed() -> io::Error {
 }
 
 /// sled gives up on some kinds of damage by panicking.
-fn crashed(dir: &std::path::Path, gone: Gone) -> StoreError {
+fn crashed(dir: &Path, gone: Gone) -> StoreError {
     StoreError::Damaged { what: "the log".into(), path: dir.into(), reason: gone.to_string() }
 }
 
@@ -138,22 +141,23 @@ impl Disk for SledDisk {
         self.images.call(|dir| image_file::read(dir)).await?
     }
 
-    async fn belong_to(&self, fleet: FleetId) -> io::Result<()> {
+    async fn belong_to(&self, fleet: FleetId) -> Result<(), StoreError> {
         let mut identity = self.identity.lock().await;
         match identity.fleet {
             Some(found) if found == fleet => Ok(()),
-            Some(found) => Err(io::Error::other(StoreError::AnotherFleet {
-                path: self.dir.clone(),
-                found,
-                expected: fleet,
-            })),
+            Some(found) => Err(StoreError::AnotherFleet { path: self.dir.clone(), found, expected: fleet }),
             None => {
                 let belongs = Identity { fleet: Some(fleet), ..identity.clone() };
                 let written = belongs.clone();
-                self.images.call(move |dir| written.write(dir)).await?.map_err(io::Error::other)?;
+                let gone = |gone: Gone| StoreError::io("write to", &self.dir)(gone.into());
+                self.images.call(move |dir| written.write(dir)).await.map_err(gone)??;
                 *identity = belongs;
                 Ok(())
             }
         }
+    }
+
+    fn path(&self) -> &Path {
+        &self.dir
     }
 }

@@ -1,12 +1,18 @@
 //! Changes of the map, look-ups, and what happens to them when leaders and disks come and go (C1-C8, C13-C16).
 
-use model::{RequestId, Revision};
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, stream};
+use model::{DatabaseId, RequestId, Revision};
 use rpc::{
     Refusal,
-    controller::{Consistency, DatabaseRef, LookUp, Operation},
+    controller::{Consistency, DatabaseRef, Heartbeat, LookUp, Operation, ServerLoad},
 };
 
-use crate::fleet::{Fleet, look_up};
+use crate::{
+    fleet::{Fleet, address, eventually, look_up},
+    server::Server,
+};
 
 #[tokio::test]
 async fn a_single_controller_creates_and_finds_databases() {
@@ -68,9 +74,9 @@ async fn a_cut_off_leader_is_replaced_and_follows_when_it_is_back() {
     let fleet = Fleet::start(3);
     let leader = fleet.leader().await;
     fleet.create("before").await.expect("a free name");
-    fleet.net.cut_off(&crate::fleet::address(leader));
+    fleet.net.cut_off(&address(leader));
     fleet.create("after").await.expect("the others elect a leader");
-    fleet.net.reconnect(&crate::fleet::address(leader));
+    fleet.net.reconnect(&address(leader));
     fleet.agreed().await;
 }
 
@@ -120,7 +126,7 @@ async fn snapshots_bound_the_log_and_bring_a_late_controller_up_to_date() {
     for number in 0..300 {
         fleet.create(&format!("db{number}")).await.expect("a free name");
     }
-    crate::fleet::eventually("snapshots on both", || async {
+    eventually("snapshots on both", || async {
         let (one, two) = (fleet.status(1).await, fleet.status(2).await);
         (one.snapshot_last >= 250 && two.snapshot_last >= 250).then_some(())
     })
@@ -148,4 +154,105 @@ async fn a_caller_is_never_shown_less_than_it_has_seen() {
     let request = LookUp { database, consistency: Consistency::AtLeast(ahead) };
     let answer = fleet.raw(1).await.look_up(rpc::context(), request).await.expect("it answers");
     assert_eq!(answer, Err(Refusal::Behind { revision: made.revision.0, at_least: ahead.0 }));
+}
+
+#[tokio::test]
+async fn a_linearizable_look_up_is_answered_by_the_leader_alone() {
+    let fleet = Fleet::start(3);
+    let leader = fleet.leader().await;
+    let made = fleet.create("shop").await.expect("a free name");
+    let found = look_up(&fleet.client(), "shop", Consistency::Linearizable).await.expect("it exists");
+    assert!(found.revision >= made.revision);
+    let follower = fleet.ids().into_iter().find(|id| *id != leader).expect("there are three");
+    let database = DatabaseRef::Name("shop".into());
+    let request = LookUp { database, consistency: Consistency::Linearizable };
+    let answer = fleet.raw(follower).await.look_up(rpc::context(), request).await.expect("it answers");
+    assert_eq!(answer, Err(Refusal::NotLeader { leader: Some(address(leader)) }));
+}
+
+/// Otherwise a server could go on answering reads while a new leader gives its databases away.
+#[tokio::test]
+async fn a_leader_without_a_quorum_prolongs_no_lease() {
+    let mut fleet = Fleet::start(3);
+    let leader = fleet.leader().await;
+    let server = Server::start(&fleet, "s1", 1).await;
+    let heartbeat = Heartbeat {
+        server: server.registered.server,
+        incarnation: server.shared.incarnation,
+        load: ServerLoad::default(),
+        put_away: Vec::new(),
+    };
+    let client = fleet.raw(leader).await;
+    let taken = client.heartbeat(rpc::context(), heartbeat.clone()).await.expect("it answers");
+    assert_eq!(taken.expect("a quorum is there").controllers.len(), 3);
+    for id in fleet.ids().into_iter().filter(|id| *id != leader) {
+        fleet.stop(id).await;
+    }
+    eventually("the leader to notice", || async {
+        let answer = client.heartbeat(rpc::context(), heartbeat.clone()).await.expect("it answers");
+        answer.is_err().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_of_databases_comes_in_pages() {
+    let fleet = Fleet::start(1);
+    fleet.leader().await;
+    for number in 0..25 {
+        fleet.create(&format!("db{number:02}")).await.expect("a free name");
+    }
+    let client = fleet.raw(1).await;
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let page = client.databases(rpc::context(), after, 10).await.expect("it answers");
+        assert_eq!(page.total, 25);
+        seen.extend(page.databases.iter().map(|info| info.name.to_string()));
+        after = page.databases.last().map(|info| info.name.clone());
+        if !page.more {
+            break;
+        }
+    }
+    let expected: Vec<String> = (0..25).map(|number| format!("db{number:02}")).collect();
+    assert_eq!(seen, expected);
+}
+
+/// The small sister of the test with processes: every create that was answered is there, and none is there twice (R6).
+#[tokio::test]
+async fn creates_survive_a_killed_leader_and_then_a_kill_of_all() {
+    let mut fleet = Fleet::start(3);
+    let leader = fleet.leader().await;
+    let creates = |fleet: &Fleet| {
+        let (client, keys): (_, Vec<_>) = (fleet.client(), (0..200).map(|_| fleet.key()).collect());
+        tokio::spawn(
+            stream::iter(keys.into_iter().enumerate())
+                .map(move |(number, key)| {
+                    let (client, name) = (client.clone(), format!("db{number}"));
+                    async move {
+                        let create = Operation::CreateDatabase { name, key };
+                        let made = client.operate(RequestId(1), create).await.expect("some leader takes it");
+                        made.database.expect("just made").database
+                    }
+                })
+                .buffer_unordered(16)
+                .collect::<Vec<DatabaseId>>(),
+        )
+    };
+    let creating = creates(&fleet);
+    eventually("half of them", || async { (fleet.status(leader).await.databases > 80).then_some(()) }).await;
+    fleet.kill(leader);
+    let made = creating.await.expect("no panic");
+    let distinct: BTreeSet<DatabaseId> = made.iter().copied().collect();
+    assert_eq!((made.len(), distinct.len()), (200, 200));
+    fleet.run(leader);
+    let before = fleet.agreed().await;
+    for id in 1..=3 {
+        fleet.kill(id);
+    }
+    for id in 1..=3 {
+        fleet.run(id);
+    }
+    fleet.leader().await;
+    assert_eq!(fleet.agreed().await.value, before.value);
+    assert_eq!(fleet.status(1).await.databases, 200);
 }

@@ -19,10 +19,10 @@ use rpc::{
     handshake::Role,
 };
 use tempfile::TempDir;
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use tokio::{runtime::Runtime, sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::net::Net;
+use crate::net::{At, Net};
 
 /// How long a condition may take to come true. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,9 +38,19 @@ pub struct Fleet {
     keys: AtomicU64,
 }
 
+/// A controller in a runtime of its own, so that it can end as if killed.
 struct Running {
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), controller::Error>>,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Fleet {
@@ -85,6 +95,14 @@ impl Fleet {
 
     /// Starts one.
     pub fn run(&mut self, id: u64) {
+        self.run_with(id, run);
+    }
+
+    /// Starts one in another way.
+    pub fn run_with<F>(&mut self, id: u64, start: impl FnOnce(Settings, Host, At) -> F)
+    where
+        F: Future<Output = Result<(), controller::Error>> + Send + 'static,
+    {
         let shutdown = CancellationToken::new();
         let host = Host {
             dial: self.net.from(&address(id)),
@@ -93,21 +111,28 @@ impl Fleet {
             shutdown: shutdown.clone(),
             ready: watch::Sender::new(Readiness::NotReady("starting".into())),
         };
-        let task = tokio::spawn(run(self.settings(id), host, self.net.listen(&address(id))));
-        self.running.insert(id, Running { shutdown, task });
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a thread");
+        let task = runtime.spawn(start(self.settings(id), host, self.net.listen(&address(id))));
+        self.running.insert(id, Running { shutdown, task, runtime: Some(runtime) });
     }
 
     /// Stops one in good order.
     pub async fn stop(&mut self, id: u64) {
-        let running = self.running.remove(&id).expect("it runs");
+        let mut running = self.running.remove(&id).expect("it runs");
         running.shutdown.cancel();
-        running.task.await.expect("it does not panic").expect("it ends well");
+        (&mut running.task).await.expect("it does not panic").expect("it ends well");
+    }
+
+    /// Ends one where it stands: nothing is said, handed over or closed.
+    pub fn kill(&mut self, id: u64) {
+        drop(self.running.remove(&id).expect("it runs"));
     }
 
     /// What one ended with by itself.
     pub async fn ended(&mut self, id: u64) -> controller::Error {
-        let running = self.running.remove(&id).expect("it was started");
-        running.task.await.expect("it does not panic").expect_err("it must not go on")
+        let mut running = self.running.remove(&id).expect("it was started");
+        (&mut running.task).await.expect("it does not panic").expect_err("it must not go on")
     }
 
     /// The ids of those that run.

@@ -172,3 +172,16 @@ async fn an_operator_moves_takes_and_drops() {
     .await;
     assert!(route(&client, "shop", None).await.is_err());
 }
+
+#[tokio::test]
+async fn a_new_leader_asks_the_owner_again_and_gives_the_same_route() {
+    let mut fleet = Fleet::start(3);
+    let leader = fleet.leader().await;
+    let server = Server::start(&fleet, "s1", 1).await;
+    let made = fleet.create("shop").await.expect("a free name");
+    let before = route(&fleet.client(), "shop", None).await.expect("a server is up");
+    fleet.stop(leader).await;
+    let after = route(&fleet.client(), "shop", None).await.expect("another leader knows");
+    assert_eq!((after.epoch, after.owner), (before.epoch, before.owner));
+    assert_eq!(server.shared.loads(), [(made.database, before.epoch); 2]);
+}

@@ -10,14 +10,15 @@ use std::{
 use model::ControllerId;
 
 use super::{Identity, Mark, Marker, Open, StoreError};
-use crate::store::image_file::{self, sync_dir};
+use crate::{
+    limits::DISK_CACHE_BYTES,
+    store::image_file::{self, sync_dir},
+};
 
 /// The folder that sled has for itself.
 const LOG_DIR: &str = "log";
 /// sled's data file in it.
 const SLED_FILE: &str = "db";
-/// Memory for sled's pages. The log is read from our own memory, so little is enough.
-const CACHE_BYTES: u64 = 16 << 20;
 
 /// Opens or makes the directory.
 pub fn open(
@@ -78,7 +79,7 @@ fn identify(dir: &Path, controller: ControllerId) -> Result<Identity, StoreError
 
 fn open_sled(dir: &Path, log_dir: &Path) -> Result<sled::Db, StoreError> {
     // Flushed by us, batch by batch, and never behind our back.
-    let config = sled::Config::new().path(log_dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    let config = sled::Config::new().path(log_dir).cache_capacity(DISK_CACHE_BYTES).flush_every_ms(None);
     // Some kinds of damage make sled panic instead of saying so.
     let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
     opened
