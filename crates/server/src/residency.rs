@@ -13,64 +13,27 @@ mod owner;
 pub mod reports;
 mod resident;
 mod snapshots;
+mod visit;
+mod world;
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use model::{DatabaseId, Epoch, TimestampMs};
+use model::{DatabaseId, Epoch};
 use rpc::server::{Loaded, LoadedDatabase, ServerRefusal};
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{task::JoinSet, time::Instant};
 
-use self::{cache::Cache, doors::Patience, reports::Reports};
-use crate::{
-    answers::Ending,
-    engine::{Engine, Limits},
-    lease::Lease,
-    limits::{COOL_AFTER, LOADS_AT_ONCE, OPEN_COPIES_MAX},
-    workers::Workers,
-};
+use crate::answers::Ending;
 
 pub use self::{
     doors::Why,
-    resident::{Resident, Signal, Visit},
+    resident::{Resident, Signal},
+    visit::Visit,
+    world::{Parts, World},
 };
-
-/// What all databases of a server share.
-pub struct World {
-    /// Opens working copies.
-    pub engine: Arc<dyn Engine>,
-    /// The fleet's journals.
-    pub store: journal::Store,
-    /// Where engines run.
-    pub workers: Workers,
-    /// Where working copies are.
-    pub cache: Arc<Cache>,
-    /// What was put away and is to be told.
-    pub reports: Reports,
-    /// Guards reads.
-    pub lease: Lease,
-    /// Limits of each database.
-    pub limits: Limits,
-    /// How long a database may do without sessions.
-    patience: Patience,
-    /// Working copies open now.
-    open_copies: AtomicUsize,
-    /// Above so many, a copy that nobody uses is closed at once.
-    open_copies_max: usize,
-    /// How many may be here at a time.
-    pub databases_max: usize,
-    /// The wall clock, for information only.
-    pub clock: fn() -> TimestampMs,
-    loads: Semaphore,
-    /// Work beside everything else.
-    chores: Mutex<JoinSet<()>>,
-}
 
 /// The databases of this server. Cheap to clone.
 #[derive(Clone)]
@@ -102,45 +65,9 @@ impl Drop for Owners {
     }
 }
 
-/// What everything in [`World`] but its own parts is made of.
-pub struct WorldParts {
-    /// See [`World::engine`].
-    pub engine: Arc<dyn Engine>,
-    /// See [`World::store`].
-    pub store: journal::Store,
-    /// See [`World::workers`].
-    pub workers: Workers,
-    /// See [`World::cache`].
-    pub cache: Cache,
-    /// See [`World::reports`].
-    pub reports: Reports,
-    /// See [`World::lease`].
-    pub lease: Lease,
-    /// See [`World::clock`].
-    pub clock: fn() -> TimestampMs,
-}
-
 impl Residents {
     /// None yet.
-    pub fn new(parts: WorldParts, settings: &crate::Settings) -> Self {
-        let WorldParts { engine, store, workers, cache, reports, lease, clock } = parts;
-        let idle = settings.idle_put_away;
-        let world = World {
-            engine,
-            store,
-            workers,
-            cache: Arc::new(cache),
-            reports,
-            lease,
-            limits: settings.database.clone(),
-            patience: Patience { cool: COOL_AFTER, leave: (idle > Duration::ZERO).then_some(idle) },
-            open_copies: AtomicUsize::new(0),
-            open_copies_max: OPEN_COPIES_MAX,
-            databases_max: settings.databases_loaded_max,
-            clock,
-            loads: Semaphore::new(LOADS_AT_ONCE),
-            chores: Mutex::default(),
-        };
+    pub fn new(world: World) -> Self {
         Self(Arc::new(Shared { world: Arc::new(world), table: Mutex::default() }))
     }
 
@@ -291,31 +218,5 @@ impl Shared {
         if table.residents.get(&gone.id).is_some_and(|resident| Arc::ptr_eq(resident, gone)) {
             table.residents.remove(&gone.id);
         }
-    }
-}
-
-impl World {
-    /// Starts work that nobody waits for. It ends with the server at the latest.
-    fn chore(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut chores = self.chores();
-        while chores.try_join_next().is_some() {}
-        chores.spawn(work);
-    }
-
-    fn chores(&self) -> MutexGuard<'_, JoinSet<()>> {
-        self.chores.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn remove_copy(self: &Arc<Self>, resident: &Resident) {
-        let (cache, id, epoch) = (Arc::clone(&self.cache), resident.id, resident.epoch);
-        if let Err(error) = self.workers.run(move || cache.remove(id, epoch)).await {
-            tracing::warn!(database = %id, %error, "a working copy was not removed");
-        }
-    }
-
-    /// How long a database may do without sessions now.
-    fn patience(&self) -> Patience {
-        let crowded = self.open_copies.load(Ordering::Relaxed) > self.open_copies_max;
-        if crowded { Patience { cool: Duration::ZERO, ..self.patience } } else { self.patience }
     }
 }

@@ -24,7 +24,7 @@ use crate::{
         UNAUTHENTICATED_MAX,
     },
     registration::Registrar,
-    residency::{Residents, Why, WorldParts, cache::Cache, reports::Reports},
+    residency::{Parts as Shares, Residents, Why, World, cache::Cache, reports::Reports},
     session::{self, Front, startup::Logins},
     workers::Workers,
 };
@@ -92,7 +92,7 @@ pub async fn run_with(
     let result = async {
         let Some(registered) = registrar.register().await else { return Ok(()) };
         let store = open_store(objects, workers.journal_threads(), &settings, registered.fleet).await?;
-        let parts = WorldParts {
+        let parts = Shares {
             engine,
             store,
             workers,
@@ -101,7 +101,7 @@ pub async fn run_with(
             lease: registrar.lease.clone(),
             clock: registrar.host.clock,
         };
-        let residents = Residents::new(parts, &settings);
+        let residents = Residents::new(World::new(parts, &settings));
         front.open(residents.clone());
         // However this ends, no database's task outlives it.
         let _owners = residents.end_with();

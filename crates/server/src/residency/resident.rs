@@ -12,7 +12,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::doors::{Doors, Next, Patience, Why};
+use super::{
+    doors::{Doors, Next, Patience, Why},
+    visit::{Entered, Visit},
+};
 use crate::{
     answers::Ending,
     engine::{CommitSeq, Database},
@@ -28,11 +31,11 @@ pub struct Resident {
     phase: watch::Sender<Phase>,
     doors: Mutex<Doors>,
     signal: watch::Sender<Signal>,
-    durable: watch::Sender<Durable>,
+    pub(super) durable: watch::Sender<Durable>,
     /// How often a proof was asked for that nobody else owns the database.
-    asked: AtomicU64,
+    pub(super) asked: AtomicU64,
     /// While it holds, none is needed.
-    lease: Lease,
+    pub(super) lease: Lease,
     /// Tells the owner that something changed.
     wake: Notify,
 }
@@ -63,11 +66,11 @@ pub enum Signal {
 
 /// How far commits are safe.
 #[derive(Clone, Debug, Default)]
-struct Durable {
-    through: CommitSeq,
+pub(super) struct Durable {
+    pub(super) through: CommitSeq,
     /// So many of those who asked for a proof have it.
-    proven: u64,
-    lost: Option<Ending>,
+    pub(super) proven: u64,
+    pub(super) lost: Option<Ending>,
 }
 
 impl Resident {
@@ -122,14 +125,14 @@ impl Resident {
         if !self.doors().enter() {
             return Err(refused());
         }
-        let entered = Entered(Arc::clone(self));
+        let entered = Entered::new(Arc::clone(self));
         self.wake();
         let mut signals = self.signals();
         tokio::select! {
             biased;
             warm = self.warm() => {
                 let database = warm.ok_or_else(refused)?;
-                Ok(Visit { database, entered })
+                Ok(Visit::new(database, entered))
             }
             _cut = signals.wait_for(|signal| matches!(signal, Signal::Cut(_))) => Err(refused()),
         }
@@ -243,80 +246,5 @@ impl Resident {
     /// Waits until something may have changed for the owner.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
-    }
-}
-
-/// A session's presence in a database. It cannot be put away before this is dropped; drop the session first.
-pub struct Visit {
-    database: Arc<dyn Database>,
-    entered: Entered,
-}
-
-/// One who has entered.
-struct Entered(Arc<Resident>);
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.0.doors().leave(Instant::now());
-        self.0.wake();
-    }
-}
-
-impl Visit {
-    /// The database.
-    pub fn database(&self) -> &Arc<dyn Database> {
-        &self.database
-    }
-
-    /// What the session has to know, now and later.
-    pub fn signals(&self) -> watch::Receiver<Signal> {
-        self.entered.0.signals()
-    }
-
-    /// A step is over: whatever it committed has to go to the journal.
-    pub fn stepped(&self) {
-        if self.database.committed() > self.entered.0.durable.borrow().through {
-            self.entered.0.wake();
-        }
-    }
-
-    /// Waits until bytes may leave that depend on commits up to `gate`: all of these are durable, and nobody else
-    /// owned the database when those bytes were made.
-    ///
-    /// # Errors
-    /// The words to end the session with when they never may.
-    pub async fn may_leave(&self, gate: CommitSeq) -> Result<(), Ending> {
-        self.settled(gate, |durable| durable.through >= gate).await?;
-        if self.entered.0.lease.holds(Instant::now()) {
-            return Ok(());
-        }
-        let mine = self.entered.0.asked.fetch_add(1, Ordering::AcqRel) + 1;
-        self.entered.0.wake();
-        tokio::select! {
-            biased;
-            settled = self.settled(gate, move |durable| durable.proven >= mine) => settled,
-            () = self.entered.0.lease.renewed() => Ok(()),
-        }
-    }
-
-    /// Waits until `enough`, or until it never will be.
-    async fn settled(&self, gate: CommitSeq, enough: impl Fn(&Durable) -> bool) -> Result<(), Ending> {
-        let over = |durable: &Durable| enough(durable) || durable.lost.is_some();
-        if !over(&self.entered.0.durable.borrow()) {
-            let mut durable = self.entered.0.durable.subscribe();
-            drop(durable.wait_for(over).await.expect("BUG: the sender is in self"));
-        }
-        let durable = self.entered.0.durable.borrow();
-        match &durable.lost {
-            None => Ok(()),
-            Some(ending) if durable.through < gate => Err(ending.clone()),
-            // It depends on nothing that was lost, but another owner may have gone on meanwhile.
-            Some(_) => Err(Ending::NotOwner { epoch: Some(self.entered.0.epoch) }),
-        }
-    }
-
-    /// The epoch it is served under.
-    pub fn epoch(&self) -> Epoch {
-        self.entered.0.epoch
     }
 }
