@@ -218,6 +218,20 @@ mod tests {
         assert_eq!(again, meta);
     }
 
+    /// Golden bytes: what a snapshot of version 1 looks like before the map, whose bytes the model keeps.
+    #[test]
+    fn a_snapshot_written_by_version_1_still_reads() {
+        let (meta, fleet) = sample();
+        let bytes = encode(&meta, &fleet);
+        let head: String =
+            bytes[HEAD_BYTES..HEAD_BYTES + 50].iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = "01000000000000000200000000000000010000000000000004\
+                        01000000000000000000000000000000000000000000000000";
+        assert_eq!((&bytes[..8], head.as_str()), (b"STMSNAP\x01".as_slice(), expected));
+        let map = model::codec::encode_snapshot(&fleet);
+        assert!(bytes.ends_with(&map), "the map comes last, as it is");
+    }
+
     #[test]
     fn every_flipped_bit_is_noticed() {
         let (meta, fleet) = sample();

@@ -256,3 +256,18 @@ async fn creates_survive_a_killed_leader_and_then_a_kill_of_all() {
     assert_eq!(fleet.agreed().await.value, before.value);
     assert_eq!(fleet.status(1).await.databases, 200);
 }
+
+#[tokio::test]
+async fn a_controller_whose_directory_was_emptied_begins_no_fleet_of_its_own() {
+    let mut fleet = Fleet::start(3);
+    let leader = fleet.leader().await;
+    fleet.create("shop").await.expect("a free name");
+    let follower = fleet.ids().into_iter().find(|id| *id != leader).expect("there are three");
+    fleet.stop(follower).await;
+    std::fs::remove_dir_all(fleet.settings(follower).data_dir).expect("it was there");
+    fleet.run(follower);
+    fleet.create("other").await.expect("two of three decide");
+    fleet.agreed().await;
+    assert_eq!(fleet.status(follower).await.databases, 2);
+    assert_eq!(fleet.status(follower).await.fleet, fleet.status(leader).await.fleet);
+}
