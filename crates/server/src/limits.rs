@@ -64,6 +64,9 @@ pub const CUT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long running work may take to finish when the process ends.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Milliseconds between heartbeats while a server ends: what it has put away should be served elsewhere at once.
+pub const LEAVING_HEARTBEAT_MS: u64 = 100;
+
 /// Most databases in one heartbeat's list of those put away; the rest follow with the next.
 pub const PUT_AWAY_REPORTS_MAX: usize = 10_000;
 

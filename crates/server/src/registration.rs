@@ -11,13 +11,13 @@ use rpc::{
     Controllers, Error as RpcError, Host, Readiness, Refusal,
     controller::{ControllerApiClient, Heartbeat, HeartbeatReply, ServerLoad, ServerRegistered},
 };
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::{
     Error,
     lease::Lease,
     life::{Life, Lived},
-    limits::REGISTER_PAUSE,
+    limits::{GOODBYE_MAX, LEAVING_HEARTBEAT_MS, REGISTER_PAUSE, SHUTDOWN_PATIENCE},
     measures,
     residency::{Residents, Why},
     session::Front,
@@ -125,29 +125,49 @@ impl Registrar {
     }
 
     async fn heartbeats(&self, registered: &ServerRegistered, residents: &Residents) -> Turn {
-        let mut ticks = interval(Duration::from_millis(registered.heartbeat_ms.max(1)));
+        tokio::select! {
+            biased;
+            () = self.host.shutdown.cancelled() => Turn::Shutdown,
+            () = self.beat_on(registered.heartbeat_ms, residents) => Turn::Over,
+        }
+    }
+
+    /// Sends heartbeats until told that this life is over.
+    async fn beat_on(&self, every_ms: u64, residents: &Residents) {
+        let mut ticks = interval(Duration::from_millis(every_ms.max(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let beat = async {
-                ticks.tick().await;
-                self.beat(residents).await
-            };
-            let result = tokio::select! {
-                biased;
-                () = self.host.shutdown.cancelled() => return Turn::Shutdown,
-                result = beat => result,
-            };
+            ticks.tick().await;
+            let result = self.beat(residents).await;
             measures::heartbeat(result.is_ok());
             match result {
                 Ok(()) => {}
-                Err(error) if says_over(&error) => return Turn::Over,
+                Err(error) if says_over(&error) => return,
                 Err(error) => tracing::warn!(reason = crate::chain(&error), "a heartbeat failed"),
             }
         }
     }
 
+    /// Puts everything away for good, and goes on telling so meanwhile.
+    pub async fn leave(&self, residents: &Residents) {
+        self.host.ready.send_replace(Readiness::NotReady("ending".into()));
+        let telling = async {
+            self.beat_on(LEAVING_HEARTBEAT_MS, residents).await;
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            () = residents.drain(Why::Shutdown, SHUTDOWN_PATIENCE) => {}
+            () = telling => {}
+        }
+        match timeout(GOODBYE_MAX, self.beat(residents)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => tracing::info!("no controller heard that the databases were put away"),
+        }
+    }
+
     /// Sends one heartbeat. Does nothing between two lives.
-    pub async fn beat(&self, residents: &Residents) -> Result<(), RpcError> {
+    async fn beat(&self, residents: &Residents) -> Result<(), RpcError> {
         let Some(lived) = self.life.now() else { return Ok(()) };
         let put_away = residents.world().reports.pending();
         let heartbeat = Heartbeat {

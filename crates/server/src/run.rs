@@ -3,11 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use model::Incarnation;
-use rpc::{Controllers, Host, Listen, Readiness, Secret, handshake::Role};
+use rpc::{Controllers, Host, Listen, Secret, handshake::Role};
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -19,12 +19,9 @@ use crate::{
     engine::{Engine, SystemClock, sqlite::SqliteEngine},
     lease::Lease,
     life::Life,
-    limits::{
-        ACCEPT_PAUSE, FILES_PER_SESSION, GOODBYE_MAX, SHUTDOWN_PATIENCE, SQLITE_MEMORY_BYTES_MAX,
-        UNAUTHENTICATED_MAX,
-    },
+    limits::{ACCEPT_PAUSE, FILES_PER_SESSION, SQLITE_MEMORY_BYTES_MAX, UNAUTHENTICATED_MAX},
     registration::Registrar,
-    residency::{Parts as Shares, Residents, Why, World, cache::Cache, reports::Reports},
+    residency::{Parts as Shares, Residents, World, cache::Cache, reports::Reports},
     session::{self, Front, startup::Logins},
     workers::Workers,
 };
@@ -70,54 +67,56 @@ pub async fn run_with(
     control: impl Listen,
 ) -> Result<(), Error> {
     raise_file_limit(settings.sessions_max);
-    let Parts { engine, workers, objects } = parts;
     let dir = settings.data_dir.clone();
-    let cache = workers.run(move || Cache::take(&dir)).await?;
+    let cache = parts.workers.run(move || Cache::take(&dir)).await?;
     let secret = host.secret.clone();
-    let logins = workers.run(move || Logins::new(&secret)).await;
-    let front = Arc::new(Front::new(workers.clone(), logins, settings.sessions_max));
-    let (life, lease) = (Life::default(), Lease::none(Instant::now()));
-    let controllers =
-        Controllers::new(settings.controllers.clone(), host.dial.clone(), host.secret.clone(), Role::Server);
+    let logins = parts.workers.run(move || Logins::new(&secret)).await;
+    let front = Arc::new(Front::new(parts.workers.clone(), logins, settings.sessions_max));
+    let addresses = settings.controllers.clone();
+    let registrar = Registrar {
+        controllers: Controllers::new(addresses, host.dial.clone(), host.secret.clone(), Role::Server),
+        registration: settings.registration(),
+        life: Life::default(),
+        lease: Lease::none(Instant::now()),
+        front: Arc::clone(&front),
+        host,
+    };
+    let service =
+        Control { name: settings.name.clone(), life: registrar.life.clone(), front: Arc::clone(&front) };
 
     let mut tasks = JoinSet::new();
     let closing = CancellationToken::new();
     tasks.spawn(accept_data(Arc::clone(&front), data, closing.clone()));
-    let service = Control { name: settings.name.clone(), life: life.clone(), front: Arc::clone(&front) };
-    tasks.spawn(accept_control(service, control, host.secret.clone(), closing.clone()));
-    tasks.spawn(front.directory.clone().keep(controllers.clone(), closing.clone()));
-
-    let registration = settings.registration();
-    let registrar = Registrar { host, controllers, registration, life, lease, front: Arc::clone(&front) };
-    let result = async {
-        let Some(registered) = registrar.register().await else { return Ok(()) };
-        let store = open_store(objects, workers.journal_threads(), &settings, registered.fleet).await?;
-        let parts = Shares {
-            engine,
-            store,
-            workers,
-            cache,
-            reports: Reports::default(),
-            lease: registrar.lease.clone(),
-            clock: registrar.host.clock,
-        };
-        let residents = Residents::new(World::new(parts, &settings));
-        front.open(residents.clone());
-        // However this ends, no database's task outlives it.
-        let _owners = residents.end_with();
-        let lived = registrar.live(registered, &residents).await;
-        registrar.host.ready.send_replace(Readiness::NotReady("ending".into()));
-        // New connections are still taken and told where not to go, until everything is away.
-        residents.drain(Why::Shutdown, SHUTDOWN_PATIENCE).await;
-        if timeout(GOODBYE_MAX, registrar.beat(&residents)).await.is_err() {
-            tracing::info!("no controller heard that the databases were put away");
-        }
-        lived
-    }
-    .await;
+    tasks.spawn(accept_control(service, control, registrar.host.secret.clone(), closing.clone()));
+    tasks.spawn(front.directory.clone().keep(registrar.controllers.clone(), closing.clone()));
+    let result = live(&registrar, parts, cache, &settings).await;
     closing.cancel();
     while tasks.join_next().await.is_some() {}
     result
+}
+
+/// Registers, serves until the end, and puts everything away.
+async fn live(registrar: &Registrar, parts: Parts, cache: Cache, settings: &Settings) -> Result<(), Error> {
+    let Some(registered) = registrar.register().await else { return Ok(()) };
+    let Parts { engine, workers, objects } = parts;
+    let store = open_store(objects, workers.journal_threads(), settings, registered.fleet).await?;
+    let shares = Shares {
+        engine,
+        store,
+        workers,
+        cache,
+        reports: Reports::default(),
+        lease: registrar.lease.clone(),
+        clock: registrar.host.clock,
+    };
+    let residents = Residents::new(World::new(shares, settings));
+    registrar.front.open(residents.clone());
+    // However this ends, no database's task outlives it.
+    let _owners = residents.end_with();
+    let lived = registrar.live(registered, &residents).await;
+    // New connections are still taken and told where not to go, until everything is away.
+    registrar.leave(&residents).await;
+    lived
 }
 
 async fn open_store(
