@@ -159,7 +159,7 @@ async fn a_start_that_was_cut_short_is_taken_up_again() {
 #[tokio::test]
 async fn a_log_of_a_later_release_asks_for_that_release() {
     let dir = filled().await;
-    let db = sled::open(dir.path().join("log")).expect("a whole database");
+    let db = sled_of(dir.path()).await;
     let log = db.open_tree("log").expect("a tree");
     let mut entry = log.get(9u64.to_be_bytes()).expect("readable").expect("there").to_vec();
     entry[0] = 2;
@@ -172,7 +172,7 @@ async fn a_log_of_a_later_release_asks_for_that_release() {
 #[tokio::test]
 async fn a_hole_in_the_log_is_damage() {
     let dir = filled().await;
-    let db = sled::open(dir.path().join("log")).expect("a whole database");
+    let db = sled_of(dir.path()).await;
     let log = db.open_tree("log").expect("a tree");
     log.remove(4u64.to_be_bytes()).expect("writable");
     drop((log, db));
@@ -193,6 +193,18 @@ async fn an_older_copy_of_the_log_is_noticed() {
     copy_dir(&copy.path().join("log"), &dir.path().join("log"));
     let error = refusal(dir.path()).await;
     assert!(error.contains("has lost data") && error.contains("vote"), "{error}");
+}
+
+/// The database itself. sled's own threads may hold its lock for a moment after it was closed.
+async fn sled_of(dir: &Path) -> sled::Db {
+    let give_up = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        match sled::open(dir.join("log")) {
+            Ok(db) => return db,
+            Err(error) => assert!(tokio::time::Instant::now() < give_up, "a whole database: {error}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
 }
 
 fn copy_dir(from: &Path, to: &Path) {
