@@ -27,8 +27,10 @@ struct Rules {
     read_what_took_it: bool,
     /// A put is repeated with the same bytes.
     same_bytes: bool,
-    /// Garbage collection keeps the record at the newest snapshot's position, and openings check the chain.
+    /// Openings check that each record follows the one before it.
     chain: bool,
+    /// Garbage collection keeps the record at the newest snapshot's position.
+    boundary: bool,
     /// An owner that lost a position says so only if the position cannot have been garbage meanwhile.
     ask_before_refusing: bool,
 }
@@ -41,6 +43,7 @@ impl Rules {
         read_what_took_it: true,
         same_bytes: true,
         chain: true,
+        boundary: true,
         ask_before_refusing: true,
     };
 }
@@ -136,6 +139,12 @@ fn repeating_a_put_with_other_bytes_loses_an_acknowledged_write() {
 #[test]
 fn not_checking_the_chain_loses_an_acknowledged_write() {
     let rules = Rules { chain: false, ..Rules::ALL };
+    assert!(first_violation(rules, 1_000..5_000).is_some());
+}
+
+#[test]
+fn collecting_the_record_of_the_newest_snapshot_loses_an_acknowledged_write() {
+    let rules = Rules { boundary: false, ..Rules::ALL };
     assert!(first_violation(rules, 0..200).is_some());
 }
 

@@ -111,7 +111,7 @@ impl Process {
             Some(last) => (last.record.hash, Some(last)),
             None if extent.tail == Position::START => (RecordHash::NONE, None),
             // Without the rule, the snapshot must do where its record was deleted.
-            None if !self.rules.chain && world.snaps.contains_key(&extent.tail) => {
+            None if !self.rules.boundary && world.snaps.contains_key(&extent.tail) => {
                 (world.snaps[&extent.tail].state.hash, None)
             }
             None => return Phase::List,
@@ -274,7 +274,7 @@ impl Process {
         };
         let fences = if self.rules.keep_fences { &self.state.fences[..] } else { &[] };
         let mut names = garbage(&listing, &Needs { oldest, pinned: Vec::new() }, fences);
-        if !self.rules.chain {
+        if !self.rules.boundary {
             names.push(Name::Record(oldest));
         }
         Phase::Collect(names)
