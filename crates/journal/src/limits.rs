@@ -49,6 +49,9 @@ pub const PIN_NAME_MAX: usize = 64;
 /// The time is the log's own (the time in its records), so that every owner decides alike.
 pub const FENCE_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// Records with more bytes are encoded and decoded beside the async workers.
+pub const INLINE_MAX: usize = 128 << 10;
+
 /// Copies of copies that may share data before a fork copies instead.
 pub const FORK_DEPTH_MAX: u32 = 8;
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     Position, Store,
     damage::{Damage, Damaged, Object},
-    limits::{BACKOFF_MAX, BACKOFF_MIN, READS_AT_ONCE},
+    limits::{BACKOFF_MAX, BACKOFF_MIN, INLINE_MAX, READS_AT_ONCE},
     names::{Listing, Name},
     objects::{Action, ErrorKind, Key, ObjectError},
     record::{HEADER_LEN, Place, Record},
@@ -70,7 +70,9 @@ impl Log {
         let Some(bytes) = self.patiently(|| self.store.objects().read(&key, None)).await? else {
             return Ok(None);
         };
-        let decoded = Record::decode(&bytes, self.place(), position);
+        let (place, large) = (self.place(), bytes.len() > INLINE_MAX);
+        let decode = move || Record::decode(&bytes, place, position);
+        let decoded = if large { self.store.threads().run(decode).await } else { decode() };
         decoded.map(Some).map_err(|damage| damage.of(Object::Record, self.database, position).into())
     }
 

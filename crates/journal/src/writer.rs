@@ -11,6 +11,7 @@ use crate::{
     Nonce, Position, RecordHash, SnapshotDraft, SnapshotError, State, Taken,
     damage::{Damaged, Object},
     gc::Collection,
+    limits::INLINE_MAX,
     log::Log,
     names::Name,
     objects::ObjectError,
@@ -21,9 +22,6 @@ use crate::{
 };
 
 pub use group::{BadGroup, Group};
-
-/// Larger groups are compressed beside the async workers.
-const INLINE_MAX: usize = 128 << 10;
 
 /// The owner's end of a log. Only from [`crate::Store::open`].
 #[derive(Debug)]
