@@ -161,6 +161,16 @@ pub(crate) fn not_served(database: &str, seconds: u64, last: &str) -> Failure {
     .hint("Try again in a moment.")
 }
 
+/// One server after the other has sent a request back.
+pub(crate) fn sent_around(database: &str) -> Failure {
+    Failure::new(
+        sqlstate::CANNOT_CONNECT_NOW,
+        format!("database \"{database}\" moves faster than it can be followed"),
+    )
+    .detail("Several servers in a row said that they do not own it. The request was not executed.")
+    .hint("Try again in a moment.")
+}
+
 /// A change that was asked of the controllers did not happen, or may not have.
 pub(crate) fn not_operated(error: &rpc::Error) -> Failure {
     if let rpc::Error::Refused(refusal) = error

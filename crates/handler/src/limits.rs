@@ -63,6 +63,10 @@ pub const ATTACH_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// How often a session is made again when each new server goes away at once.
 pub const RESTORE_TRIES_MAX: usize = 5;
 
+/// How often the same requests are given to another server, each time because one has said that it did not begin them.
+/// Past it they fail with 57P03.
+pub const REPLAYS_MAX: u32 = 8;
+
 /// How long a controller holds a watch open. Shorter than a call may take.
 pub const WATCH_WAIT: Duration = Duration::from_secs(2);
 

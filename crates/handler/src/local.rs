@@ -146,8 +146,8 @@ impl Local {
                 self.sync(out);
                 return Ok(Todo::Next);
             }
-            Message::Query { sql } => return Ok(self.query(sql, out)),
             _ if self.skipping => return Ok(Todo::Next),
+            Message::Query { sql } => return Ok(self.query(sql, out)),
             Message::Flush | Message::CopyData(_) | Message::CopyDone | Message::CopyFail { .. } => {
                 return Ok(Todo::Next);
             }
@@ -191,9 +191,8 @@ impl Local {
         use wire::frontend::tag;
         match tag {
             tag::COPY_DATA => return Ok(()),
-            tag::QUERY | tag::FUNCTION_CALL => self.skipping = false,
-            tag::PARSE | tag::BIND if self.skipping => return Ok(()),
-            tag::PARSE | tag::BIND => {}
+            tag::QUERY | tag::FUNCTION_CALL | tag::PARSE | tag::BIND if self.skipping => return Ok(()),
+            tag::QUERY | tag::FUNCTION_CALL | tag::PARSE | tag::BIND => {}
             tag => return Err(Error::UnknownMessage { tag }),
         }
         let failure = self.refused().unwrap_or_else(|| match self.status {
@@ -211,7 +210,6 @@ impl Local {
     }
 
     fn query(&mut self, sql: &str, out: &mut BytesMut) -> Todo {
-        self.skipping = false;
         self.series_open = false;
         if let Some(failure) = self.refused() {
             self.fail(&failure, None, out);
@@ -543,3 +541,6 @@ fn room(count: usize, what: &str) -> Result<(), Failure> {
     let text = format!("a session has at most {LOCAL_STATEMENTS_MAX} {what} at the handler");
     Err(Failure::new(sqlstate::CONFIGURATION_LIMIT_EXCEEDED, text))
 }
+
+#[cfg(test)]
+mod tests;

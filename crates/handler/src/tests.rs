@@ -1,11 +1,18 @@
 //! The handler as a whole, between a fake controller, fake servers and real clients, over streams in memory.
 
+mod admin;
+mod bad_input;
+mod cancel;
 mod client;
 mod controller;
 mod fleet;
+mod login;
+mod loss;
 mod net;
 mod relay;
+mod routes;
 mod server;
+mod shutdown;
 
 pub(crate) use client::{Raw, connect};
 pub(crate) use fleet::{Fleet, Until};

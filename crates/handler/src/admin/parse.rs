@@ -129,3 +129,6 @@ fn not_here(what: &str) -> Failure {
          CONTROLLERS, USERS and VERSION. Connect to a database to work with tables.",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,7 +199,10 @@ impl Session<'_> {
     /// The server has gone. What that means for the client, [`fate`] decides.
     async fn lost(&mut self, cut: Cut, how: &str) -> Result<(), End> {
         let scene = self.tracker.scene();
-        let fate = fate(cut, &scene);
+        let mut fate = fate(cut, &scene);
+        if fate == Fate::Replay && !self.tracker.may_replay() {
+            fate = Fate::FailRequests(failure::sent_around(&self.client.login.database));
+        }
         info!(
             database = self.client.login.database,
             ?cut,

@@ -167,3 +167,6 @@ fn fatal(body: &[u8]) -> Option<SqlState> {
         Ok(_) | Err(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,7 +178,13 @@ fn poll_unserved(client: &mut Link, cx: &mut Context<'_>) -> Poll<Option<Event>>
 
 /// The server has ended its side of the session.
 fn ended(code: SqlState, frame: Bytes) -> Event {
-    let gone = [sqlstate::ADMIN_SHUTDOWN, sqlstate::CRASH_SHUTDOWN, sqlstate::CANNOT_CONNECT_NOW];
+    // With 40003 a server says that it does not know what became of a commit: as good as gone.
+    let gone = [
+        sqlstate::ADMIN_SHUTDOWN,
+        sqlstate::CRASH_SHUTDOWN,
+        sqlstate::CANNOT_CONNECT_NOW,
+        sqlstate::STATEMENT_COMPLETION_UNKNOWN,
+    ];
     if code.as_str() == rpc::session::NOT_OWNER {
         Event::Lost(Cut::Moved, "it does not own the database any more".into())
     } else if gone.contains(&code) {

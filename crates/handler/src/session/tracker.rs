@@ -12,7 +12,10 @@ use super::{
     memory::Memory,
     replay::Replay,
 };
-use crate::sql::{Effects, Pin};
+use crate::{
+    limits::REPLAYS_MAX,
+    sql::{Effects, Pin},
+};
 
 /// The state that both directions read and write.
 #[derive(Debug, Default)]
@@ -24,6 +27,10 @@ pub(super) struct Tracker {
     may_commit: bool,
     /// The request in front has failed, or has rolled back.
     undone: bool,
+    /// Requests answered so far.
+    answers: u64,
+    /// How many had been answered at the last replay, and how many replays there were since.
+    replays: (u64, u32),
     /// A message from the client is cut in the middle.
     pub(super) mid_request: bool,
     /// A message to the client is cut in the middle.
@@ -78,6 +85,7 @@ impl Tracker {
     pub(super) fn ready(&mut self, status: TransactionStatus) {
         self.ledger.ready(status);
         self.replay.answered();
+        self.answers += 1;
         if self.memory.is_staging() {
             self.memory.complete(status, self.undone);
         }
@@ -91,6 +99,13 @@ impl Tracker {
         if self.ledger.lost_count() {
             self.memory.pin_by(Pin::Pipeline);
         }
+    }
+
+    /// Counts a replay; false when one server after the other has sent the same requests back.
+    pub(super) fn may_replay(&mut self) -> bool {
+        let (answers, replays) = self.replays;
+        self.replays = (self.answers, if answers == self.answers { replays + 1 } else { 1 });
+        self.replays.1 <= REPLAYS_MAX
     }
 
     /// The client gets this greeting, or these reports.

@@ -238,3 +238,6 @@ fn statement_name(tag: u8, body: &[u8]) -> Option<Option<&[u8]>> {
     let (name, _) = c_string(rest)?;
     Some((*kind == b'S').then_some(name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,11 @@ impl Table {
         self.note(WatchedChange::User(Name::new(name).expect("a name")));
     }
 
+    /// How many creates had a key of their own.
+    pub(crate) fn keys_used(&self) -> usize {
+        self.keys.len()
+    }
+
     fn note_database(&mut self, name: &str) {
         self.revision += 1;
         let info = self.info(name);

@@ -348,6 +348,7 @@ impl Talk {
                 self.status = InTransaction;
                 done(self, "BEGIN");
             }
+            ["break"] | ["commit", "break"] => return Ok(false),
             ["commit", ..] => {
                 self.status = Idle;
                 done(self, "COMMIT");
@@ -385,14 +386,17 @@ impl Talk {
                     _ = said.wait_for(|(_, say)| *say == Say::Break) => return Ok(false),
                 }
             }
-            ["break"] => return Ok(false),
             ["half"] => {
                 self.row("half", simple);
                 self.link.outbox.truncate(self.link.outbox.len() - 3);
                 self.link.flush().await?;
                 return Ok(false);
             }
-            ["move"] => {
+            ["bounce"] => {
+                fatal(&mut self.link, session::NOT_OWNER, "it moved").await?;
+                return Ok(false);
+            }
+            ["move"] if self.server.number == 1 => {
                 fatal(&mut self.link, session::NOT_OWNER, "it moved").await?;
                 return Ok(false);
             }

@@ -104,6 +104,9 @@ fn from_databases(cursor: &mut Cursor<'_>, items: &[Item<'_>]) -> Result<Stateme
         // Rows always come in the order of their names, which is what is asked for.
         cursor.skip();
     }
+    if !cursor.at_end() {
+        return Err(not_here("this query on pg_database"));
+    }
     let mut select = Vec::new();
     for item in items {
         if item.expression == [Token::Symbol('*')] {
