@@ -121,12 +121,12 @@ impl AppendError {
     /// Whether the group may yet turn out to be in the log.
     pub fn effect(&self) -> Effect {
         match self {
-            Self::Stalled { surely_absent: false, .. } | Self::Fenced { surely_absent: false, .. } => {
-                Effect::Unknown
-            }
+            // What cannot be read may be our own record, damaged.
+            Self::Stalled { surely_absent: false, .. }
+            | Self::Fenced { surely_absent: false, .. }
+            | Self::Damaged(_) => Effect::Unknown,
             Self::Stalled { surely_absent: true, .. }
             | Self::Fenced { surely_absent: true, .. }
-            | Self::Damaged(_)
             | Self::Refused { .. }
             | Self::Unsettled { .. }
             | Self::Closed { .. } => Effect::None,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use journal::{Damage, Damaged, Memory, Object, OpenError, Store};
+use journal::{Damage, Damaged, Effect, Memory, Object, OpenError, Store};
 use model::{DatabaseId, Epoch};
 
 use crate::world::*;
@@ -152,4 +152,5 @@ async fn an_owner_that_finds_rubbish_at_its_next_position_says_so() {
     let error = writer.append(group(1, &[(1, 1)])).await.expect_err("damaged");
     assert!(error.to_string().contains("db-4hm"), "{error}");
     assert!(error.to_string().contains("position 2"), "{error}");
+    assert_eq!(error.effect(), Effect::Unknown, "it may be our own record, damaged");
 }

@@ -130,3 +130,29 @@ async fn a_late_put_of_a_dead_owner_cannot_land_after_the_new_owners_fence() {
     let (_, recovery) = open(&process(&memory, 3), 3).await;
     assert_eq!(fills(&recovery.image().await.expect("an image")), [1]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_landed_and_was_collected_under_its_owner_is_not_called_absent() {
+    let (memory, objects) = faulty();
+    let (mut old, _) = open(&process(&objects, 1), 1).await;
+    objects.set(Faults { answer_lost: 1.0, ..Faults::NONE });
+    let given_up = tokio::time::timeout(Duration::ZERO, old.append(group(1, &[(1, 5)]))).await;
+    assert!(given_up.is_err(), "it landed at position 2, and nobody heard of it");
+
+    let (mut new, recovery) = open(&process(&memory, 2), 2).await;
+    assert_eq!(fills(&recovery.image().await.expect("an image")), [5]);
+    let packed = new.snapshot_draft().pack(&page(5)[..]).expect("packed");
+    new.snapshot_taken(packed.put().await.expect("put"));
+    new.collection().run(Duration::ZERO, NOW).await.expect("collected");
+    // Something late takes the old position.
+    let key = process(&memory, 2).folder(SHOP).join("log-0000000000000002");
+    let (other, store) = crate::world::memory();
+    let (mut stranger, _) = open(&store, 1).await;
+    stranger.append(group(1, &[(1, 9)])).await.expect("appended");
+    memory.overwrite(key.as_str(), other.take(key.as_str()).expect("it is there"));
+
+    objects.set(Faults::NONE);
+    let error = old.resume().await.expect_err("another record stands there");
+    assert!(matches!(error, AppendError::Fenced { surely_absent: false, .. }), "{error:?}");
+    assert_eq!(error.effect(), Effect::Unknown);
+}
