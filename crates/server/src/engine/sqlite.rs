@@ -10,11 +10,16 @@
 mod capture;
 mod command;
 mod connect;
+mod copy;
 mod database;
 mod ffi;
+mod functions;
 mod guard;
+mod infer;
 mod lexer;
+mod rewrite;
 mod session;
+mod sql;
 mod sql_error;
 mod tokens;
 mod translate;

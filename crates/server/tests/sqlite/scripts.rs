@@ -151,4 +151,5 @@ scripts! {
     statements_are_answered_as_postgresql_would: "statements",
     transactions_commit_and_fail_as_in_postgresql: "transactions",
     errors_have_state_words_and_place: "errors",
+    functions_and_operators_answer_as_in_postgresql: "functions",
 }

@@ -87,17 +87,6 @@ pub(super) enum Command {
     Unsupported(&'static str),
 }
 
-impl Command {
-    /// The query that it runs or will run.
-    pub fn query(&self) -> Option<Range<usize>> {
-        match self {
-            Command::Declare { query, .. } => Some(query.clone()),
-            Command::Copy(CopyStatement { source: CopySource::Query(query), .. }) => Some(query.clone()),
-            _no_query => None,
-        }
-    }
-}
-
 /// What DISCARD forgets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Discard {

@@ -5,15 +5,20 @@
 
 mod cache;
 mod commands;
+mod copying;
 mod execute;
 mod extended;
 mod plan;
 mod planner;
 mod portal;
+mod schema;
 mod script;
 pub(super) mod settings;
 mod transaction;
 
+pub(super) use self::execute::TimeLimit;
+
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +40,7 @@ use self::transaction::{Block, Transaction};
 use super::connect;
 use super::database::{Seat, Shared};
 use super::ffi::Connection;
+use super::functions::{self, Facts};
 use super::guard::Guard;
 use super::sql_error::SqlError;
 use crate::engine::{
@@ -61,13 +67,14 @@ pub(super) struct SqliteSession {
     interrupt: InterruptHandle,
     limit: Arc<execute::TimeLimit>,
     guard: Guard,
+    facts: Facts,
     /// When the session began to wait for the writer permit.
     waiting_since: Option<Duration>,
     /// Plans of texts that clients parse again and again.
     plans: planner::Plans,
+    known: RefCell<schema::Known>,
     /// Changes of the schema by this session.
     local_schema: u64,
-    start: SessionStart,
     shared: Arc<Shared>,
     _seat: Seat,
 }
@@ -99,6 +106,9 @@ impl SqliteSession {
         let settings = Arc::new(Mutex::new(settings));
         let interrupt = InterruptHandle::default();
         let limit = Arc::new(execute::TimeLimit::new(interrupt.clone(), Arc::clone(&shared.clock)));
+        let facts =
+            Facts::new(start.clone(), Arc::clone(&settings), Arc::clone(&limit), Arc::clone(&shared.clock));
+        functions::register(&mut connection, &facts).map_err(|error| failed(error.to_string()))?;
         let guard = Guard::default();
         install_hooks(&mut connection, &shared, &limit, &guard).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
@@ -117,10 +127,11 @@ impl SqliteSession {
             interrupt,
             limit,
             guard,
+            facts,
             waiting_since: None,
             plans: planner::Plans::default(),
+            known: RefCell::default(),
             local_schema: 0,
-            start,
             shared,
             _seat: seat,
         })

@@ -17,6 +17,8 @@ pub(super) struct SqlError {
     pub table: Option<String>,
     pub column: Option<String>,
     pub constraint: Option<String>,
+    /// Where it happened, such as the line of a COPY.
+    pub context: Option<String>,
 }
 
 impl SqlError {
@@ -31,6 +33,7 @@ impl SqlError {
             table: None,
             column: None,
             constraint: None,
+            context: None,
         }
     }
 
@@ -82,6 +85,10 @@ impl SqlError {
         Self { constraint: Some(constraint.into()), ..self }
     }
 
+    pub fn context(self, context: impl Into<String>) -> Self {
+        Self { context: Some(context.into()), ..self }
+    }
+
     /// Appends it as ErrorResponse or NoticeResponse. `sql` is the text that `at` points into.
     pub fn write(&self, out: &mut BytesMut, sql: &str) {
         let mut fields = Fields::new(self.severity, self.state, &self.message);
@@ -91,6 +98,7 @@ impl SqlError {
         fields.schema = self.table.as_ref().map(|_| "public");
         fields.table = self.table.as_deref();
         fields.column = self.column.as_deref();
+        fields.context = self.context.as_deref();
         fields.constraint = self.constraint.as_deref();
         match self.severity {
             Severity::Panic | Severity::Fatal | Severity::Error => error_response(out, &fields),

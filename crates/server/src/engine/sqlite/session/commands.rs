@@ -70,7 +70,7 @@ impl SqliteSession {
             Command::Declare { name, hold, .. } => self.declare(name, *hold, plan, execution),
             Command::Fetch { name, count, discard } => self.fetch(name, *count, *discard, execution),
             Command::Close(name) => self.close_cursor(name.as_deref()),
-            Command::Copy(_) => Err(SqlError::unsupported("COPY")),
+            Command::Copy(statement) => self.copy(statement, plan, execution, out),
             Command::Rebuild => self.rebuild(),
             Command::Nothing(word) => tag(word),
             Command::Unsupported(what) => Err(SqlError::unsupported(what)),
@@ -106,6 +106,7 @@ impl SqliteSession {
         } else {
             let defaults = self.default_modes();
             self.transaction.begin(defaults, modes);
+            self.facts.stop_clock();
         }
         Ok(Outcome::Tag("BEGIN".to_owned()))
     }

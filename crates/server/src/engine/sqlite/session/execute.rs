@@ -18,6 +18,7 @@ use super::super::sql_error::SqlError;
 use super::super::translate::translate;
 use super::super::types::Value;
 use super::commands::Outcome;
+use super::copying::CopyOut;
 use super::plan::{self, Action, Plan, SqlPlan, Tag};
 use super::portal::{Portal, State, write_row};
 use super::transaction::Block;
@@ -43,7 +44,6 @@ pub(super) struct Execution {
 }
 
 /// What CommandComplete counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     /// As the plan says.
     Plan,
@@ -51,6 +51,8 @@ pub(super) enum Answer {
     Fetch(u64),
     /// `MOVE n`: the rows are not sent.
     Move(u64),
+    /// `COPY n`: the rows go as CopyData.
+    Copy(CopyOut),
 }
 
 /// How far an execution came.
@@ -137,7 +139,7 @@ impl SqliteSession {
     ) -> Result<Option<Progress>, SqlError> {
         match execution.portal.state {
             State::Ready => self.start(execution, out),
-            State::Open { .. } | State::Stored(_) | State::Done => Ok(None),
+            State::Open { .. } | State::Stored(_) | State::CopyIn(_) | State::Done => Ok(None),
         }
     }
 
@@ -161,12 +163,14 @@ impl SqliteSession {
         Ok(None)
     }
 
+    pub(super) fn check_out(&mut self, sql: &SqlPlan) -> Result<Statement, SqlError> {
+        let statement = self.cache.check_out(&self.connection, &sql.sql);
+        statement.map_err(|failure| self.explain(&failure, sql, &sql.sql))
+    }
+
     /// Binds and makes the first step.
     fn open_statement(&mut self, sql: &SqlPlan, parameters: &[Value]) -> Result<State, SqlError> {
-        let mut statement = self
-            .cache
-            .check_out(&self.connection, &sql.sql)
-            .map_err(|failure| self.explain(&failure, sql, &sql.sql))?;
+        let mut statement = self.check_out(sql)?;
         for (at, parameter) in sql.binding.iter().enumerate() {
             let value = parameters.get(*parameter).unwrap_or(&Value::Null);
             statement
@@ -179,7 +183,11 @@ impl SqliteSession {
 
     /// Gets the permit and opens what the statement needs; `Some` when the shell has to wait first.
     /// A write that is `alone` needs no block: SQLite commits it in its last step, and nothing can fail after that.
-    fn prepare_transaction(&mut self, sql: &SqlPlan, alone: bool) -> Result<Option<Step>, SqlError> {
+    pub(super) fn prepare_transaction(
+        &mut self,
+        sql: &SqlPlan,
+        alone: bool,
+    ) -> Result<Option<Step>, SqlError> {
         if !sql.writes {
             let opened = self.transaction.open_for_read(&self.connection);
             return opened.map(|()| None).map_err(|failure| self.explain(&failure, sql, ""));
@@ -243,6 +251,10 @@ impl SqliteSession {
     }
 
     pub(super) fn start_clock(&self) {
+        if matches!(self.transaction.block, Block::None | Block::Implicit) {
+            self.facts.stop_clock();
+        }
+        self.settings().enter_block(self.transaction.block != Block::None);
         self.limit.start(self.statement_timeout());
     }
 
@@ -276,6 +288,9 @@ impl SqliteSession {
 
     /// Sends rows until something stops it.
     fn pump(&mut self, execution: &mut Execution, out: &mut BytesMut) -> Result<Progress, SqlError> {
+        if let State::CopyIn(_) = execution.portal.state {
+            return self.copy_more(execution, out);
+        }
         loop {
             if let Some(step) = self.sleep(execution)? {
                 return Ok(Progress::Yield(step));
@@ -309,23 +324,26 @@ impl SqliteSession {
     }
 
     fn one_row(&mut self, execution: &mut Execution, out: &mut BytesMut) -> Result<(), SqlError> {
-        let send = !matches!(execution.answer, Answer::Move(_));
         let Portal { plan, state, types, formats, .. } = &mut execution.portal;
         match state {
             State::Open { statement, row } => {
-                if send {
-                    write_row(out, types, formats, |at| statement.value(at))?;
+                match &mut execution.answer {
+                    Answer::Move(_) => {}
+                    Answer::Copy(copy) => copy.row(types, |at| statement.value(at), out)?,
+                    Answer::Plan | Answer::Fetch(_) => {
+                        write_row(out, types, formats, |at| statement.value(at))?
+                    }
                 }
                 let Action::Sql(sql) = &plan.action else { unreachable!("BUG: only SQL opens a statement") };
                 *row = self.step_statement(statement, sql)?;
             }
             State::Stored(stored) => {
                 let row = stored.pop_front().expect("BUG: there is a row");
-                if send {
+                if !matches!(execution.answer, Answer::Move(_)) {
                     write_row(out, types, formats, |at| row[at].as_ref())?;
                 }
             }
-            State::Ready | State::Done => unreachable!("BUG: there is a row"),
+            State::Ready | State::CopyIn(_) | State::Done => unreachable!("BUG: there is a row"),
         }
         execution.rows += 1;
         execution.limit = execution.limit.map(|limit| limit - 1);
@@ -343,6 +361,10 @@ impl SqliteSession {
             self.finish_statement(sql, statement, plan.keep);
         }
         let tag = match (&execution.answer, &plan.action) {
+            (Answer::Copy(copy), _) => {
+                copy.end(out)?;
+                format!("COPY {}", copy.rows)
+            }
             (Answer::Fetch(rows), _) => format!("FETCH {rows}"),
             (Answer::Move(rows), _) => format!("MOVE {rows}"),
             (Answer::Plan, Action::Sql(sql)) => sql.tag.complete(execution.rows, changes),
@@ -513,7 +535,7 @@ fn has_row(state: &State) -> bool {
     match state {
         State::Open { row, .. } => *row,
         State::Stored(rows) => !rows.is_empty(),
-        State::Ready | State::Done => false,
+        State::Ready | State::CopyIn(_) | State::Done => false,
     }
 }
 
@@ -525,7 +547,7 @@ pub(super) fn in_failed_block() -> SqlError {
 impl Answer {
     fn count(&mut self) {
         match self {
-            Answer::Plan => {}
+            Answer::Plan | Answer::Copy(_) => {}
             Answer::Fetch(rows) | Answer::Move(rows) => *rows += 1,
         }
     }

@@ -183,8 +183,8 @@ impl SqliteSession {
 
     /// The row limit is reached: of the Execute, or of the FETCH inside it.
     pub(super) fn suspended(&mut self, execution: &mut Execution, out: &mut BytesMut) {
-        match execution.answer {
-            Answer::Plan => backend::portal_suspended(out),
+        match &execution.answer {
+            Answer::Plan | Answer::Copy(_) => backend::portal_suspended(out),
             Answer::Fetch(rows) => backend::command_complete(out, format_args!("FETCH {rows}")),
             Answer::Move(rows) => backend::command_complete(out, format_args!("MOVE {rows}")),
         }

@@ -1,22 +1,32 @@
 //! From text to plan.
 //!
-//! SQLite sees the text as it is first; only what it does not understand is rewritten.
+//! SQLite sees the text as it is first; only what it does not understand, or understands differently, is rewritten.
 
+mod describe;
+mod tag;
+
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use wire::sqlstate;
 
-use super::super::command;
+use super::super::command::{self, Command};
 use super::super::ffi::{Compiled, Failure, Statement};
+use super::super::infer::{self, Inferred};
+use super::super::lexer::Kind;
+use super::super::rewrite::{self, Rewritten};
+use super::super::sql;
 use super::super::sql_error::SqlError;
 use super::super::tokens::Tokens;
 use super::super::translate::translate;
 use super::super::types::Type;
 use super::SqliteSession;
+use super::copying::copied_query;
 use super::execute::in_failed_block;
-use super::plan::{Action, Column, Plan, SourceMap, SqlPlan, Tag};
+use super::plan::{Action, Plan, SourceMap, SqlPlan};
+use super::schema::View;
 use super::transaction::Block;
 
 /// Plans kept by text; all are dropped when there are more.
@@ -30,6 +40,36 @@ pub(super) struct Plans(HashMap<Arc<str>, (Vec<Type>, Arc<Plan>)>);
 pub(super) struct Planned {
     pub plan: Arc<Plan>,
     pub end: usize,
+}
+
+/// A statement's words, understood as far as somebody asks.
+struct Reading<'a> {
+    tokens: &'a Tokens<'a>,
+    statement: OnceCell<Option<sql::Statement>>,
+    inferred: OnceCell<Inferred>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(tokens: &'a Tokens<'a>) -> Self {
+        Self { tokens, statement: OnceCell::new(), inferred: OnceCell::new() }
+    }
+
+    fn statement(&self) -> Option<&sql::Statement> {
+        self.statement.get_or_init(|| sql::parse(self.tokens.clone())).as_ref()
+    }
+
+    fn inferred(&self, view: &View<'_>, declared: &[Type]) -> &Inferred {
+        self.inferred.get_or_init(|| {
+            self.statement().map(|statement| infer::infer(statement, view, declared)).unwrap_or_default()
+        })
+    }
+}
+
+/// A text that SQLite takes, compiled.
+struct Ready {
+    sql: Arc<str>,
+    statement: Statement,
+    source: SourceMap,
 }
 
 impl SqliteSession {
@@ -53,7 +93,9 @@ impl SqliteSession {
         if self.plans.0.len() >= PLANS_MAX {
             self.plans.0.clear();
         }
-        self.plans.0.insert(text, (declared.to_vec(), Arc::clone(&planned.plan)));
+        if let Action::Sql(_) = planned.plan.action {
+            self.plans.0.insert(text, (declared.to_vec(), Arc::clone(&planned.plan)));
+        }
         Ok(planned.plan)
     }
 
@@ -68,7 +110,7 @@ impl SqliteSession {
         let mut tokens = Tokens::statement(text, from);
         let end = tokens.end();
         tokens.check_closed()?;
-        let range = tokens.rest();
+        let whole = tokens.clone();
         let action = if tokens.is_empty() {
             Some(Action::Empty)
         } else {
@@ -77,7 +119,7 @@ impl SqliteSession {
         let plan = match action {
             Some(action) => self.plan_command(text, action, declared, keep)?,
             None if self.transaction.block == Block::Failed => return Err(in_failed_block()),
-            None => self.plan_sql(text, range, declared, keep)?,
+            None => self.plan_sql(text, &whole, declared, keep)?,
         };
         Ok(Planned { plan: Arc::new(plan), end })
     }
@@ -93,8 +135,13 @@ impl SqliteSession {
         if let Action::Command(command) = &action {
             self.check_not_failed(command)?;
             columns = self.command_columns(command)?;
-            if let Some(query) = command.query() {
-                inner = Some(self.plan_inner(&text[query], declared)?);
+            let query = match command {
+                Command::Declare { query, .. } => Some(text[query.clone()].to_owned()),
+                Command::Copy(copy) => Some(copied_query(copy, text)),
+                _no_query => None,
+            };
+            if let Some(query) = query {
+                inner = Some(self.plan_inner(&query, declared)?);
             }
         }
         let parameters = inner.as_ref().map_or_else(|| declared.to_vec(), |inner| inner.parameters.clone());
@@ -116,41 +163,82 @@ impl SqliteSession {
     fn plan_sql(
         &mut self,
         text: &Arc<str>,
-        range: Range<usize>,
+        tokens: &Tokens<'_>,
         declared: &[Type],
         keep: bool,
     ) -> Result<Plan, SqlError> {
-        let source = SourceMap::shifted(range.start);
-        let sql: Arc<str> =
-            if range.len() == text.len() { Arc::clone(text) } else { text[range.clone()].into() };
-        let statement = self.compile(&sql).map_err(|failure| {
-            let mut error = translate(&failure, &self.connection, &sql);
-            error.at = error.at.map(|at| source.position(at));
-            error
-        })?;
-        let (binding, parameters) = parameters(&statement, declared)?;
-        let columns = columns(&statement);
-        let first = Tokens::statement(&sql, 0);
+        let generation = self.generation();
+        let reading = Reading::new(tokens);
+        let Ready { sql, statement, source } = self.make_ready(text, &reading, declared)?;
+        let view = View::new(&self.connection, &self.known, generation);
+        let described = describe::describe(&statement, &reading, &view, declared)?;
         let plan = SqlPlan {
             before: Vec::new(),
             writes: statement.writes(),
-            changes_schema: ["create", "drop", "alter", "reindex"].iter().any(|word| first.is_word(word)),
+            changes_schema: ["create", "drop", "alter", "reindex"].iter().any(|word| tokens.is_word(word)),
             sleeps: contains_sleep(&sql),
-            tag: tag(first),
-            binding,
+            tag: tag::of(tokens.clone()),
+            binding: described.binding,
             source,
             sql: Arc::clone(&sql),
         };
         self.cache.check_in(&sql, statement, true);
+        let (text, action) = (Arc::clone(text), Action::Sql(plan));
         Ok(Plan {
-            text: Arc::clone(text),
-            action: Action::Sql(plan),
-            parameters,
-            columns,
+            text,
+            action,
+            parameters: described.parameters,
+            columns: described.columns,
             inner: None,
-            generation: self.generation(),
+            generation,
             keep,
         })
+    }
+
+    /// Compiles the statement, rewritten where it has to be.
+    fn make_ready(
+        &self,
+        text: &Arc<str>,
+        reading: &Reading<'_>,
+        declared: &[Type],
+    ) -> Result<Ready, SqlError> {
+        let range = reading.tokens.rest();
+        let as_it_is = || self.ready_as_it_is(text, range.clone());
+        let first = if needs_rewriting(reading.tokens) { None } else { Some(as_it_is()) };
+        if let Some(Ok(ready)) = first {
+            return Ok(ready);
+        }
+        let view = View::new(&self.connection, &self.known, self.generation());
+        let rewritten = match reading.statement() {
+            Some(statement) => {
+                let moments = &reading.inferred(&view, declared).moments;
+                rewrite::rewrite(text, range.clone(), statement, &view, moments)?
+            }
+            None => None,
+        };
+        match rewritten {
+            Some(rewritten) => self.ready_rewritten(rewritten),
+            None => first.unwrap_or_else(as_it_is),
+        }
+    }
+
+    fn ready_as_it_is(&self, text: &Arc<str>, range: Range<usize>) -> Result<Ready, SqlError> {
+        let sql: Arc<str> =
+            if range.len() == text.len() { Arc::clone(text) } else { text[range.clone()].into() };
+        self.compile_ready(sql, SourceMap::shifted(range.start))
+    }
+
+    fn ready_rewritten(&self, rewritten: Rewritten) -> Result<Ready, SqlError> {
+        self.compile_ready(rewritten.sql.into(), SourceMap(rewritten.map))
+    }
+
+    fn compile_ready(&self, sql: Arc<str>, source: SourceMap) -> Result<Ready, SqlError> {
+        let compiled = self.compile(&sql).map_err(|failure| {
+            let mut error = translate(&failure, &self.connection, &sql);
+            error.at = error.at.map(|at| source.position(at));
+            error
+        });
+        compiled.map(|statement| Ready { sql, statement, source })
     }
 
     /// Compiles a text that must be one statement.
@@ -165,82 +253,46 @@ impl SqliteSession {
     }
 }
 
-/// For each of SQLite's parameters which of the client's it is, and the types of the client's.
-fn parameters(statement: &Statement, declared: &[Type]) -> Result<(Vec<usize>, Vec<Type>), SqlError> {
-    let mut binding = Vec::with_capacity(statement.parameter_count());
-    for at in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(at).unwrap_or_else(|| "?".to_owned());
-        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
-        match number {
-            Some(number @ 1..=65_535) => binding.push(number - 1),
-            Some(_) | None => {
-                return Err(SqlError::new(
-                    sqlstate::SYNTAX_ERROR,
-                    format!("syntax error at or near \"{name}\""),
-                ));
-            }
+/// Words that SQLite accepts with another meaning: casts to types it does not have, arrays, intervals, typed literals.
+fn needs_rewriting(tokens: &Tokens<'_>) -> bool {
+    let mut tokens = tokens.clone();
+    let sql = tokens.sql;
+    while let Some(token) = tokens.advance() {
+        let suspicious = match token.kind {
+            Kind::Punctuation => token.text(sql) == "[",
+            // Sums may be of dates.
+            Kind::Operator => matches!(token.text(sql), "+" | "-"),
+            Kind::Word => match token.text(sql).len() {
+                4 => {
+                    token.is_word(sql, "cast")
+                        || (token.is_word(sql, "date") || token.is_word(sql, "time"))
+                            && before_string(&tokens)
+                }
+                8 => token.is_word(sql, "interval"),
+                9 => token.is_word(sql, "timestamp") && before_string(&tokens),
+                _length => false,
+            },
+            Kind::Quoted
+            | Kind::String
+            | Kind::Escaped
+            | Kind::Dollar
+            | Kind::Blob
+            | Kind::Bits
+            | Kind::Number
+            | Kind::Parameter
+            | Kind::Broken => false,
+        };
+        if suspicious {
+            return true;
         }
     }
-    let count = binding.iter().map(|at| at + 1).max().unwrap_or(0).max(declared.len());
-    let declared_type = |at: usize| declared.get(at).copied().filter(|ty| ty.oid.is_specified());
-    let types = (0..count).map(|at| declared_type(at).unwrap_or(Type::TEXT)).collect();
-    Ok((binding, types))
+    false
 }
 
-fn columns(statement: &Statement) -> Vec<Column> {
-    let column = |at| Column {
-        name: statement.column_name(at),
-        ty: statement.declared_type(at).and_then(|declared| Type::declared(&declared)),
-        table: 0,
-        attribute: 0,
-    };
-    (0..statement.column_count()).map(column).collect()
+fn before_string(tokens: &Tokens<'_>) -> bool {
+    tokens.peek().is_some_and(|token| token.kind == Kind::String)
 }
 
 fn contains_sleep(sql: &str) -> bool {
     sql.as_bytes().windows(8).any(|window| window.eq_ignore_ascii_case(b"pg_sleep"))
-}
-
-/// The word of CommandComplete, from the statement's first words.
-fn tag(mut tokens: Tokens<'_>) -> Tag {
-    if tokens.is_word("with") {
-        skip_to_verb(&mut tokens);
-    }
-    let word = tokens.name().unwrap_or_default();
-    match word.as_str() {
-        "select" | "values" | "table" | "with" | "(" | "" => Tag::Select,
-        "insert" | "replace" => Tag::Insert,
-        "update" => Tag::Changes("UPDATE"),
-        "delete" => Tag::Changes("DELETE"),
-        "create" | "drop" | "alter" => {
-            let noise =
-                ["or", "replace", "temp", "temporary", "unique", "virtual", "unlogged", "local", "global"];
-            while noise.iter().any(|word| tokens.eat(word)) {}
-            let object = tokens.name().unwrap_or_default();
-            Tag::Word(format!("{word} {object}").to_uppercase())
-        }
-        "truncate" => Tag::Word("TRUNCATE TABLE".to_owned()),
-        _other => Tag::Word(word.to_uppercase()),
-    }
-}
-
-/// To the verb after the common table expressions.
-fn skip_to_verb(tokens: &mut Tokens<'_>) {
-    let start = tokens.position();
-    while !tokens.is_empty() {
-        if tokens.is("(") {
-            if tokens.skip_group().is_err() {
-                break;
-            }
-            continue;
-        }
-        if ["select", "values", "insert", "replace", "update", "delete"]
-            .iter()
-            .any(|word| tokens.is_word(word))
-        {
-            return;
-        }
-        tokens.advance();
-    }
-    tokens.rewind(start);
 }

@@ -10,6 +10,7 @@ use wire::backend::DataRow;
 use super::super::ffi::{Statement, ValueRef};
 use super::super::sql_error::SqlError;
 use super::super::types::{Type, Value, binary, text};
+use super::copying::CopyIn;
 use super::plan::Plan;
 
 /// A statement being run, or about to be.
@@ -41,6 +42,8 @@ pub(super) enum State {
     },
     /// Rows kept here: of the session's own statements, and of cursors that outlive their snapshot.
     Stored(VecDeque<Vec<Value>>),
+    /// Rows come from the client.
+    CopyIn(Box<CopyIn>),
     Done,
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use wire::{SqlState, backend, sqlstate};
 
+pub(in super::super) use self::known::SERVER_VERSION;
 use self::known::{KNOWN, Kind, Known};
 use super::super::sql_error::SqlError;
 
@@ -29,6 +30,8 @@ pub(in super::super) struct Settings {
     initial: BTreeMap<String, String>,
     /// What the transaction changed, oldest first: name, value before, and whether only until its end.
     undo: Vec<(String, Option<String>, bool)>,
+    /// A transaction may undo what is set.
+    block: bool,
     /// Reported settings that changed since the client was told.
     unreported: Vec<&'static str>,
 }
@@ -38,7 +41,14 @@ impl Settings {
     pub fn start(user: &str, parameters: &[(String, String)]) -> Result<Self, SqlError> {
         let mut settings = Self::default();
         settings.initial.insert("session_authorization".to_owned(), user.to_owned());
-        for (name, value) in parameters {
+        let options = parameters.iter().filter(|(name, _)| name == "options");
+        let mut all = parameters.to_vec();
+        for (_, options) in options {
+            all.extend(
+                wire::startup::settings(options)?.into_iter().map(|setting| (setting.name, setting.value)),
+            );
+        }
+        for (name, value) in &all {
             let name = name.to_lowercase();
             if let Some(known) = find(&name).filter(|known| known.kind != Kind::Fixed) {
                 let value = known.kind.check(known.name, value)?;
@@ -136,6 +146,15 @@ impl Settings {
             self.unreported.push(known.name);
         }
         before
+    }
+
+    /// Says whether what is set from now on belongs to a transaction.
+    pub fn enter_block(&mut self, block: bool) {
+        self.block = block;
+    }
+
+    pub fn in_block(&self) -> bool {
+        self.block
     }
 
     /// Everything back to what the session started with.

@@ -1,0 +1,127 @@
+//! From PostgreSQL's spelling to SQLite's, by editing the client's text.
+//!
+//! Bottom up: when an expression is reached its parts are already rewritten, so a rule is a template over the rendered parts.
+//! Text that no rule touches stays as it was, byte for byte. What has no SQLite form is refused here when SQLite's own
+//! message would mislead; everything else is left to SQLite.
+
+mod call;
+mod expression;
+mod query;
+mod set_returning;
+mod source;
+mod statement;
+
+use super::infer::Moments;
+use super::sql::{self, Node, Span, Statement};
+use super::sql_error::SqlError;
+
+/// What the rewriter has to know about the schema.
+pub(super) trait Schema {
+    /// Names of the columns that an INSERT fills, in order; `None` for an unknown table.
+    fn columns(&self, table: &str) -> Option<Vec<String>>;
+
+    /// Columns of a unique constraint of a table, by PostgreSQL's or the index's name.
+    fn constraint(&self, table: &str, name: &str) -> Option<Vec<String>>;
+}
+
+/// A rewritten statement.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rewritten {
+    pub sql: String,
+    /// (offset in the new text, offset in the old text), ascending.
+    pub map: Vec<(usize, usize)>,
+}
+
+/// A replacement of a part of the text.
+#[derive(Debug, Clone, PartialEq)]
+struct Edit {
+    span: Span,
+    text: String,
+}
+
+struct Rewriter<'a> {
+    sql: &'a str,
+    schema: &'a dyn Schema,
+    moments: &'a Moments,
+    /// Disjoint, but for insertions at one place.
+    edits: Vec<Edit>,
+    refused: Option<SqlError>,
+}
+
+/// The statement, which stands at `whole`, in SQLite's words; `None` where nothing needs to change.
+///
+/// # Errors
+/// 0A000 for what SQLite cannot do, 22007 and 22P02 for bad typed literals.
+pub(super) fn rewrite(
+    sql: &str,
+    whole: Span,
+    statement: &Statement,
+    schema: &dyn Schema,
+    moments: &Moments,
+) -> Result<Option<Rewritten>, SqlError> {
+    let mut rewriter = Rewriter { sql, schema, moments, edits: Vec::new(), refused: None };
+    sql::walk_statement(statement, &mut |node| match node {
+        Node::Expr(expr) => rewriter.expression(expr),
+        Node::Source(source) => rewriter.source(source),
+        Node::Query(query) => rewriter.query(query),
+    });
+    rewriter.statement(statement);
+    if let Some(refused) = rewriter.refused {
+        return Err(refused);
+    }
+    Ok((!rewriter.edits.is_empty()).then(|| rewriter.finish(whole)))
+}
+
+impl Rewriter<'_> {
+    /// Replaces a part, and with it everything edited inside.
+    fn replace(&mut self, span: Span, text: String) {
+        self.edits.retain(|edit| edit.span.start < span.start || edit.span.end > span.end);
+        self.edits.push(Edit { span, text });
+    }
+
+    fn remove(&mut self, span: &Span) {
+        self.replace(span.clone(), " ".to_owned());
+    }
+
+    fn insert(&mut self, at: usize, text: impl Into<String>) {
+        self.edits.push(Edit { span: at..at, text: text.into() });
+    }
+
+    fn refuse(&mut self, error: SqlError) {
+        self.refused.get_or_insert(error);
+    }
+
+    /// The part as edited so far.
+    fn render(&self, span: &Span) -> String {
+        self.apply(span).0
+    }
+
+    fn apply(&self, span: &Span) -> (String, Vec<(usize, usize)>) {
+        let mut edits: Vec<&Edit> = self
+            .edits
+            .iter()
+            .filter(|edit| edit.span.start >= span.start && edit.span.end <= span.end)
+            .collect();
+        edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+        let mut text = String::with_capacity(span.len() + 64);
+        let mut map = vec![(0, span.start)];
+        let mut at = span.start;
+        for edit in edits {
+            text.push_str(&self.sql[at..edit.span.start]);
+            map.push((text.len(), edit.span.start));
+            text.push_str(&edit.text);
+            at = edit.span.end;
+            map.push((text.len(), at));
+        }
+        text.push_str(&self.sql[at..span.end]);
+        (text, map)
+    }
+
+    fn finish(&self, whole: Span) -> Rewritten {
+        let (sql, map) = self.apply(&whole);
+        Rewritten { sql, map }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! Operators, casts and literals.
+
+use wire::{Format, oid};
+
+use super::super::lexer::quote_text;
+use super::super::sql::{Expr, Kind};
+use super::super::types::{Type, Value, input};
+use super::Rewriter;
+
+impl Rewriter<'_> {
+    /// The rule for an expression whose parts are done.
+    pub(super) fn expression(&mut self, expr: &Expr) {
+        let text = match &expr.kind {
+            Kind::Text(text) if !self.sql[expr.span.clone()].starts_with('\'') => Some(quote_text(text)),
+            Kind::Cast { operand, ty, .. } => self.cast(operand, ty),
+            Kind::Typed { ty, text } => self.typed(ty, text, expr.span.start),
+            Kind::Binary { operator, left, right, .. } => self.binary(operator, left, right),
+            Kind::Quantified { left, operator, all, right, .. } => {
+                self.quantified(left, operator, *all, right)
+            }
+            Kind::AnyOf { left, elements } => {
+                let elements: Vec<String> =
+                    elements.iter().map(|element| self.render(&element.span)).collect();
+                Some(format!("{} IN ({})", self.render(&left.span), elements.join(", ")))
+            }
+            Kind::Array(elements) => {
+                let elements: Vec<String> =
+                    elements.iter().map(|element| self.render(&element.span)).collect();
+                Some(format!("pg_array({})", elements.join(", ")))
+            }
+            Kind::ArrayQuery(query) => {
+                let query = self.render(&query.span);
+                Some(format!(
+                    "(WITH \"_a\"(\"v\") AS ({query}) SELECT coalesce(array_agg(\"v\"), '{{}}') FROM \"_a\")"
+                ))
+            }
+            Kind::Index { operand, index } => {
+                Some(format!("pg_array_get({}, {})", self.render(&operand.span), self.render(&index.span)))
+            }
+            Kind::Row(parts) if self.sql[expr.span.clone()].starts_with(['r', 'R']) => {
+                let parts: Vec<String> = parts.iter().map(|part| self.render(&part.span)).collect();
+                Some(format!("({})", parts.join(", ")))
+            }
+            Kind::Collate { operand, collation, .. } => self.collate(operand, collation),
+            Kind::AtTimeZone { operand, zone, .. } => {
+                Some(format!("pg_at_time_zone({}, {})", self.render(&operand.span), self.render(&zone.span)))
+            }
+            Kind::Test { operand, test, .. } if test.ends_with("unknown") => {
+                let not = if test.starts_with("not") { "NOT " } else { "" };
+                Some(format!("{} IS {not}NULL", self.render(&operand.span)))
+            }
+            Kind::Call(call) => self.call(call),
+            _as_it_is => None,
+        };
+        if let Some(text) = text {
+            self.replace(expr.span.clone(), text);
+        }
+    }
+
+    fn cast(&mut self, operand: &Expr, ty: &str) -> Option<String> {
+        let value = self.render(&operand.span);
+        let Some(ty) = Type::declared(ty) else { return Some(value) };
+        let from = cast_type(operand);
+        Some(match ty.oid {
+            oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR if from.is_some_and(is_reg) => {
+                reg_name(from.unwrap_or_default(), &value)
+            }
+            oid::VARCHAR | oid::BPCHAR if ty.modifier > 4 => {
+                format!("substr(CAST({value} AS TEXT), 1, {})", ty.modifier - 4)
+            }
+            oid::TEXT | oid::VARCHAR | oid::NAME | oid::CSTRING => format!("CAST({value} AS TEXT)"),
+            oid::CHAR => format!("substr(CAST({value} AS TEXT), 1, 1)"),
+            oid::REGCLASS => {
+                format!(
+                    "(SELECT \"oid\" FROM pg_catalog.pg_class WHERE relname = pg_relation({value}) OR \"oid\" = {value})"
+                )
+            }
+            oid::REGTYPE => format!(
+                "(SELECT \"oid\" FROM pg_catalog.pg_type WHERE typname = pg_type_named({value}) OR \"oid\" = {value})"
+            ),
+            oid::REGNAMESPACE => format!(
+                "(SELECT \"oid\" FROM pg_catalog.pg_namespace WHERE nspname = {value} OR \"oid\" = {value})"
+            ),
+            _other => format!("pg_cast({}, {}, {value})", ty.oid.0, ty.modifier),
+        })
+    }
+
+    /// A typed literal is its stored form at once.
+    fn typed(&mut self, ty: &str, text: &str, at: usize) -> Option<String> {
+        let ty = Type::declared(ty)?;
+        match input::decode(ty, Format::Text, text.as_bytes()) {
+            Ok(Value::Text(text)) => Some(quote_text(&text)),
+            Ok(Value::Integer(value)) => Some(value.to_string()),
+            Ok(Value::Null | Value::Real(_) | Value::Blob(_)) => {
+                Some(format!("pg_cast({}, {}, {})", ty.oid.0, ty.modifier, quote_text(text)))
+            }
+            Err(error) => {
+                self.refuse(error.at(at));
+                None
+            }
+        }
+    }
+
+    fn binary(&mut self, operator: &str, left: &Expr, right: &Expr) -> Option<String> {
+        let (l, r) = (self.render(&left.span), self.render(&right.span));
+        Some(match operator {
+            "~" => format!("pg_regex({l}, {r}, 0)"),
+            "~*" => format!("pg_regex({l}, {r}, 1)"),
+            "!~" => format!("(NOT pg_regex({l}, {r}, 0))"),
+            "!~*" => format!("(NOT pg_regex({l}, {r}, 1))"),
+            "ilike" | "~~*" => format!("pg_ilike({l}, {r})"),
+            "not ilike" | "!~~*" => format!("(NOT pg_ilike({l}, {r}))"),
+            "~~" => format!("({l} LIKE {r})"),
+            "!~~" => format!("({l} NOT LIKE {r})"),
+            "similar" => format!("pg_similar({l}, {r})"),
+            "not similar" => format!("(NOT pg_similar({l}, {r}))"),
+            "^" => format!("power({l}, {r})"),
+            "^@" => format!("starts_with({l}, {r})"),
+            "@>" => format!("pg_contains({l}, {r})"),
+            "<@" => format!("pg_contains({r}, {l})"),
+            "&&" => format!("pg_overlaps({l}, {r})"),
+            "+" | "-" | "*" | "/" => return self.arithmetic(operator, left, right),
+            _sqlite_knows => return None,
+        })
+    }
+
+    /// Dates, times and intervals are text to SQLite.
+    fn arithmetic(&self, operator: &str, left: &Expr, right: &Expr) -> Option<String> {
+        let (l, r) = (self.render(&left.span), self.render(&right.span));
+        let moment = |expr: &Expr| self.moments.get(&expr.span).copied().filter(|ty| *ty != oid::INTERVAL);
+        let interval =
+            |expr: &Expr| is_interval(expr) || self.moments.get(&expr.span) == Some(&oid::INTERVAL);
+        let sign = if operator == "-" { -1 } else { 1 };
+        match (operator, moment(left), moment(right)) {
+            ("+" | "-", Some(_), _) if interval(right) => Some(format!("pg_add_interval({l}, {r}, {sign})")),
+            ("+", _, Some(_)) if interval(left) => Some(format!("pg_add_interval({r}, {l}, 1)")),
+            ("+" | "-", None, None) if interval(right) => Some(format!("pg_add_interval({l}, {r}, {sign})")),
+            ("+", None, None) if interval(left) => Some(format!("pg_add_interval({r}, {l}, 1)")),
+            ("-", Some(oid::DATE), Some(oid::DATE)) => Some(format!("pg_days({l}, {r})")),
+            ("-", Some(_), Some(_)) => Some(format!("pg_difference({l}, {r})")),
+            ("+" | "-", Some(oid::DATE), None) => Some(format!("pg_add_days({l}, {r}, {sign})")),
+            ("+", None, Some(oid::DATE)) => Some(format!("pg_add_days({r}, {l}, 1)")),
+            ("*", ..) if interval(left) => Some(format!("pg_scale_interval({l}, {r})")),
+            ("*", ..) if interval(right) => Some(format!("pg_scale_interval({r}, {l})")),
+            ("/", ..) if interval(left) => Some(format!("pg_scale_interval({l}, 1.0 / ({r}))")),
+            _numbers => None,
+        }
+    }
+
+    /// ANY and ALL over an array or a query.
+    fn quantified(&mut self, left: &Expr, operator: &str, all: bool, right: &Expr) -> Option<String> {
+        let (l, r) = (self.render(&left.span), self.render(&right.span));
+        let set = match &right.kind {
+            Kind::Subquery(_) => r,
+            _array => format!("SELECT value FROM json_each(pg_array_json({r}))"),
+        };
+        Some(match (operator, all) {
+            ("=" | "==", false) => format!("{l} IN ({set})"),
+            ("<>" | "!=", true) => format!("{l} NOT IN ({set})"),
+            (operator, false) => format!(
+                "EXISTS (WITH \"_a\"(\"v\") AS ({set}) SELECT 1 FROM \"_a\" WHERE {})",
+                self.compare(&l, operator, "\"v\"")
+            ),
+            (operator, true) => {
+                format!(
+                    "NOT EXISTS (WITH \"_a\"(\"v\") AS ({set}) SELECT 1 FROM \"_a\" WHERE NOT ({}))",
+                    self.compare(&l, operator, "\"v\"")
+                )
+            }
+        })
+    }
+
+    /// An operator between two texts that are already SQLite's.
+    fn compare(&self, left: &str, operator: &str, right: &str) -> String {
+        match operator {
+            "~" => format!("pg_regex({left}, {right}, 0)"),
+            "~*" => format!("pg_regex({left}, {right}, 1)"),
+            "ilike" | "~~*" => format!("pg_ilike({left}, {right})"),
+            "not ilike" => format!("NOT pg_ilike({left}, {right})"),
+            "~~" => format!("{left} LIKE {right}"),
+            operator => format!("{left} {operator} {right}"),
+        }
+    }
+
+    /// SQLite's own three stay; PostgreSQL's byte order is SQLite's default, and locales do not exist.
+    fn collate(&mut self, operand: &Expr, collation: &str) -> Option<String> {
+        match collation.to_ascii_lowercase().as_str() {
+            "binary" | "nocase" | "rtrim" => None,
+            _default => Some(self.render(&operand.span)),
+        }
+    }
+}
+
+/// The kind of identifier that a cast makes.
+pub(super) fn reg_type(expr: &Expr) -> Option<wire::Oid> {
+    cast_type(expr).filter(|ty| is_reg(*ty))
+}
+
+fn cast_type(expr: &Expr) -> Option<wire::Oid> {
+    match &expr.kind {
+        Kind::Cast { ty, .. } => Type::declared(ty).map(|ty| ty.oid),
+        Kind::Nested(inner) => cast_type(inner),
+        _other => None,
+    }
+}
+
+/// The name behind an identifier.
+pub(super) fn reg_name(ty: wire::Oid, value: &str) -> String {
+    match ty {
+        oid::REGTYPE => format!("format_type({value}, -1)"),
+        oid::REGPROC => format!("(SELECT proname FROM pg_catalog.pg_proc WHERE \"oid\" = {value})"),
+        oid::REGNAMESPACE => format!("(SELECT nspname FROM pg_catalog.pg_namespace WHERE \"oid\" = {value})"),
+        _regclass => format!("(SELECT relname FROM pg_catalog.pg_class WHERE \"oid\" = {value})"),
+    }
+}
+
+fn is_reg(ty: wire::Oid) -> bool {
+    matches!(ty, oid::REGCLASS | oid::REGTYPE | oid::REGPROC | oid::REGNAMESPACE)
+}
+
+/// Whether the words say that this is an interval.
+pub(super) fn is_interval(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Typed { ty, .. } | Kind::Cast { ty, .. } => {
+            Type::declared(ty).is_some_and(|ty| ty.oid == oid::INTERVAL)
+        }
+        Kind::Nested(inner) | Kind::Prefix { operand: inner, .. } => is_interval(inner),
+        Kind::Binary { operator, left, right, .. } if operator == "*" => {
+            is_interval(left) || is_interval(right)
+        }
+        Kind::Binary { operator, left, right, .. } if operator == "+" || operator == "-" => {
+            is_interval(left) && is_interval(right)
+        }
+        Kind::Call(call) => {
+            matches!(call.name.as_str(), "make_interval" | "age" | "justify_days" | "justify_hours")
+        }
+        _other => false,
+    }
+}
