@@ -28,6 +28,7 @@ pub use folder::SECRET;
 pub use record::Record;
 
 use folder::Folder;
+use greeting::Greeting;
 use keeper::{Event, Fleet, What};
 use plan::{Plan, Planned};
 
@@ -96,13 +97,18 @@ async fn cluster(flags: Flags) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    if let Err(error) = ready {
-        let unready = boot::unready(&plan).await;
-        stop::all(fleet, &mut signals).await;
-        let (causes, logs) = (failure::causes(&error), folder.logs());
-        bail!("the cluster did not start: {causes}{unready}\n  the logs are in {}", logs.display());
-    }
-    greeting::print(&plan, &folder, &fleet, &password, began.elapsed())?;
+    let first = match ready {
+        Ok(first) => first,
+        Err(error) => {
+            let unready = boot::unready(&plan).await;
+            stop::all(fleet, &mut signals).await;
+            let (causes, logs) = (failure::causes(&error), folder.logs());
+            bail!("the cluster did not start: {causes}{unready}\n  the logs are in {}", logs.display());
+        }
+    };
+    let greeting =
+        Greeting { plan: &plan, folder: &folder, fleet: &fleet, password: &password, database: first };
+    greeting.print(began.elapsed())?;
     loop {
         tokio::select! {
             event = happened.recv() => tell(&event.context("BUG: this function holds a sender")?),

@@ -8,8 +8,9 @@ use super::{
     setting::{Address, LogFilter, LogFormat},
 };
 
-/// Which lines are logged unless said otherwise. openraft warns of a peer that is down several times a second.
-pub const LOG_FILTER: &str = "info,openraft=error";
+/// Which lines are logged unless said otherwise. openraft warns of a peer that is down several times a
+/// second, and tarpc's spans repeat themselves on every line.
+pub const LOG_FILTER: &str = "info,openraft=error,tarpc=error";
 
 /// The settings that every process has.
 #[derive(Clone, Debug, PartialEq, Eq)]

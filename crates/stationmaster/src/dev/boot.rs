@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, convert::Infallible, fs, time::Duration};
 
 use anyhow::{Context, anyhow};
-use rpc::{Secret, controller::Operation};
+use model::Name;
+use rpc::{Controllers, Secret, controller::Operation};
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
 
 use super::{
@@ -26,8 +27,8 @@ const DEATHS_MAX: u32 = 3;
 /// How much of a dead child's log is shown, in lines.
 const LOG_LINES: usize = 12;
 
-/// Waits until every process is ready and the first user can log in.
-pub async fn until_ready(plan: &Plan, folder: &Folder, password: &str) -> anyhow::Result<()> {
+/// Waits until every process is ready and the first user can log in. Tells the first database, if there is one.
+pub async fn until_ready(plan: &Plan, folder: &Folder, password: &str) -> anyhow::Result<Option<Name>> {
     for planned in &plan.processes {
         while probe::ready(&planned.admin).await.is_err() {
             sleep(PAUSE).await;
@@ -35,7 +36,13 @@ pub async fn until_ready(plan: &Plan, folder: &Folder, password: &str) -> anyhow
     }
     let addresses = plan.of(Role::Controller).map(|planned| planned.address.clone()).collect();
     let cluster = Cluster::new(addresses, Secret::from_file(&folder.path(SECRET))?);
-    make_user(&cluster, password).await.with_context(|| format!("cannot make the user {USER}"))
+    let controllers = cluster.freshest().await?;
+    make_user(&cluster, &controllers, password)
+        .await
+        .with_context(|| format!("cannot make the user {USER}"))?;
+    let page =
+        controllers.any(|client, context| Box::pin(async move { client.databases(context, None, 1).await }));
+    Ok(page.await?.databases.into_iter().next().map(|first| first.name))
 }
 
 /// Reports deaths until there are too many of one child; never ends otherwise.
@@ -82,10 +89,8 @@ pub async fn unready(plan: &Plan) -> String {
 }
 
 /// Only if it is not there: its password may have been changed since.
-async fn make_user(cluster: &Cluster, password: &str) -> anyhow::Result<()> {
-    let known = cluster
-        .freshest()
-        .await?
+async fn make_user(cluster: &Cluster, controllers: &Controllers, password: &str) -> anyhow::Result<()> {
+    let known = controllers
         .any(|client, context| Box::pin(async move { client.verifier(context, USER.into()).await }))
         .await?;
     if known.is_none() {
