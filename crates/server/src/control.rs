@@ -50,7 +50,18 @@ impl ServerApi for Control {
     async fn load(self, _: Context, request: LoadRequest) -> Result<Loaded, ServerRefusal> {
         let LoadRequest { request, incarnation, database, epoch, .. } = request;
         let span = tracing::info_span!("load", %database, %epoch, %request);
-        self.residents(Some(incarnation))?.load(database, epoch).instrument(span).await
+        let residents = self.residents(Some(incarnation))?;
+        async {
+            let loaded = residents.load(database, epoch).await;
+            match &loaded {
+                Ok(Loaded { already: false, took_us }) => tracing::info!(took_us, "loaded"),
+                Ok(Loaded { already: true, .. }) => tracing::debug!("loaded already"),
+                Err(refusal) => tracing::warn!(%refusal, "not loaded"),
+            }
+            loaded
+        }
+        .instrument(span)
+        .await
     }
 
     async fn release(self, _: Context, request: ReleaseRequest) -> Result<(), ServerRefusal> {

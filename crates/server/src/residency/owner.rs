@@ -21,7 +21,9 @@ use crate::{answers::Ending, limits::CUT_PATIENCE, measures};
 
 /// The task of a database that was just entered into the table.
 pub fn own(shared: Arc<Shared>, resident: Arc<Resident>) -> impl Future<Output = ()> {
-    let span = tracing::info_span!("database", id = %resident.id, epoch = %resident.epoch);
+    // Not within the load that began it: it goes on long after.
+    let span =
+        tracing::info_span!(parent: None, "database", database = %resident.id, epoch = %resident.epoch);
     live(shared, resident).instrument(span)
 }
 
@@ -37,7 +39,7 @@ async fn live(shared: Arc<Shared>, resident: Arc<Resident>) {
             return;
         }
     };
-    tracing::info!(took_us = started.elapsed().as_micros(), "loaded");
+    tracing::debug!(took_us = started.elapsed().as_micros(), "loaded");
     let _loaded = measures::loaded(started.elapsed());
     let why = serve(&mut committer).await;
     end.refusal =
