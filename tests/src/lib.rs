@@ -1,1 +1,30 @@
-//! Harness
+//! A cluster of real processes, sockets and files for tests.
+//!
+//! `Cluster::builder().controllers(3).handlers(2).servers(3).start()` gives one; its processes can be killed, stopped and
+//! restarted one by one. The tests themselves are in `tests/cluster/`, one file for each behaviour.
+//! Nothing here waits a fixed time: [`until`] waits for a condition, and says at its deadline what it last saw.
+
+mod admin;
+mod binary;
+mod cli;
+mod clients;
+mod cluster;
+mod logs;
+mod ports;
+mod process;
+mod raw;
+mod reaper;
+mod session;
+mod wait;
+
+pub use admin::{Sample, get, parse as parse_metrics};
+pub use binary::binary;
+pub use cli::{Cli, Ran};
+pub use clients::{PgEnv, java, java_class_path, program, python};
+pub use cluster::{Builder, Cluster, PASSWORD, Role, USER};
+pub use logs::Tail;
+pub use ports::Ports;
+pub use process::Process;
+pub use raw::Raw;
+pub use session::{Session, code, message};
+pub use wait::{DEADLINE, until};

@@ -66,6 +66,12 @@ impl Node {
         answered.is_none_or(|at| at.elapsed() > self.settings.election_max)
     }
 
+    /// Whether it believes that it leads, and no quorum has said so for a lease.
+    fn leads_nobody(&self, metrics: &Metrics) -> bool {
+        let confirmed = metrics.last_quorum_acked.map(|at| at.elapsed());
+        metrics.state.is_leader() && confirmed.is_none_or(|ago| ago > self.settings.lease)
+    }
+
     /// How it is doing.
     pub fn status(&self) -> ControllerStatus {
         let metrics = self.metrics();
@@ -120,7 +126,8 @@ impl Node {
         if self.host.shutdown.is_cancelled() {
             return Readiness::NotReady("shutting down".into());
         }
-        if self.metrics().current_leader.is_none() {
+        let metrics = self.metrics();
+        if metrics.current_leader.is_none() || self.leads_nobody(&metrics) {
             return Readiness::NotReady(self.quorum());
         }
         if self.view.read(|state| state.fleet().id().is_none()) {

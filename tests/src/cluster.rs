@@ -1,0 +1,283 @@
+//! A running cluster.
+
+mod builder;
+mod config;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use futures::FutureExt;
+use model::{Digest, IdempotencyKey, RequestId};
+use rpc::{
+    Controllers, Secret, TcpDial,
+    controller::{Consistency, ControllerStatus, DatabaseInfo, DatabaseRef, LookUp, Operated, Operation},
+    handshake,
+};
+use tokio::sync::{OnceCell, SemaphorePermit};
+use tokio_postgres::Error;
+
+pub use builder::Builder;
+
+use crate::{Cli, PgEnv, Ports, Process, Session, until};
+
+/// The user that every cluster has.
+pub const USER: &str = "alice";
+/// That user's password.
+pub const PASSWORD: &str = "open sesame";
+
+/// What a process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Holds the map.
+    Controller,
+    /// Takes clients.
+    Handler,
+    /// Serves databases.
+    Server,
+}
+
+/// Processes, their files and their ports. Everything goes with it.
+pub struct Cluster {
+    /// In the order of their ids, from 1.
+    pub controllers: Vec<Process>,
+    /// `handler-1` and so on.
+    pub handlers: Vec<Process>,
+    /// `server-1` and so on.
+    pub servers: Vec<Process>,
+    controller_addresses: Vec<String>,
+    handler_addresses: Vec<SocketAddr>,
+    directory: PathBuf,
+    secret: Secret,
+    ports: Ports,
+    _turn: Option<SemaphorePermit<'static>>,
+}
+
+impl Cluster {
+    /// Three controllers, two handlers and three servers, unless said otherwise.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The cluster that tests share when they break nothing. Use database names of your own.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Cluster> = OnceCell::const_new();
+        SHARED.get_or_init(|| Self::builder().shared().start()).await
+    }
+
+    /// Every process.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.controllers.iter().chain(&self.handlers).chain(&self.servers)
+    }
+
+    /// Where its files are.
+    pub fn directory(&self) -> &PathBuf {
+        &self.directory
+    }
+
+    /// A handle on the controllers. One for each test: its connections end with the test's runtime.
+    pub fn rpc(&self) -> Controllers {
+        self.rpc_to(self.controller_addresses.clone())
+    }
+
+    /// A handle on one controller alone.
+    pub fn rpc_only(&self, controller: usize) -> Controllers {
+        self.rpc_to(vec![self.controller_addresses[controller].clone()])
+    }
+
+    fn rpc_to(&self, addresses: Vec<String>) -> Controllers {
+        Controllers::new(addresses, Arc::new(TcpDial), self.secret.clone(), handshake::Role::Operator)
+    }
+
+    /// The command line, pointed at this cluster.
+    pub fn cli(&self) -> Cli {
+        Cli { controllers: self.controller_addresses.clone(), secret_file: Some(self.secret_file()) }
+    }
+
+    /// The file with its secret.
+    pub fn secret_file(&self) -> PathBuf {
+        self.directory.join("secret")
+    }
+
+    /// Its secret.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Where others reach a controller.
+    ///
+    /// # Panics
+    /// Never: it is an address of ours.
+    pub fn controller_address(&self, controller: usize) -> SocketAddr {
+        self.controller_addresses[controller].parse().expect("an address of ours")
+    }
+
+    /// Where clients reach a handler.
+    pub fn handler_address(&self, handler: usize) -> SocketAddr {
+        self.handler_addresses[handler]
+    }
+
+    /// A free address on loopback.
+    pub fn spare_address(&self) -> SocketAddr {
+        self.ports.next()
+    }
+
+    /// How client programs find a database through a handler.
+    pub fn env(&self, handler: usize, database: &str) -> PgEnv {
+        PgEnv { address: self.handler_address(handler), database: database.into() }
+    }
+
+    /// A session through a handler.
+    ///
+    /// # Errors
+    /// Whatever the handler says.
+    pub async fn connect(&self, handler: usize, database: &str) -> Result<Session, Error> {
+        Session::open(self.handler_address(handler), USER, PASSWORD, database).await
+    }
+
+    /// A session through a handler; this must work.
+    pub async fn session(&self, handler: usize, database: &str) -> Session {
+        match self.connect(handler, database).await {
+            Ok(session) => session,
+            Err(error) => panic!("cannot open {database}: {error:?}\n{}", self.tails(20)),
+        }
+    }
+
+    /// Makes a database.
+    pub async fn create(&self, name: &str) -> DatabaseInfo {
+        let key = IdempotencyKey(rand::random());
+        let made = self.operate(Operation::CreateDatabase { name: name.into(), key }).await;
+        made.database.expect("a create answers with its database")
+    }
+
+    /// Makes an operator's change; this must work.
+    pub async fn operate(&self, operation: Operation) -> Operated {
+        match self.rpc().operate(RequestId(rand::random()), operation.clone()).await {
+            Ok(operated) => operated,
+            Err(error) => panic!("{operation:?}: {error}\n{}", self.tails(20)),
+        }
+    }
+
+    /// Takes a database from its owner.
+    pub async fn unassign(&self, name: &str) {
+        self.operate(Operation::UnassignDatabase { database: DatabaseRef::parse(name) }).await;
+    }
+
+    /// What the leader knows of a database.
+    ///
+    /// # Errors
+    /// As the leader says.
+    pub async fn look_up(&self, name: &str) -> Result<DatabaseInfo, rpc::Error> {
+        let look_up = LookUp { database: DatabaseRef::parse(name), consistency: Consistency::Linearizable };
+        let call = |client: rpc::controller::ControllerApiClient, context| {
+            let look_up = look_up.clone();
+            async move { client.look_up(context, look_up).await }.boxed()
+        };
+        self.rpc().leader(call).await
+    }
+
+    /// What the leader knows of a database that must be there.
+    pub async fn info(&self, name: &str) -> DatabaseInfo {
+        self.look_up(name).await.unwrap_or_else(|error| panic!("{name}: {error}\n{}", self.tails(20)))
+    }
+
+    /// Which server owns a database: its index in [`Cluster::servers`].
+    pub async fn owner(&self, name: &str) -> Option<usize> {
+        let server = self.info(name).await.owner?.server.to_string();
+        self.servers.iter().position(|process| process.name() == server)
+    }
+
+    /// How a controller is doing.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn status(&self, controller: usize) -> Result<ControllerStatus, rpc::Error> {
+        self.rpc_only(controller)
+            .any(|client, context| async move { client.status(context).await }.boxed())
+            .await
+    }
+
+    /// The fingerprint of a controller's map.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn digest(&self, controller: usize) -> Result<Digest, rpc::Error> {
+        self.rpc_only(controller)
+            .any(|client, context| async move { client.digest(context).await }.boxed())
+            .await
+    }
+
+    /// Waits until all running controllers are at one revision with one map; gives its fingerprint.
+    pub async fn agreed(&self) -> Digest {
+        until("all controllers have the same map", async || {
+            let mut digests = Vec::new();
+            for index in (0..self.controllers.len()).filter(|index| self.controllers[*index].is_running()) {
+                digests.push(self.digest(index).await.map_err(|error| error.to_string())?);
+            }
+            let same = digests.windows(2).all(|pair| pair[0] == pair[1]);
+            digests.first().copied().filter(|_| same).ok_or_else(|| format!("{digests:?}"))
+        })
+        .await
+    }
+
+    /// The index of the controller that leads; waits for one.
+    pub async fn leader(&self) -> usize {
+        until("a controller leads", async || {
+            let mut said = Vec::new();
+            for (index, process) in
+                self.controllers.iter().enumerate().filter(|(_, process)| process.is_running())
+            {
+                match self.status(index).await {
+                    Ok(status)
+                        if status.leader == Some(status.controller)
+                            && status.quorum_confirmed_ms_ago.is_some() =>
+                    {
+                        return Ok(index);
+                    }
+                    Ok(status) => said.push(format!("{} is {}", process.name(), status.state)),
+                    Err(error) => said.push(format!("{}: {error}", process.name())),
+                }
+            }
+            Err(said.join("; "))
+        })
+        .await
+    }
+
+    /// The sum of a metric over some processes, all its labels together.
+    pub async fn metric(&self, processes: &[Process], name: &str) -> f64 {
+        self.metric_with(processes, name, &[]).await
+    }
+
+    /// The sum of a metric over some processes, where these labels have these values.
+    pub async fn metric_with(&self, processes: &[Process], name: &str, labels: &[(&str, &str)]) -> f64 {
+        let mut sum = 0.0;
+        for process in processes.iter().filter(|process| process.is_running()) {
+            let (_, page) = crate::get(process.admin(), "/metrics").await.expect("the admin port answers");
+            let samples = crate::parse_metrics(&page).expect("a page of metrics");
+            let fits = |sample: &&crate::Sample| {
+                sample.name == name
+                    && labels
+                        .iter()
+                        .all(|(label, value)| sample.labels.get(*label).is_some_and(|v| v == value))
+            };
+            sum += samples.iter().filter(fits).map(|sample| sample.value).sum::<f64>();
+        }
+        sum
+    }
+
+    /// The last lines of every log.
+    pub fn tails(&self, lines: usize) -> String {
+        self.processes().map(|process| process.log().last(process.name(), lines)).collect()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the cluster's logs end with:\n{}", self.tails(30));
+        }
+        for process in self.processes() {
+            process.kill();
+        }
+        // What is left goes when the tests end.
+        drop(std::fs::remove_dir_all(&self.directory));
+    }
+}

@@ -1,0 +1,105 @@
+//! Configuration files, as an operator would write them.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use super::Role;
+
+/// Settings beside the ones that every process needs, by role. Values are TOML.
+pub type Extra = Vec<(Role, String, String)>;
+
+/// The files and ports of one cluster.
+pub struct Layout<'a> {
+    pub directory: &'a Path,
+    pub controllers: &'a [String],
+    pub extra: &'a Extra,
+    pub log: &'a BTreeMap<String, String>,
+}
+
+impl Layout<'_> {
+    pub fn controller(&self, id: usize, admin: SocketAddr) -> PathBuf {
+        let members = self.controllers.iter().enumerate();
+        let members: Vec<_> = members.map(|(at, address)| format!("{} = {address:?}", at + 1)).collect();
+        let name = format!("controller-{id}");
+        self.write(
+            Role::Controller,
+            &name,
+            &[
+                ("id", id.to_string()),
+                ("members", format!("{{ {} }}", members.join(", "))),
+                ("data_dir", self.path(&name)),
+                ("admin_listen", text(admin)),
+                ("secret_file", self.path("secret")),
+            ],
+        )
+    }
+
+    pub fn handler(&self, number: usize, listen: SocketAddr, admin: SocketAddr) -> PathBuf {
+        let name = format!("handler-{number}");
+        self.write(
+            Role::Handler,
+            &name,
+            &[
+                ("name", text(&name)),
+                ("listen", text(listen)),
+                ("controllers", format!("{:?}", self.controllers)),
+                ("admin_listen", text(admin)),
+                ("secret_file", self.path("secret")),
+            ],
+        )
+    }
+
+    pub fn server(&self, number: usize, data: SocketAddr, control: SocketAddr, admin: SocketAddr) -> PathBuf {
+        let name = format!("server-{number}");
+        self.write(
+            Role::Server,
+            &name,
+            &[
+                ("name", text(&name)),
+                ("data_listen", text(data)),
+                ("control_listen", text(control)),
+                ("controllers", format!("{:?}", self.controllers)),
+                ("data_dir", self.path(&name)),
+                ("journal", self.path("journal")),
+                ("admin_listen", text(admin)),
+                ("secret_file", self.path("secret")),
+            ],
+        )
+    }
+
+    fn path(&self, name: &str) -> String {
+        text(self.directory.join(name).display())
+    }
+
+    fn write(&self, role: Role, name: &str, settings: &[(&str, String)]) -> PathBuf {
+        let table = match role {
+            Role::Controller => "controller",
+            Role::Handler => "handler",
+            Role::Server => "server",
+        };
+        let mut toml = format!("[{table}]\n");
+        let extra = self.extra.iter().filter(|(of, _, _)| *of == role);
+        let extra: BTreeMap<&str, &String> = extra.map(|(_, key, value)| (&**key, value)).collect();
+        let all =
+            settings.iter().map(|(key, value)| (*key, value)).filter(|(key, _)| !extra.contains_key(key));
+        for (key, value) in all.chain(extra.iter().map(|(key, value)| (*key, *value))) {
+            writeln!(toml, "{key} = {value}").expect("writing to memory cannot fail");
+        }
+        toml.push_str("\n[log]\n");
+        for (key, value) in self.log {
+            writeln!(toml, "{key} = {value:?}").expect("writing to memory cannot fail");
+        }
+        let path = self.directory.join(format!("{name}.toml"));
+        std::fs::write(&path, toml).expect("the configuration can be written");
+        path
+    }
+}
+
+/// A TOML string.
+fn text(value: impl ToString) -> String {
+    format!("{:?}", value.to_string())
+}

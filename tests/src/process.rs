@@ -1,0 +1,179 @@
+//! One process: started, killed, stopped, restarted.
+
+use std::{
+    fs::OpenOptions,
+    net::SocketAddr,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Tail, admin, binary, reaper::Reaper, until};
+
+/// A `stationmaster` process with a configuration file. It keeps its name, files and ports when it is restarted.
+pub struct Process {
+    name: String,
+    role: &'static str,
+    config: PathBuf,
+    admin: SocketAddr,
+    log: PathBuf,
+    child: Mutex<Option<Child>>,
+}
+
+impl Process {
+    /// A process that is not started yet.
+    pub fn new(name: &str, role: &'static str, config: &Path, admin: SocketAddr) -> Self {
+        let log = config.with_extension("log");
+        Self { name: name.into(), role, config: config.into(), admin, log, child: Mutex::new(None) }
+    }
+
+    /// What it is called in the cluster.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// Where it serves `/metrics`.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Its log.
+    pub fn log(&self) -> Tail {
+        Tail::new(&self.log)
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When it runs already or cannot be started.
+    pub fn start(&self) {
+        let mut child = self.child();
+        assert!(child.is_none(), "{} runs already", self.name);
+        let log =
+            OpenOptions::new().create(true).append(true).open(&self.log).expect("the log can be written");
+        let spawned = without_our_environment(&mut Command::new(binary()))
+            .arg(self.role)
+            .arg("--config")
+            .arg(&self.config)
+            .process_group(Reaper::get().group())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} cannot be started: {error}", self.name));
+        *child = Some(spawned);
+    }
+
+    /// kill -9.
+    pub fn kill(&self) {
+        let taken = self.child().take();
+        if let Some(mut child) = taken {
+            // It may have died by itself a moment ago.
+            drop(child.kill());
+            child.wait().expect("it is our child");
+        }
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub async fn terminate(&self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself. It can be started again then.
+    pub async fn ended(&self) -> ExitStatus {
+        let status = until(&format!("{} ends", self.name), async || self.try_wait().ok_or("it runs")).await;
+        self.child().take();
+        status
+    }
+
+    /// Freezes it: it keeps its sockets and does nothing.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pid(&self) -> i32 {
+        let child = self.child();
+        let child = child.as_ref().unwrap_or_else(|| panic!("{} does not run", self.name));
+        i32::try_from(child.id()).expect("a process id")
+    }
+
+    /// Whether it runs; false as soon as it has ended by itself.
+    pub fn is_running(&self) -> bool {
+        self.child().is_some() && self.try_wait().is_none()
+    }
+
+    /// Resident memory in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a VmRSS line");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Waits until it says that it can do its work.
+    pub async fn ready(&self) {
+        until(&format!("{} is ready", self.name), async || {
+            if let Some(status) = self.try_wait() {
+                return Err(format!("it ended with {status}:\n{}", self.log().last(&self.name, 20)));
+            }
+            match admin::get(self.admin, "/readyz").await {
+                Ok((200, _)) => Ok(()),
+                Ok((status, body)) => Err(format!("{status} {body}{}", self.log().last(&self.name, 20))),
+                Err(error) => Err(format!("{error}\n{}", self.log().last(&self.name, 20))),
+            }
+        })
+        .await;
+    }
+
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        // A panic while it was held must not keep the process from being killed.
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_wait(&self) -> Option<ExitStatus> {
+        let mut child = self.child();
+        child.as_mut().and_then(|child| child.try_wait().expect("it is our child"))
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid()).expect("not zero");
+        kill_process(pid, signal).unwrap_or_else(|error| panic!("{}: {error}", self.name));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Without the settings of whoever runs the tests.
+pub fn without_our_environment(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("STATIONMASTER_") || name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("RUST_LOG")
+}
+
+/// How long one look at a process's admin port may take.
+pub const LOOK_TIMEOUT: Duration = Duration::from_secs(5);

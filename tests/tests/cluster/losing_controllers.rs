@@ -1,0 +1,88 @@
+//! Controllers that die: the map survives, and what runs goes on (R11, C13, C17, S7).
+
+use rpc::controller::Operation;
+use tests::{Cluster, Role, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_controllers_killed_bring_the_same_map_back_and_sessions_go_on_r11_c14_s7() {
+    // Servers answer reads as long as their lease holds: long enough for three starts on a busy machine.
+    let cluster = Cluster::builder().set(Role::Controller, "lease_ms", 60_000).start().await;
+    for number in 0..20 {
+        cluster.create(&format!("kept_{number}")).await;
+    }
+    cluster
+        .operate(Operation::DropDatabase { database: rpc::controller::DatabaseRef::parse("kept_19") })
+        .await;
+    let session = cluster.session(0, "kept_0").await;
+    session.batch_execute("CREATE TEMP TABLE mine (n int); CREATE TABLE t (n int)").await.expect("written");
+    // From now on both handlers know the way.
+    drop(cluster.session(1, "kept_0").await);
+    // The journal of the dropped one is purged in the background, which is an entry of its own.
+    let before = settled(&cluster).await;
+
+    for controller in &cluster.controllers {
+        controller.kill();
+    }
+    for n in 0..20 {
+        session
+            .batch_execute(&format!("INSERT INTO t VALUES ({n}); INSERT INTO mine VALUES ({n})"))
+            .await
+            .expect("it goes on");
+    }
+    let late = cluster.session(1, "kept_0").await;
+    assert_eq!(late.one("SELECT count(*) FROM t").await.expect("a handler that knows the way"), "20");
+    for controller in &cluster.controllers {
+        controller.start();
+    }
+    for controller in &cluster.controllers {
+        controller.ready().await;
+    }
+
+    let after = cluster.agreed().await;
+    assert_eq!(after.value, before, "the map is the same");
+    assert_eq!(session.one("SELECT count(*) FROM mine").await.expect("the same session"), "20");
+    for number in 0..19 {
+        for handler in 0..2 {
+            let session = cluster.session(handler, &format!("kept_{number}")).await;
+            assert_eq!(session.one("select 1").await.expect("answered"), "1");
+        }
+    }
+}
+
+/// The map's digest when nothing changes it any more.
+async fn settled(cluster: &Cluster) -> u128 {
+    let mut last = None;
+    until("the map stays as it is", async || {
+        let digest = cluster.agreed().await;
+        if last.replace(digest) == Some(digest) { Ok(digest.value) } else { Err(format!("{digest:?}")) }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_go_on_without_one_controller_and_stop_without_two_c13() {
+    let cluster = Cluster::builder().servers(1).handlers(1).start().await;
+    let leader = cluster.leader().await;
+    cluster.controllers[leader].kill();
+    cluster.create("with_two").await;
+    let leader = cluster.leader().await;
+    cluster.controllers[leader].kill();
+    let admin = cluster.session(0, "stationmaster").await;
+    // The first one may have been on its way to the leader when that died: then nobody can say what became of it.
+    let refused = admin.batch_execute("CREATE DATABASE with_one").await.expect_err("no quorum, no change");
+    assert!(["57P03", "40003"].contains(&&*tests::code(&refused)), "{refused:?}");
+    let refused =
+        admin.batch_execute("CREATE DATABASE with_one_again").await.expect_err("no quorum, no change");
+    assert_eq!(tests::code(&refused), "57P03", "{refused:?}");
+    for controller in cluster.controllers.iter().filter(|controller| !controller.is_running()) {
+        controller.start();
+    }
+    until("changes are possible again", async || {
+        admin.batch_execute("CREATE DATABASE with_three").await.map_err(|error| format!("{error:?}"))
+    })
+    .await;
+    cluster.agreed().await;
+    // Whoever was told no must not find it done.
+    let info = cluster.look_up("with_one_again").await;
+    assert!(info.is_err(), "{info:?}");
+}

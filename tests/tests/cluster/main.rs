@@ -1,0 +1,20 @@
+//! Tests on real processes, sockets and files. One file for each behaviour; names are what must be so.
+//!
+//! What breaks nothing uses the shared cluster, with database names of its own; what kills or configures has a cluster of
+//! its own, one at a time. Client programs of others must be installed: a missing one fails its test and says what to
+//! install.
+
+mod assigning_on_demand;
+mod bad_input;
+mod client_programs;
+mod command_line;
+mod configuration;
+mod creating_databases;
+mod damaged_data;
+mod losing_controllers;
+mod losing_servers;
+mod measures_and_logs;
+mod naming_databases;
+mod putting_away;
+mod refusing_clients;
+mod stale_routes;
