@@ -41,7 +41,7 @@ pub enum Request {
     /// Users who may log in: list, create, password, drop
     #[command(subcommand)]
     Users(users::Request),
-    /// The replicated map: digest
+    /// The replicated map: digest, get
     #[command(subcommand)]
     Map(map::Request),
 }

@@ -2,6 +2,8 @@
 
 mod bench;
 mod ci;
+#[cfg(test)]
+mod claims;
 mod fuzz;
 
 use std::process::ExitCode;

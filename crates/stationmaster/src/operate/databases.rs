@@ -178,7 +178,8 @@ async fn page(
     Ok((page.databases, page.more))
 }
 
-fn row(info: &DatabaseInfo) -> Vec<Cell> {
+/// The cells under [`KEYS`].
+pub fn row(info: &DatabaseInfo) -> Vec<Cell> {
     let owner = info.owner.as_ref();
     vec![
         Cell::text(&info.name),

@@ -3,13 +3,18 @@
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use clap::Subcommand;
-use model::Digest;
+use model::{Digest, Revision};
+use rpc::{
+    Refusal,
+    controller::{Consistency, DatabaseInfo, DatabaseRef, LookUp},
+};
 use serde_json::json;
 use tokio::time::sleep;
 
 use super::{
     Cell, Cluster, Listing, Reach,
     cluster::{Each, nobody},
+    databases,
     listing::print,
 };
 
@@ -18,6 +23,13 @@ use super::{
 pub enum Request {
     /// Fingerprint of every controller's map; fails when two differ at the same revision
     Digest(Reach),
+    /// Where a database is, by every controller's own map
+    Get {
+        /// Name or id
+        database: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 /// How often the controllers are asked again while they are at different revisions.
@@ -38,7 +50,54 @@ enum Verdict {
 
 /// Does it.
 pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
-    let Request::Digest(reach) = request;
+    match request {
+        Request::Digest(reach) => digest(&reach).await,
+        Request::Get { database, reach } => get(&reach, &database).await,
+    }
+}
+
+/// Asks each controller for what it has applied. Fails when one that answers does not know the database.
+async fn get(reach: &Reach, database: &str) -> anyhow::Result<ExitCode> {
+    let cluster = reach.cluster()?;
+    cluster.learn().await;
+    let database = DatabaseRef::parse(database);
+    let asked = cluster
+        .each(|client, context| {
+            let request =
+                LookUp { database: database.clone(), consistency: Consistency::AtLeast(Revision::default()) };
+            Box::pin(async move { client.look_up(context, request).await })
+        })
+        .await;
+    if let Some(error) = nobody(&asked) {
+        return Err(error);
+    }
+    let told: Vec<&Result<DatabaseInfo, Refusal>> =
+        asked.iter().filter_map(|each| each.answer.as_ref().ok()).collect();
+    if let (true, Some(Err(refusal))) = (told.iter().all(|told| told.is_err()), told.first()) {
+        return Err(refusal.clone().into());
+    }
+    let known = told.iter().all(|told| told.is_ok());
+    let keys = &["controller", "revision", "name", "id", "epoch", "server", "address"];
+    let listing = asked.iter().fold(Listing::new(keys), |listing, each| listing.with(row(each)));
+    print(reach.json, || listing.json(), || listing.table())?;
+    Ok(if known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn row(each: &Each<Result<DatabaseInfo, Refusal>>) -> Vec<Cell> {
+    let mut row = vec![Cell::text(&each.address)];
+    match &each.answer {
+        Ok(Ok(info)) => {
+            row.push(Cell::Number(info.revision.0));
+            row.extend(databases::row(info));
+        }
+        Ok(Err(refusal)) => row.extend([Cell::Nothing, Cell::text(refusal)]),
+        Err(_) => row.extend([Cell::Nothing, Cell::text("unreachable")]),
+    }
+    row.resize(7, Cell::Nothing);
+    row
+}
+
+async fn digest(reach: &Reach) -> anyhow::Result<ExitCode> {
     let cluster = reach.cluster()?;
     cluster.learn().await;
     let mut asked = ask(&cluster).await;
