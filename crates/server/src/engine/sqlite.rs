@@ -8,6 +8,7 @@
 //! through [`super::Database::take`].
 
 mod capture;
+mod catalog;
 mod command;
 mod connect;
 mod copy;

@@ -22,6 +22,9 @@ use super::types::Type;
 pub(super) trait Tables {
     /// All columns of a table or view, in order; `None` when there is no such thing.
     fn columns(&self, table: &str) -> Option<Vec<OutColumn>>;
+
+    /// As [`columns`](Self::columns), of a table whose schema is given.
+    fn columns_in(&self, schema: &str, table: &str) -> Option<Vec<OutColumn>>;
 }
 
 /// A column as far as it is known.

@@ -37,12 +37,14 @@ use self::portal::Portal;
 use self::script::Script;
 use self::settings::Settings;
 use self::transaction::{Block, Transaction};
+use super::catalog::{Catalog, Context, Mention};
 use super::connect;
 use super::database::{Seat, Shared};
 use super::ffi::Connection;
 use super::functions::{self, Facts};
 use super::guard::Guard;
 use super::sql_error::SqlError;
+use super::translate::translate;
 use crate::engine::{
     CommitSeq, EngineError, InterruptHandle, OUTPUT_BYTES, Session, SessionStart, Step, TransactionStatus,
     WriterPermit,
@@ -73,6 +75,7 @@ pub(super) struct SqliteSession {
     /// Plans of texts that clients parse again and again.
     plans: planner::Plans,
     known: RefCell<schema::Known>,
+    catalog: Catalog,
     /// Changes of the schema by this session.
     local_schema: u64,
     shared: Arc<Shared>,
@@ -109,6 +112,13 @@ impl SqliteSession {
         let facts =
             Facts::new(start.clone(), Arc::clone(&settings), Arc::clone(&limit), Arc::clone(&shared.clock));
         functions::register(&mut connection, &facts).map_err(|error| failed(error.to_string()))?;
+        let catalog = Catalog::new(Context {
+            user: start.user.clone(),
+            database: start.database.clone(),
+            databases: Arc::clone(&start.databases),
+            settings: Arc::clone(&settings),
+            process_id: start.process_id,
+        });
         let guard = Guard::default();
         install_hooks(&mut connection, &shared, &limit, &guard).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
@@ -131,6 +141,7 @@ impl SqliteSession {
             waiting_since: None,
             plans: planner::Plans::default(),
             known: RefCell::default(),
+            catalog,
             local_schema: 0,
             shared,
             _seat: seat,
@@ -144,6 +155,12 @@ impl SqliteSession {
     fn generation(&self) -> Generation {
         let committed = self.shared.schema.load(std::sync::atomic::Ordering::SeqCst);
         Generation { committed, local: self.local_schema }
+    }
+
+    /// Makes the catalogs right for a statement that mentions them.
+    fn prepare_catalog(&mut self, mention: &Mention) -> Result<(), SqlError> {
+        let prepared = self.catalog.prepare(&mut self.connection, &self.guard, mention, self.local_schema);
+        prepared.map_err(|failure| translate(&failure, &self.connection, ""))
     }
 
     /// From now on answers depend on everything that may be visible.

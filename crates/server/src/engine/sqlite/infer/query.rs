@@ -121,7 +121,10 @@ impl Inference<'_> {
     pub(super) fn sources(&mut self, sources: &[Source], scope: &mut Scope<'_>) {
         for source in sources {
             let (alias, columns) = match &source.kind {
-                SourceKind::Table { name, .. } => (name.clone(), self.table_columns(name, scope)),
+                SourceKind::Table { schema: None, name } => (name.clone(), self.table_columns(name, scope)),
+                SourceKind::Table { schema: Some(schema), name } => {
+                    (name.clone(), self.tables.columns_in(schema, name).unwrap_or_default())
+                }
                 SourceKind::Query(query) => (String::new(), self.query(query, scope)),
                 SourceKind::Function { call, ordinality } => {
                     self.function_columns(source, call, ordinality.is_some(), scope)

@@ -26,6 +26,10 @@ impl Tables for Shop {
         };
         Some(columns.iter().map(column).collect())
     }
+
+    fn columns_in(&self, _: &str, table: &str) -> Option<Vec<OutColumn>> {
+        self.columns(table)
+    }
 }
 
 /// `name type, …` of the columns, then `| ` and the parameters.

@@ -1,5 +1,6 @@
 //! Function calls: SQL's special forms, schema-qualified names, and functions that SQLite has under another name.
 
+use super::super::catalog::rewrite as catalog;
 use super::super::sql::{Call, Expr, Form, Kind};
 use super::Rewriter;
 
@@ -81,16 +82,15 @@ impl Rewriter<'_> {
     /// Functions whose call has to be built anew.
     fn special_function(&self, call: &Call) -> Option<String> {
         let arguments = self.arguments(call);
+        if let Some(sized) = catalog::size_function(&call.name, &arguments) {
+            return Some(sized);
+        }
         Some(match (call.name.as_str(), arguments.as_slice()) {
             ("strpos", [text, part]) => format!("instr({text}, {part})"),
             ("substring", [text, pattern]) if matches!(call.arguments[1].kind, Kind::Text(_)) => {
                 format!("pg_regex_substring({text}, {pattern})")
             }
             ("substring", arguments) => format!("substr({})", arguments.join(", ")),
-            ("to_regclass", [name]) => {
-                format!("(SELECT \"oid\" FROM pg_catalog.pg_class WHERE relname = pg_relation({name}))")
-            }
-            ("pg_get_serial_sequence", _) => "NULL".to_owned(),
             ("row_to_json" | "to_jsonb" | "to_json", [value]) if !self.is_table(&call.arguments[0]) => {
                 format!("json(json_quote({value}))")
             }

@@ -2,7 +2,8 @@
 
 use wire::{Format, oid};
 
-use super::super::lexer::quote_text;
+use super::super::catalog::rewrite as catalog;
+use super::super::lexer::{quote_name, quote_text};
 use super::super::sql::{Expr, Kind};
 use super::super::types::{Type, Value, input};
 use super::Rewriter;
@@ -50,6 +51,11 @@ impl Rewriter<'_> {
                 Some(format!("{} IS {not}NULL", self.render(&operand.span)))
             }
             Kind::Call(call) => self.call(call),
+            Kind::Column { qualifier: Some(qualifier), name } => {
+                let schema = &self.sql[expr.span.clone()];
+                catalog::hides_schema(schema)
+                    .then(|| format!("{}.{}", quote_name(qualifier), quote_name(name)))
+            }
             _as_it_is => None,
         };
         if let Some(text) = text {
@@ -70,17 +76,7 @@ impl Rewriter<'_> {
             }
             oid::TEXT | oid::VARCHAR | oid::NAME | oid::CSTRING => format!("CAST({value} AS TEXT)"),
             oid::CHAR => format!("substr(CAST({value} AS TEXT), 1, 1)"),
-            oid::REGCLASS => {
-                format!(
-                    "(SELECT \"oid\" FROM pg_catalog.pg_class WHERE relname = pg_relation({value}) OR \"oid\" = {value})"
-                )
-            }
-            oid::REGTYPE => format!(
-                "(SELECT \"oid\" FROM pg_catalog.pg_type WHERE typname = pg_type_named({value}) OR \"oid\" = {value})"
-            ),
-            oid::REGNAMESPACE => format!(
-                "(SELECT \"oid\" FROM pg_catalog.pg_namespace WHERE nspname = {value} OR \"oid\" = {value})"
-            ),
+            reg if is_reg(reg) => catalog::to_identifier(reg, &value),
             _other => format!("pg_cast({}, {}, {value})", ty.oid.0, ty.modifier),
         })
     }
@@ -204,19 +200,8 @@ fn cast_type(expr: &Expr) -> Option<wire::Oid> {
     }
 }
 
-/// The name behind an identifier.
-pub(super) fn reg_name(ty: wire::Oid, value: &str) -> String {
-    match ty {
-        oid::REGTYPE => format!("format_type({value}, -1)"),
-        oid::REGPROC => format!("(SELECT proname FROM pg_catalog.pg_proc WHERE \"oid\" = {value})"),
-        oid::REGNAMESPACE => format!("(SELECT nspname FROM pg_catalog.pg_namespace WHERE \"oid\" = {value})"),
-        _regclass => format!("(SELECT relname FROM pg_catalog.pg_class WHERE \"oid\" = {value})"),
-    }
-}
-
-fn is_reg(ty: wire::Oid) -> bool {
-    matches!(ty, oid::REGCLASS | oid::REGTYPE | oid::REGPROC | oid::REGNAMESPACE)
-}
+use super::super::catalog::rewrite::is_identifier_type as is_reg;
+pub(super) use super::super::catalog::rewrite::to_name as reg_name;
 
 /// Whether the words say that this is an interval.
 pub(super) fn is_interval(expr: &Expr) -> bool {

@@ -1,5 +1,6 @@
 //! Tables of a FROM clause: functions that return rows, aliases with column names, LATERAL.
 
+use super::super::catalog::rewrite as catalog;
 use super::super::lexer::quote_name;
 use super::super::sql::{Call, Kind, Query, Source, SourceKind};
 use super::Rewriter;
@@ -17,7 +18,7 @@ impl Rewriter<'_> {
             self.remove(lateral);
         }
         match &source.kind {
-            SourceKind::Table { .. } => {}
+            SourceKind::Table { schema, name } => self.table(source, schema.as_deref(), name),
             SourceKind::Query(query) if !source.columns.is_empty() => self.named_columns(source, query),
             SourceKind::Query(_) => {}
             SourceKind::Function { call, ordinality } => {
@@ -26,6 +27,13 @@ impl Rewriter<'_> {
                 }
             }
         }
+    }
+
+    /// A table that SQLite knows under another name keeps its own as an alias.
+    fn table(&mut self, source: &Source, schema: Option<&str>, name: &str) {
+        let Some(table) = catalog::table(schema, name) else { return };
+        let alias = if source.alias.is_none() { format!(" AS {}", quote_name(name)) } else { String::new() };
+        self.replace(source.span.start..source.after.start, format!("{table}{alias}"));
     }
 
     /// `(query) AS t(a, b)`: only common table expressions can name columns in SQLite.

@@ -25,6 +25,10 @@ impl Tables for Shop {
         };
         (table == "t").then(|| columns.map(column).to_vec())
     }
+
+    fn columns_in(&self, _: &str, table: &str) -> Option<Vec<OutColumn>> {
+        Tables::columns(self, table)
+    }
 }
 
 fn attempt(sql: &str) -> Result<Option<Rewritten>, SqlError> {

@@ -156,6 +156,9 @@ impl SqliteSession {
             return Ok(Some(Progress::Yield(step)));
         }
         self.start_clock();
+        if let Some(mention) = &sql.catalog {
+            self.prepare_catalog(mention)?;
+        }
         for before in &sql.before {
             self.connection.execute(before).map_err(|failure| self.explain(&failure, sql, before))?;
         }

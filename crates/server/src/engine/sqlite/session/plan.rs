@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use wire::{Format, Oid, backend};
 
+use super::super::catalog::Mention;
 use super::super::command::Command;
 use super::super::sql_error::SqlError;
 use super::super::types::Type;
@@ -52,6 +53,8 @@ pub(super) struct SqlPlan {
     /// For each of SQLite's parameters, which of the plan's it is.
     pub binding: Vec<usize>,
     pub source: SourceMap,
+    /// What it reads of the catalogs.
+    pub catalog: Option<Mention>,
 }
 
 /// Where the pieces of the SQL come from in the client's text: (offset in SQL, offset in text), ascending.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use wire::sqlstate;
 
+use super::super::catalog;
 use super::super::command::{self, Command};
 use super::super::ffi::{Compiled, Failure, Statement};
 use super::super::infer::{self, Inferred};
@@ -168,6 +169,10 @@ impl SqliteSession {
         keep: bool,
     ) -> Result<Plan, SqlError> {
         let generation = self.generation();
+        let catalog = catalog::mentions(tokens);
+        if let Some(mention) = &catalog {
+            self.prepare_catalog(mention)?;
+        }
         let reading = Reading::new(tokens);
         let Ready { sql, statement, source } = self.make_ready(text, &reading, declared)?;
         let view = View::new(&self.connection, &self.known, generation);
@@ -181,6 +186,7 @@ impl SqliteSession {
             binding: described.binding,
             source,
             sql: Arc::clone(&sql),
+            catalog,
         };
         self.cache.check_in(&sql, statement, true);
         let (text, action) = (Arc::clone(text), Action::Sql(plan));

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::super::catalog::tables;
 use super::super::ffi::{Connection, Failure, ValueRef};
 use super::super::infer::{OutColumn, Tables};
 use super::super::lexer::{quote_name, quote_text};
@@ -65,6 +66,9 @@ impl<'a> View<'a> {
             Some([Some(row), sql]) => (FIRST_OID + row.parse().unwrap_or(0), sql.clone().unwrap_or_default()),
             _temporary_or_catalog => (0, String::new()),
         };
+        if let (None, Some(columns)) = (rows.first(), tables::columns(None, name)) {
+            return Ok(Some(Table { oid, columns: known_columns(columns) }));
+        }
         let compiled = self.connection.prepare(&format!("SELECT * FROM {}", quote_name(name)), false)?;
         let Some(statement) = compiled.statement else { return Ok(None) };
         let big = big_serial(&sql);
@@ -98,6 +102,13 @@ impl<'a> View<'a> {
     }
 }
 
+/// Columns of the catalogs.
+fn known_columns(columns: &[(&str, Type)]) -> Vec<OutColumn> {
+    let column =
+        |(name, ty): &(&str, Type)| OutColumn { name: (*name).to_owned(), ty: Some(*ty), computed: false };
+    columns.iter().map(column).collect()
+}
+
 /// `id INTEGER CONSTRAINT bigserial PRIMARY KEY`: SQLite's row ids must be declared INTEGER, and this keeps that more was meant.
 pub(in super::super) fn big_serial(sql: &str) -> Option<String> {
     let mut tokens = Tokens::statement(sql, sql.find('(')? + 1);
@@ -120,6 +131,10 @@ pub(in super::super) fn big_serial(sql: &str) -> Option<String> {
 impl Tables for View<'_> {
     fn columns(&self, table: &str) -> Option<Vec<OutColumn>> {
         self.table(table).map(|table| table.columns.clone())
+    }
+
+    fn columns_in(&self, schema: &str, table: &str) -> Option<Vec<OutColumn>> {
+        tables::columns(Some(schema), table).map(known_columns).or_else(|| Tables::columns(self, table))
     }
 }
 

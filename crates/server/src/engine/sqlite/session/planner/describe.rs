@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use wire::sqlstate;
 
+use super::super::super::catalog::tables as catalog;
 use super::super::super::ffi::Statement;
 use super::super::super::infer::Inferred;
 use super::super::super::sql_error::SqlError;
@@ -61,9 +62,12 @@ fn columns(statement: &Statement, view: &View<'_>) -> Vec<Column> {
     let column = |at| {
         let name = statement.column_name(at);
         let ty = statement.declared_type(at).and_then(|declared| Type::declared(&declared));
-        let Some((_, table, origin)) = statement.origin(at) else {
+        let Some((schema, table, origin)) = statement.origin(at) else {
             return Column { name, ty, table: 0, attribute: 0 };
         };
+        if schema == catalog::SCHEMA {
+            return Column { name, ty: catalog::column_type(&table, &origin).or(ty), table: 0, attribute: 0 };
+        }
         let Some(table) = view.table(&table) else { return Column { name, ty, table: 0, attribute: 0 } };
         let place = table.columns.iter().position(|column| column.name == origin);
         let attribute = place.and_then(|place| i16::try_from(place + 1).ok()).unwrap_or(0);

@@ -1,0 +1,73 @@
+//! What the engine's rewriter has to know about the catalogs: the forms that casts to identifier types, size functions and tables of
+//! `information_schema` take in SQLite.
+
+use wire::{Oid, oid};
+
+use super::super::lexer::quote_name;
+use super::functions::{names, sizes};
+use super::tables::{self, INFORMATION, SCHEMA};
+
+/// Types whose values are numbers of objects and print as their names.
+pub(in super::super) fn is_identifier_type(ty: Oid) -> bool {
+    matches!(ty, oid::REGCLASS | oid::REGTYPE | oid::REGPROC | oid::REGNAMESPACE | names::REGROLE)
+}
+
+/// `value::regclass` and its kin, as a number; functions are known by name only.
+pub(in super::super) fn to_identifier(ty: Oid, value: &str) -> String {
+    if ty == oid::REGPROC {
+        return format!("{}({value})", names::FUNCTION);
+    }
+    format!("{}({}, {value})", names::TO_OID, ty.0)
+}
+
+/// The text of such a value.
+pub(in super::super) fn to_name(ty: Oid, value: &str) -> String {
+    if ty == oid::REGPROC {
+        return value.to_owned();
+    }
+    format!("{}({}, {value})", names::TO_NAME, ty.0)
+}
+
+/// The table that a name with this schema means, where it is called otherwise in SQLite.
+pub(in super::super) fn table(schema: Option<&str>, name: &str) -> Option<String> {
+    match schema? {
+        "public" => Some(format!("main.{}", quote_name(name))),
+        "pg_temp" => Some(format!("temp.{}", quote_name(name))),
+        INFORMATION => {
+            let table = tables::find(schema, name)?;
+            Some(format!("{SCHEMA}.{}", quote_name(&table.stored)))
+        }
+        _same => None,
+    }
+}
+
+/// Whether a column's name has a schema in front that SQLite knows under another name.
+pub(in super::super) fn hides_schema(column: &str) -> bool {
+    let mut parts = column.split('.');
+    let schema = parts.next().unwrap_or_default().trim().trim_matches('"');
+    let hidden = ["public", "pg_temp", INFORMATION].iter().any(|known| schema.eq_ignore_ascii_case(known));
+    hidden && parts.count() == 2
+}
+
+/// Functions that count the pages of relations, which only SQL can.
+pub(in super::super) fn size_function(name: &str, arguments: &[String]) -> Option<String> {
+    let of_relation = |relation: &String, what: &str| {
+        format!(
+            "(SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE schema = 'main' AND aggregate = 1 \
+             AND name IN (SELECT value FROM json_each({}({relation}, '{what}'))))",
+            sizes::STORED
+        )
+    };
+    Some(match (name, arguments) {
+        ("pg_relation_size", [relation] | [relation, _]) | ("pg_table_size", [relation]) => {
+            of_relation(relation, "table")
+        }
+        ("pg_indexes_size", [relation]) => of_relation(relation, "indexes"),
+        ("pg_total_relation_size", [relation]) => of_relation(relation, "total"),
+        ("pg_database_size", [database]) => format!(
+            "CASE WHEN {}({database}) THEN (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size) END",
+            sizes::THIS_DATABASE
+        ),
+        _other => return None,
+    })
+}
