@@ -83,6 +83,26 @@ async fn a_length_of_a_gibibyte_is_refused_before_anything_is_allocated_08p01() 
 }
 
 #[tokio::test]
+async fn a_message_that_claims_a_gibibyte_takes_only_what_has_come() {
+    let cluster = Cluster::shared().await;
+    cluster.create("beside_claims").await;
+    let before: u64 = cluster.processes().map(Process::memory).sum();
+    let mut claims = Vec::new();
+    for _ in 0..8 {
+        let mut raw = Raw::connect(cluster.handler_address(0)).await.expect("it listens");
+        raw.send(&Raw::startup(&[("user", tests::USER), ("database", "beside_claims")])).await;
+        assert_eq!(raw.log_in(tests::PASSWORD).await.0, b'Z');
+        raw.send(&[&b"Q"[..], &((1u32 << 30) - 2).to_be_bytes(), b"select 1"].concat()).await;
+        claims.push(raw);
+    }
+    still_serves(cluster, "beside_claims").await;
+    let grown = cluster.processes().map(Process::memory).sum::<u64>().saturating_sub(before);
+    assert!(grown < 200 << 20, "{grown} bytes for 8 claims");
+    drop(claims);
+    still_serves(cluster, "beside_claims").await;
+}
+
+#[tokio::test]
 async fn an_unknown_message_ends_its_own_session_with_a_reason_08p01() {
     let cluster = Cluster::shared().await;
     cluster.create("beside_unknown").await;

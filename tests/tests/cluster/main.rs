@@ -17,4 +17,5 @@ mod measures_and_logs;
 mod naming_databases;
 mod putting_away;
 mod refusing_clients;
+mod rust_client;
 mod stale_routes;
