@@ -13,6 +13,7 @@ mod command;
 mod connect;
 mod copy;
 mod database;
+mod ddl;
 mod ffi;
 mod functions;
 mod guard;

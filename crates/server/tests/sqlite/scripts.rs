@@ -151,5 +151,6 @@ scripts! {
     statements_are_answered_as_postgresql_would: "statements",
     transactions_commit_and_fail_as_in_postgresql: "transactions",
     errors_have_state_words_and_place: "errors",
+    definitions_are_kept_as_plain_sqlite: "definitions",
     functions_and_operators_answer_as_in_postgresql: "functions",
 }

@@ -14,6 +14,7 @@ pub(super) use self::copy::{CopyFormat, CopyStatement, Options as CopyOptions, S
 pub(super) use self::cursor::Count;
 pub(super) use self::parse::parse;
 pub(super) use self::transaction::Modes;
+use super::ddl::Definition;
 use super::types::Type;
 
 /// How isolated a transaction is.
@@ -79,6 +80,8 @@ pub(super) enum Command {
     },
     Close(Option<String>),
     Copy(CopyStatement),
+    /// CREATE, ALTER, DROP or TRUNCATE in SQLite's words.
+    Define(Definition),
     /// `VACUUM FULL`: SQLite's own.
     Rebuild,
     /// Accepted without effect; the tag to answer with.

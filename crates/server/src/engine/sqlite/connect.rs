@@ -36,6 +36,7 @@ pub(super) fn for_commits(path: &Path) -> Result<Connection, Failure> {
 /// Opens the image for a session.
 pub(super) fn for_session(path: &Path, limits: &Limits) -> Result<Connection, Failure> {
     let mut connection = Connection::open(path, false)?;
+    connection.name_main_public()?;
     let pages_max = limits.size_bytes_max / page_bytes(&connection)?;
     connection.execute(&format!(
         "PRAGMA synchronous=OFF; PRAGMA wal_autocheckpoint=0; PRAGMA foreign_keys=ON; PRAGMA case_sensitive_like=ON;

@@ -105,6 +105,15 @@ impl Connection {
         Ok(Self { binding, owner: Arc::new(owner) })
     }
 
+    /// Gives the main schema PostgreSQL's name; `main` goes on to work.
+    pub fn name_main_public(&self) -> Result<(), Failure> {
+        // SAFETY: the handle is open; this operation takes one string, which must outlive the connection and is static.
+        let code = unsafe {
+            ffi::sqlite3_db_config(self.handle(), ffi::SQLITE_DBCONFIG_MAINDBNAME, c"public".as_ptr())
+        };
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(failure(self.handle(), code)) }
+    }
+
     /// The safe binding, for functions, hooks and limits.
     pub fn binding(&mut self) -> &mut rusqlite::Connection {
         &mut self.binding

@@ -48,6 +48,7 @@ pub(super) fn is_ours(name: &str) -> bool {
     // Overridden, not added: they exist in both.
     const SHARED: &[&str] = &["random", "current_timestamp"];
     let lists = [
+        to_char::NAMES,
         text::NAMES,
         regex::NAMES,
         math::NAMES,

@@ -11,7 +11,7 @@ mod set_returning;
 mod source;
 mod statement;
 
-use super::infer::Moments;
+use super::infer::{Moments, OutColumn};
 use super::sql::{self, Node, Span, Statement};
 use super::sql_error::SqlError;
 
@@ -19,6 +19,9 @@ use super::sql_error::SqlError;
 pub(super) trait Schema {
     /// Names of the columns that an INSERT fills, in order; `None` for an unknown table.
     fn columns(&self, table: &str) -> Option<Vec<String>>;
+
+    /// The same with their types.
+    fn typed_columns(&self, table: &str) -> Option<Vec<OutColumn>>;
 
     /// Columns of a unique constraint of a table, by PostgreSQL's or the index's name.
     fn constraint(&self, table: &str, name: &str) -> Option<Vec<String>>;
@@ -43,6 +46,8 @@ struct Rewriter<'a> {
     sql: &'a str,
     schema: &'a dyn Schema,
     moments: &'a Moments,
+    /// The text goes into the file: only what plain SQLite knows.
+    stored: bool,
     /// Disjoint, but for insertions at one place.
     edits: Vec<Edit>,
     refused: Option<SqlError>,
@@ -59,20 +64,34 @@ pub(super) fn rewrite(
     schema: &dyn Schema,
     moments: &Moments,
 ) -> Result<Option<Rewritten>, SqlError> {
-    let mut rewriter = Rewriter { sql, schema, moments, edits: Vec::new(), refused: None };
-    sql::walk_statement(statement, &mut |node| match node {
-        Node::Expr(expr) => rewriter.expression(expr),
-        Node::Source(source) => rewriter.source(source),
-        Node::Query(query) => rewriter.query(query),
-    });
-    rewriter.statement(statement);
-    if let Some(refused) = rewriter.refused {
-        return Err(refused);
-    }
-    Ok((!rewriter.edits.is_empty()).then(|| rewriter.finish(whole)))
+    Rewriter { sql, schema, moments, stored: false, edits: Vec::new(), refused: None }.run(whole, statement)
+}
+
+/// As [`rewrite`], for a text that will be kept in the file: casts are SQLite's, and schema names go.
+pub(super) fn rewrite_stored(
+    sql: &str,
+    whole: Span,
+    statement: &Statement,
+    schema: &dyn Schema,
+    moments: &Moments,
+) -> Result<Option<Rewritten>, SqlError> {
+    Rewriter { sql, schema, moments, stored: true, edits: Vec::new(), refused: None }.run(whole, statement)
 }
 
 impl Rewriter<'_> {
+    fn run(mut self, whole: Span, statement: &Statement) -> Result<Option<Rewritten>, SqlError> {
+        sql::walk_statement(statement, &mut |node| match node {
+            Node::Expr(expr) => self.expression(expr),
+            Node::Source(source) => self.source(source),
+            Node::Query(query) => self.query(query),
+        });
+        self.statement(statement);
+        if let Some(refused) = self.refused {
+            return Err(refused);
+        }
+        Ok((!self.edits.is_empty()).then(|| self.finish(whole)))
+    }
+
     /// Replaces a part, and with it everything edited inside.
     fn replace(&mut self, span: Span, text: String) {
         self.edits.retain(|edit| edit.span.start < span.start || edit.span.end > span.end);

@@ -12,6 +12,7 @@ mod visit;
 
 use std::ops::Range;
 
+pub(super) use self::expression::{read as expression, read_type as type_name};
 pub(super) use self::statement::parse;
 pub(super) use self::visit::{Node, walk_statement};
 

@@ -70,7 +70,7 @@ fn mistake(failure: &Failure, sql: &str) -> SqlError {
     }
     for (start, end, state, text) in PATTERNS {
         if let Some(name) = message.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)) {
-            let name = name.strip_prefix("main.").unwrap_or(name);
+            let name = name.strip_prefix("public.").unwrap_or(name);
             return SqlError::new(*state, text.replace("{}", name));
         }
     }

@@ -32,6 +32,8 @@ const PATTERNS: &[&str] = &[
     "AM", "PM", "am", "pm", "IW", "TZ", "OF", "FM", "D", "Q", "Y",
 ];
 
+pub(super) const NAMES: &[&str] = &["to_char", "to_timestamp", "to_date", "to_number"];
+
 pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
     registrar.strict("to_char", 2, |arguments| {
         let template = arguments.text(1);

@@ -47,6 +47,12 @@ impl Rewriter<'_> {
         if call.bare {
             return BARE.contains(&call.name.as_str()).then(|| format!("pg_{}()", call.name));
         }
+        if self.stored
+            && ["now", "localtimestamp", "transaction_timestamp", "statement_timestamp"]
+                .contains(&call.name.as_str())
+        {
+            return Some("CURRENT_TIMESTAMP".to_owned());
+        }
         if let Some(form) = &call.form {
             return Some(self.special_form(call, form));
         }

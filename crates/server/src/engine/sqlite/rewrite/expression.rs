@@ -66,6 +66,9 @@ impl Rewriter<'_> {
     fn cast(&mut self, operand: &Expr, ty: &str) -> Option<String> {
         let value = self.render(&operand.span);
         let Some(ty) = Type::declared(ty) else { return Some(value) };
+        if self.stored {
+            return Some(stored_cast(ty, value));
+        }
         let from = cast_type(operand);
         Some(match ty.oid {
             oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR if from.is_some_and(is_reg) => {
@@ -202,6 +205,18 @@ fn cast_type(expr: &Expr) -> Option<wire::Oid> {
 
 use super::super::catalog::rewrite::is_identifier_type as is_reg;
 pub(super) use super::super::catalog::rewrite::to_name as reg_name;
+
+/// Casts that plain SQLite has; types that are text to it need none.
+fn stored_cast(ty: Type, value: String) -> String {
+    match ty.oid {
+        oid::INT2 | oid::INT4 | oid::INT8 | oid::OID => format!("CAST({value} AS INTEGER)"),
+        oid::FLOAT4 | oid::FLOAT8 => format!("CAST({value} AS REAL)"),
+        oid::NUMERIC => format!("CAST({value} AS NUMERIC)"),
+        oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME => format!("CAST({value} AS TEXT)"),
+        _text => value,
+    }
+}
+
 
 /// Whether the words say that this is an interval.
 pub(super) fn is_interval(expr: &Expr) -> bool {

@@ -18,6 +18,9 @@ impl Rewriter<'_> {
             self.remove(lateral);
         }
         match &source.kind {
+            SourceKind::Table { schema: Some(_), name } if self.stored => {
+                self.replace(source.span.start..source.after.start, quote_name(name));
+            }
             SourceKind::Table { schema, name } => self.table(source, schema.as_deref(), name),
             SourceKind::Query(query) if !source.columns.is_empty() => self.named_columns(source, query),
             SourceKind::Query(_) => {}

@@ -10,6 +10,10 @@ impl Schema for Shop {
         (table == "t").then(|| ["id", "a", "b"].map(str::to_owned).to_vec())
     }
 
+    fn typed_columns(&self, table: &str) -> Option<Vec<OutColumn>> {
+        Tables::columns(self, table)
+    }
+
     fn constraint(&self, table: &str, name: &str) -> Option<Vec<String>> {
         (table == "t" && name == "t_pkey").then(|| vec!["id".to_owned()])
     }

@@ -1,6 +1,7 @@
 //! The session's own statements: transactions, settings, prepared statements.
 
 mod cursors;
+mod define;
 mod prepared;
 
 use std::sync::Arc;
@@ -71,6 +72,7 @@ impl SqliteSession {
             Command::Fetch { name, count, discard } => self.fetch(name, *count, *discard, execution),
             Command::Close(name) => self.close_cursor(name.as_deref()),
             Command::Copy(statement) => self.copy(statement, plan, execution, out),
+            Command::Define(definition) => self.define(definition),
             Command::Rebuild => self.rebuild(),
             Command::Nothing(word) => tag(word),
             Command::Unsupported(what) => Err(SqlError::unsupported(what)),

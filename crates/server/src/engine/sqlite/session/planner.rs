@@ -14,6 +14,7 @@ use wire::sqlstate;
 
 use super::super::catalog;
 use super::super::command::{self, Command};
+use super::super::ddl::{self, Definition};
 use super::super::ffi::{Compiled, Failure, Statement};
 use super::super::infer::{self, Inferred};
 use super::super::lexer::Kind;
@@ -120,9 +121,23 @@ impl SqliteSession {
         let plan = match action {
             Some(action) => self.plan_command(text, action, declared, keep)?,
             None if self.transaction.block == Block::Failed => return Err(in_failed_block()),
-            None => self.plan_sql(text, &whole, declared, keep)?,
+            None => match self.definition(&whole)? {
+                Some(definition) => {
+                    self.plan_command(text, Action::Command(Command::Define(definition)), declared, keep)?
+                }
+                None => self.plan_sql(text, &whole, declared, keep)?,
+            },
         };
         Ok(Planned { plan: Arc::new(plan), end })
+    }
+
+    /// The definition that the statement is, if it is one.
+    fn definition(&self, tokens: &Tokens<'_>) -> Result<Option<Definition>, SqlError> {
+        let first = ["create", "alter", "drop", "truncate", "reindex", "analyze", "analyse"];
+        if !first.iter().any(|word| tokens.is_word(word)) {
+            return Ok(None);
+        }
+        ddl::rewrite(tokens, &View::new(&self.connection, &self.known, self.generation()))
     }
 
     fn plan_command(

@@ -143,6 +143,10 @@ impl Schema for View<'_> {
         self.table(table).map(|table| table.columns.iter().map(|column| column.name.clone()).collect())
     }
 
+    fn typed_columns(&self, table: &str) -> Option<Vec<OutColumn>> {
+        Tables::columns(self, table)
+    }
+
     fn constraint(&self, table: &str, name: &str) -> Option<Vec<String>> {
         let quoted = quote_text(table);
         let primary =

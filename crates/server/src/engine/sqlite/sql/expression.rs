@@ -628,3 +628,19 @@ fn into_elements(expr: Expr) -> Vec<Expr> {
         _other => Vec::new(),
     }
 }
+
+/// The expression that is next, taken from `tokens`.
+pub(in super::super) fn read(tokens: &mut Tokens<'_>) -> Option<Expr> {
+    let mut parser = Parser::new(tokens.clone());
+    let expr = parser.expr()?;
+    tokens.rewind(parser.tokens.position());
+    Some(expr)
+}
+
+/// The type that is next, taken from `tokens`, as written.
+pub(in super::super) fn read_type(tokens: &mut Tokens<'_>) -> Option<String> {
+    let mut parser = Parser::new(tokens.clone());
+    let ty = parser.type_name()?;
+    tokens.rewind(parser.tokens.position());
+    Some(ty)
+}

@@ -31,7 +31,12 @@ fn split(declared: &str) -> (String, Vec<i32>, bool) {
     let (before, rest) = lower.split_once('(').unwrap_or((lower, ")"));
     let (inside, after) = rest.split_once(')').unwrap_or((rest, ""));
     let words = before.split_whitespace().chain(after.split_whitespace()).filter(|word| *word != "array");
-    let name = words.collect::<Vec<_>>().join(" ");
+    let mut words: Vec<&str> = words.collect();
+    // `JSON TEXT`: the second word is for SQLite, which would take some text for numbers otherwise.
+    if words.len() > 1 && words.last() == Some(&"text") {
+        words.pop();
+    }
+    let name = words.join(" ");
     let arguments = inside.split(',').filter_map(|argument| argument.trim().parse().ok()).collect();
     (name, arguments, array)
 }
