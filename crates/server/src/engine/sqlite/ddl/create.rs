@@ -254,4 +254,8 @@ impl Tables for Known<'_> {
     fn columns(&self, table: &str) -> Option<Vec<infer::OutColumn>> {
         self.0.typed_columns(table)
     }
+
+    fn columns_in(&self, _: &str, table: &str) -> Option<Vec<infer::OutColumn>> {
+        self.0.typed_columns(table)
+    }
 }

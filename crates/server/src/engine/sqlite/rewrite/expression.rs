@@ -217,7 +217,6 @@ fn stored_cast(ty: Type, value: String) -> String {
     }
 }
 
-
 /// Whether the words say that this is an interval.
 pub(super) fn is_interval(expr: &Expr) -> bool {
     match &expr.kind {
