@@ -148,7 +148,7 @@ public class Pgjdbc {
         expected.put("INSERT INTO j_counts (id, n) VALUES (1, 1)", "23505");
         expected.put("INSERT INTO j_counts (n) VALUES (NULL)", "23502");
         expected.put("SELECT * FROM nobody", "42P01");
-        expected.put("SELECT nothing FROM j_counts", "42703");
+        expected.put("SELECT missing FROM j_counts", "42703");
         expected.put("SELEC 1", "42601");
         for (Map.Entry<String, String> entry : expected.entrySet()) {
             try (Statement statement = connection.createStatement()) {

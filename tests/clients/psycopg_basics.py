@@ -84,7 +84,7 @@ def failures(conn):
         "INSERT INTO people VALUES (2, NULL, 1)": errors.NotNullViolation,
         "INSERT INTO people VALUES (2, 'bob', -1)": errors.CheckViolation,
         "SELECT * FROM nobody": errors.UndefinedTable,
-        "SELECT nothing FROM people": errors.UndefinedColumn,
+        "SELECT missing FROM people": errors.UndefinedColumn,
         "SELEC 1": errors.SyntaxError,
         "CREATE TABLE people (id int)": errors.DuplicateTable,
     }

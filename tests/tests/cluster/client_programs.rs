@@ -60,7 +60,8 @@ async fn psql_creates_a_database_and_finds_its_way_around_r1_r6() {
     for line in ["id|integer||not null|", "name|text||not null|", "price|numeric(10,2)|||"] {
         assert!(item.contains(line), "{line} is not in\n{item}");
     }
-    assert_eq!(psql(cluster, 0, "p_shop", "\\di").await, "public|item_name|index|alice|item\n");
+    let indexes = psql(cluster, 0, "p_shop", "\\di").await;
+    assert_eq!(indexes, "public|item_name|index|alice|item\npublic|item_pkey|index|alice|item\n");
     let listed = psql(cluster, 0, "p_shop", "\\l").await;
     assert!(listed.lines().any(|line| line.starts_with("p_shop|")), "{listed}");
     assert_eq!(psql(cluster, 0, "p_shop", "SELECT current_database(), current_user").await, "p_shop|alice\n");
@@ -86,13 +87,13 @@ async fn psql_copies_in_and_out_and_reports_errors_with_their_place_r5() {
     assert_eq!(ran.ok(), "1\tone\n2\t\\N\n");
 
     let mut command = program("psql");
-    command.args(["-X", "-v", "VERBOSITY=verbose", "-c", "SELECT 1 +\n  nothing FROM t"]);
+    command.args(["-X", "-v", "VERBOSITY=verbose", "-c", "SELECT 1 +\n  missing FROM t"]);
     cluster.env(0, "p_copy").apply(&mut command);
     let ran = tokio::task::spawn_blocking(move || Ran::of(&mut command, "psql".into(), ""))
         .await
         .expect("no panic");
     let said = ran.fails(1);
-    assert!(said.contains("42703") && said.contains("nothing"), "{said}");
+    assert!(said.contains("42703") && said.contains("missing"), "{said}");
     assert!(said.contains("LINE 2:"), "it points to the place: {said}");
 }
 
