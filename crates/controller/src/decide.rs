@@ -2,12 +2,14 @@
 
 mod cleanup;
 mod liveness;
+mod moving;
 mod placing;
 mod registering;
 mod routing;
 
 pub use cleanup::{Cleanup, Purge};
 pub use liveness::Liveness;
+pub use moving::{Aim, Move, Moving};
 pub use placing::{Candidacy, place};
 pub use registering::supersedes;
 pub use routing::{Found, LoadFailure, Routing, Step, Trouble};

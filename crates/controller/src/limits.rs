@@ -76,6 +76,10 @@ pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 pub const RELEASE_PATIENCE: Duration = Duration::from_millis(1_000);
 /// How long an owner may take to answer a release in all.
 pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an operator waits for a move. The work goes on without it, and the next call joins it.
+pub const MOVE_WAIT: Duration = Duration::from_millis(4_500);
+/// Most steps of one change of owner. It takes four; more means that others keep overtaking it.
+pub const MOVE_STEPS_MAX: u32 = 16;
 /// How long a server may take to purge a dropped database.
 pub const PURGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Dropped databases purged at a time.
@@ -96,6 +100,7 @@ pub const CONNECTIONS_MAX: usize = 20_000;
 
 const _: () = assert!(PROPOSE_TIMEOUT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(ROUTE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
+const _: () = assert!(MOVE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(READ_INDEX_TIMEOUT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(RELEASE_TIMEOUT.as_millis() + PROPOSE_TIMEOUT.as_millis() < 8_000);
 const _: () = assert!(RELEASE_PATIENCE.as_millis() < RELEASE_TIMEOUT.as_millis());

@@ -12,6 +12,8 @@ const PROPOSAL_SECONDS: &str = "stationmaster_controller_proposal_seconds";
 const ASSIGNMENTS: &str = "stationmaster_controller_assignments_total";
 const CHANGES: &str = "stationmaster_controller_changes_total";
 const LOADS: &str = "stationmaster_controller_loads_prompted_total";
+const MOVES: &str = "stationmaster_controller_moves_total";
+const MOVE_SECONDS: &str = "stationmaster_controller_move_seconds";
 const FSYNC_SECONDS: &str = "stationmaster_controller_fsync_seconds";
 const LOG_WRITE_SECONDS: &str = "stationmaster_controller_log_write_seconds";
 const LOG_WRITES: &str = "stationmaster_controller_log_writes_total";
@@ -74,6 +76,12 @@ pub fn describe() {
     describe_counter!(ASSIGNMENTS, "Databases given to a server by this controller as the leader, by reason");
     describe_counter!(CHANGES, "Entries applied to the map, by whether the map said no");
     describe_counter!(LOADS, "Times that a server was told to load a database, by result");
+    describe_counter!(MOVES, "Planned changes of a database's owner, by result");
+    describe_histogram!(
+        MOVE_SECONDS,
+        metrics::Unit::Seconds,
+        "One planned change of owner that was done, from asking the owner to let go to the new one having loaded"
+    );
     describe_histogram!(FSYNC_SECONDS, metrics::Unit::Seconds, "One flush and sync of the log");
     describe_histogram!(
         LOG_WRITE_SECONDS,
@@ -103,6 +111,14 @@ pub fn assigned(reason: Reason) {
 /// A server was told to load a database.
 pub fn load_prompted(loaded: bool) {
     counter!(LOADS, "result" => if loaded { "loaded" } else { "refused" }).increment(1);
+}
+
+/// A planned change of owner ended; how long it took when it was done.
+pub fn moved(done: Option<Duration>) {
+    counter!(MOVES, "result" => if done.is_some() { "done" } else { "failed" }).increment(1);
+    if let Some(took) = done {
+        histogram!(MOVE_SECONDS).record(took.as_secs_f64());
+    }
 }
 
 /// The log was flushed and synced.

@@ -4,6 +4,7 @@ mod assign;
 mod duties;
 mod heartbeats;
 mod lookups;
+mod moving;
 mod operate;
 mod propose;
 mod route;

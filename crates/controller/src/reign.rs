@@ -26,8 +26,12 @@ pub struct Reign {
     flights: Mutex<BTreeMap<DatabaseId, Flight>>,
 }
 
-/// A route on its way. Everybody who asks meanwhile waits for the same one.
-pub type Flight = Shared<BoxFuture<'static, Result<Route, Refusal>>>;
+/// Work on a database's owner on its way: one at a time for each database, so that nobody loads it while somebody
+/// takes it away. Everybody who asks for a route meanwhile waits for the same one.
+pub type Flight = Shared<BoxFuture<'static, Landed>>;
+
+/// Where a database is then; `None` when it was taken from its owner.
+pub type Landed = Result<Option<Route>, Refusal>;
 
 /// What is known.
 pub struct State {
@@ -58,16 +62,17 @@ impl Reign {
         with(&mut self.state.lock().expect("BUG: nothing panics while holding this lock"))
     }
 
-    /// Joins the flight for this database, or starts one, which goes on even if nobody waits for it any more.
+    /// Joins the flight for this database, or starts one, which goes on even if nobody waits for it any more. Tells
+    /// whether it was started.
     pub fn join(
         self: &std::sync::Arc<Self>,
         database: DatabaseId,
         tasks: &TaskTracker,
-        fly: impl FnOnce() -> BoxFuture<'static, Result<Route, Refusal>>,
-    ) -> Flight {
+        fly: impl FnOnce() -> BoxFuture<'static, Landed>,
+    ) -> (Flight, bool) {
         let mut flights = self.flights.lock().expect("BUG: nothing panics while holding this lock");
         if let Some(flight) = flights.get(&database) {
-            return flight.clone();
+            return (flight.clone(), false);
         }
         let (landed, landing) = oneshot::channel();
         let flight = landing
@@ -86,6 +91,6 @@ impl Reign {
             // Everybody may have stopped waiting.
             let _ = landed.send(result);
         });
-        flight
+        (flight, true)
     }
 }

@@ -6,6 +6,8 @@ mod changes;
 mod durability;
 #[path = "cluster/fleet.rs"]
 mod fleet;
+#[path = "cluster/moves.rs"]
+mod moves;
 #[path = "cluster/net.rs"]
 mod net;
 #[path = "cluster/refusals.rs"]

@@ -269,6 +269,14 @@ pub enum Operation {
         /// Its name.
         name: String,
     },
+    /// Move a database to a server, by name, and have it loaded there: its owner finishes what runs and lets go, its
+    /// clients go on at the new one (R27). Repeating it is harmless.
+    MoveDatabase {
+        /// Which.
+        database: DatabaseRef,
+        /// To whom.
+        server: String,
+    },
 }
 
 /// What an operator's change did.

@@ -26,7 +26,7 @@ pub use users::verifier;
 pub enum Request {
     /// How the whole fleet is doing; fails when no leader can be reached
     Status(Reach),
-    /// Databases: list, show, create, drop, rename, assign, unassign
+    /// Databases: list, show, create, drop, rename, move, assign, unassign
     #[command(subcommand)]
     Databases(databases::Request),
     /// Servers: list, expire

@@ -91,7 +91,7 @@ impl Node {
         Ok(HeartbeatReply { lease_ms: millis(self.settings.lease), controllers: self.addresses() })
     }
 
-    fn still_up(&self, tenure: Tenure) -> Result<(), Refusal> {
+    pub(super) fn still_up(&self, tenure: Tenure) -> Result<(), Refusal> {
         let Tenure { server, incarnation } = tenure;
         self.view.read(|state| match state.fleet().server(server) {
             None => Err(Rejection::ServerUnknown { server }.into()),

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::{Node, lookups::info, resolve};
 use crate::{
+    decide::Aim,
     limits::{CREATE_PLACEMENTS_MAX, RELEASE_TIMEOUT},
     meter::{self, Reason},
     reign::Reign,
@@ -41,9 +42,19 @@ impl Node {
                 self.change(Command::RenameDatabase { database, name }, Some(database)).await
             }
             Operation::AssignDatabase { database, server } => {
-                self.give(&reign, request, &database, server.as_deref()).await
+                let to = match server {
+                    Some(server) => self.server_named(&server)?,
+                    None => self.choose(&reign, self.held(&database)?.0, &BTreeSet::new())?,
+                };
+                self.change_owner(&reign, request, &database, Aim::To(to)).await
             }
-            Operation::UnassignDatabase { database } => self.take(&reign, request, &database).await,
+            Operation::MoveDatabase { database, server } => {
+                let to = self.server_named(&server)?;
+                self.change_owner(&reign, request, &database, Aim::To(to)).await
+            }
+            Operation::UnassignDatabase { database } => {
+                self.change_owner(&reign, request, &database, Aim::Away).await
+            }
             Operation::ExpireServer { server } => {
                 let tenure = self.server_named(&server)?;
                 self.expire(&reign, tenure, "an operator said so").await?;
@@ -65,7 +76,7 @@ impl Node {
         Ok(self.operated(revision, database))
     }
 
-    fn operated(&self, revision: Revision, database: Option<DatabaseId>) -> Operated {
+    pub(super) fn operated(&self, revision: Revision, database: Option<DatabaseId>) -> Operated {
         let database = database.and_then(|id| self.view.read(|state| info(state, id)));
         Operated { revision, database }
     }
@@ -101,7 +112,10 @@ impl Node {
     }
 
     /// The database and who has it, as the map stands.
-    fn held(&self, database: &DatabaseRef) -> Result<(DatabaseId, Epoch, Option<Tenure>), Refusal> {
+    pub(super) fn held(
+        &self,
+        database: &DatabaseRef,
+    ) -> Result<(DatabaseId, Epoch, Option<Tenure>), Refusal> {
         self.view.read(|state| {
             let id = resolve(state, database)?;
             let epoch = state.fleet().database(id).expect("BUG: resolved above").epoch;
@@ -132,47 +146,6 @@ impl Node {
             reign.state(|state| state.cleanup.resume(id));
         });
         dropped
-    }
-
-    /// Gives a database to a server by an operator's word. The old owner lets go first.
-    async fn give(
-        &self,
-        reign: &Reign,
-        request: RequestId,
-        database: &DatabaseRef,
-        server: Option<&str>,
-    ) -> Result<Operated, Refusal> {
-        let (id, epoch, owner) = self.held(database)?;
-        let to = match server {
-            Some(name) => self.server_named(name)?,
-            None => self.choose(reign, id, &BTreeSet::new())?,
-        };
-        if owner == Some(to) {
-            return Ok(self.operated(self.view.revision(), Some(id)));
-        }
-        if let Some(owner) = owner {
-            self.unload(reign, id, epoch);
-            self.release(request, id, epoch, owner).await?;
-        }
-        let command = Command::AssignDatabase { database: id, epoch_expected: epoch, to };
-        let operated = self.change(command, Some(id)).await?;
-        meter::assigned(Reason::Operator);
-        Ok(operated)
-    }
-
-    /// Takes a database from its owner by an operator's word. The owner lets go first.
-    async fn take(
-        &self,
-        reign: &Reign,
-        request: RequestId,
-        database: &DatabaseRef,
-    ) -> Result<Operated, Refusal> {
-        let (id, epoch, owner) = self.held(database)?;
-        let Some(owner) = owner else { return Ok(self.operated(self.view.revision(), Some(id))) };
-        self.unload(reign, id, epoch);
-        self.release(request, id, epoch, owner).await?;
-        let command = Command::UnassignDatabase { database: id, epoch_expected: epoch };
-        self.change(command, Some(id)).await
     }
 
     /// A server that is up, by name.

@@ -35,18 +35,27 @@ impl Node {
         {
             return Ok(route);
         }
-        let flight = reign.join(id, &self.tasks, || {
-            let (node, reign) = (self.clone(), reign.clone());
-            let span = tracing::info_span!("route", request = %request.request, database = %id);
-            async move { node.fly(&reign, request.request, id, routing).await }.instrument(span).boxed()
-        });
-        timeout(ROUTE_WAIT, flight)
+        let landing = async {
+            loop {
+                let (flight, _) = reign.join(id, &self.tasks, || {
+                    let (node, reign, routing) = (self.clone(), reign.clone(), routing.clone());
+                    let span = tracing::info_span!("route", request = %request.request, database = %id);
+                    let work = async move { node.fly(&reign, request.request, id, routing).await.map(Some) };
+                    work.instrument(span).boxed()
+                });
+                // Joined one that took it from its owner: now it needs a new one.
+                if let Some(route) = flight.await? {
+                    return Ok(route);
+                }
+            }
+        };
+        timeout(ROUTE_WAIT, landing)
             .await
             .unwrap_or_else(|_| Err(Refusal::Unavailable { reason: format!("{id} is still being loaded") }))
     }
 
     /// What the map and this reign know of a database.
-    fn found(&self, reign: &Reign, id: DatabaseId) -> Result<Found, Refusal> {
+    pub(super) fn found(&self, reign: &Reign, id: DatabaseId) -> Result<Found, Refusal> {
         let (epoch, owner) = self.view.read(|state| {
             let database = state.fleet().database(id).ok_or(Rejection::DatabaseUnknown { database: id })?;
             Ok::<_, Rejection>((database.epoch, state.fleet().owner(id).map(|(tenure, _)| tenure)))
@@ -56,7 +65,7 @@ impl Node {
     }
 
     /// Takes one step after the other until there is an answer.
-    async fn fly(
+    pub(super) async fn fly(
         &self,
         reign: &Reign,
         request: RequestId,

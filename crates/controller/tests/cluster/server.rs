@@ -15,7 +15,7 @@ use rpc::{
     server::*,
     tarpc::context::Context,
 };
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::fleet::Fleet;
 
@@ -29,7 +29,18 @@ pub struct Server {
 /// What it knows.
 pub struct Shared {
     pub incarnation: Incarnation,
+    held: watch::Sender<Held>,
     state: Mutex<State>,
+}
+
+/// What it does not answer for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    Nothing,
+    /// Releases, which are done all the same.
+    Releases,
+    /// Loads, which are not even begun.
+    Loads,
 }
 
 #[derive(Default)]
@@ -51,7 +62,11 @@ impl Server {
     pub async fn start(fleet: &Fleet, name: &str, incarnation: u64) -> Self {
         let (data, control) = (format!("{name}:1"), format!("{name}:2"));
         let incarnation = Incarnation(incarnation);
-        let shared = Arc::new(Shared { incarnation, state: Mutex::default() });
+        let shared = Arc::new(Shared {
+            incarnation,
+            held: watch::Sender::new(Held::Nothing),
+            state: Mutex::default(),
+        });
         let mut tasks = JoinSet::new();
         let mut listener = fleet.net.listen(&control);
         let (secret, service) = (fleet.secret.clone(), Api(shared.clone()));
@@ -144,6 +159,21 @@ impl Shared {
         self.state(|state| state.purged.clone())
     }
 
+    /// Answers no more of these, or everything again.
+    pub fn hold(&self, what: Held) {
+        self.held.send_replace(what);
+    }
+
+    async fn held(&self, what: Held) {
+        let mut held = self.held.subscribe();
+        drop(held.wait_for(|held| *held != what).await);
+    }
+
+    /// What it serves, and under which epoch.
+    pub fn serving(&self) -> BTreeMap<DatabaseId, Epoch> {
+        self.state(|state| state.serving.clone())
+    }
+
     /// Fails every load from now on.
     pub fn fail(&self) {
         self.state(|state| state.failing = true);
@@ -177,6 +207,7 @@ impl ServerApi for Api {
         self.meant(request.incarnation)?;
         // Takes a moment, so that those who ask at the same time overlap.
         tokio::time::sleep(Duration::from_millis(20)).await;
+        self.0.held(Held::Loads).await;
         let LoadRequest { database, epoch, .. } = request;
         self.0.state(|state| {
             state.loads.push((database, epoch));
@@ -203,6 +234,7 @@ impl ServerApi for Api {
                 state.spent.insert(request.database, epoch);
             }
         });
+        self.0.held(Held::Releases).await;
         Ok(())
     }
 

@@ -31,6 +31,7 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
         "create" if cursor.word("database") => databases::create(cursor),
         "drop" if cursor.word("database") => databases::drop(cursor),
         "alter" if cursor.word("database") => databases::alter(cursor),
+        "move" => databases::relocate(cursor),
         "create" if cursor.one_of(&["user", "role"]).is_some() => users::put(cursor, false),
         "alter" if cursor.one_of(&["user", "role"]).is_some() => users::put(cursor, true),
         "drop" if cursor.one_of(&["user", "role"]).is_some() => users::drop(cursor),
@@ -53,10 +54,11 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
     }
 }
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "create",
     "drop",
     "alter",
+    "move",
     "show",
     "select",
     "begin",
@@ -125,7 +127,7 @@ fn unsupported(cursor: &Cursor<'_>) -> Failure {
 /// Makes sense to PostgreSQL, but not to a handler.
 fn not_here(what: &str) -> Failure {
     Failure::new(sqlstate::FEATURE_NOT_SUPPORTED, format!("{what} is not supported by the admin console")).hint(
-        "Here are CREATE, DROP and ALTER DATABASE, CREATE, ALTER and DROP USER, SHOW DATABASES, SERVERS, HANDLERS, \
+        "Here are CREATE, DROP, ALTER and MOVE DATABASE, CREATE, ALTER and DROP USER, SHOW DATABASES, SERVERS, HANDLERS, \
          CONTROLLERS, USERS and VERSION. Connect to a database to work with tables.",
     )
 }

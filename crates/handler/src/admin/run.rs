@@ -50,6 +50,11 @@ pub(crate) async fn run(
             operate(handler, asker, Operation::RenameDatabase { database, name: to.clone() }).await?;
             Ok(Answer::done(title))
         }
+        Statement::MoveDatabase { name, server } => {
+            let database = DatabaseRef::parse(name);
+            operate(handler, asker, Operation::MoveDatabase { database, server: server.clone() }).await?;
+            Ok(Answer::done(title))
+        }
         Statement::PutUser { name, password, exists } => {
             expect_user(handler, name, *exists).await?;
             let verifier = verifier(password.clone()).await?;
@@ -91,6 +96,7 @@ fn change(operation: &Operation) -> String {
         Operation::PutUser { name, .. } => format!("put user {name}"),
         Operation::DropUser { name } => format!("drop user {name}"),
         Operation::AssignDatabase { database, .. } => format!("assign database {database}"),
+        Operation::MoveDatabase { database, server } => format!("move database {database} to {server}"),
         Operation::UnassignDatabase { database } => format!("unassign database {database}"),
         Operation::ExpireServer { server } => format!("expire server {server}"),
     }

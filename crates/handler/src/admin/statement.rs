@@ -13,6 +13,8 @@ pub(crate) enum Statement {
     DropDatabase { name: String, if_exists: bool },
     /// `ALTER DATABASE name RENAME TO to`
     RenameDatabase { name: String, to: String },
+    /// `MOVE DATABASE name TO server`
+    MoveDatabase { name: String, server: String },
     /// `CREATE USER` and `ALTER USER` with a password.
     PutUser { name: String, password: Password, exists: bool },
     /// `DROP USER name`
@@ -40,6 +42,7 @@ impl Statement {
             Self::CreateDatabase { .. } => "CREATE DATABASE",
             Self::DropDatabase { .. } => "DROP DATABASE",
             Self::RenameDatabase { .. } => "ALTER DATABASE",
+            Self::MoveDatabase { .. } => "MOVE DATABASE",
             Self::PutUser { exists: false, .. } => "CREATE ROLE",
             Self::PutUser { exists: true, .. } => "ALTER ROLE",
             Self::DropUser { .. } => "DROP ROLE",
@@ -65,6 +68,7 @@ impl Statement {
             Self::CreateDatabase { .. }
             | Self::DropDatabase { .. }
             | Self::RenameDatabase { .. }
+            | Self::MoveDatabase { .. }
             | Self::PutUser { .. }
             | Self::DropUser { .. }
             | Self::Begin { .. }

@@ -71,6 +71,16 @@ pub enum Request {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Move a database to a server and have it loaded there; its clients go on without an error
+    Move {
+        /// Name or id
+        database: String,
+        /// The server's name
+        #[arg(long, value_name = "SERVER")]
+        to: Name,
+        #[command(flatten)]
+        reach: Reach,
+    },
     /// Take a database from its server; the next request assigns it anew
     Unassign {
         /// Name or id
@@ -110,6 +120,12 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
             let database_ref = DatabaseRef::parse(&database);
             let done = change(&reach, Operation::AssignDatabase { database: database_ref, server }).await?;
             tell(&reach, &done, &format!("assigned {database}"))?;
+        }
+        Request::Move { database, to, reach } => {
+            let reference = DatabaseRef::parse(&database);
+            let operation = Operation::MoveDatabase { database: reference, server: to.to_string() };
+            let done = change(&reach, operation).await?;
+            tell(&reach, &done, &format!("moved {database}"))?;
         }
         Request::Unassign { database, reach } => {
             let operation = Operation::UnassignDatabase { database: DatabaseRef::parse(&database) };

@@ -1,4 +1,4 @@
-//! `CREATE`, `DROP` and `ALTER DATABASE`.
+//! `CREATE`, `DROP`, `ALTER` and `MOVE DATABASE`.
 
 use wire::sqlstate;
 
@@ -115,4 +115,12 @@ pub(super) fn alter(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
     }
     cursor.expect_word("to")?;
     Ok(Statement::RenameDatabase { name, to: cursor.identifier()? })
+}
+
+/// After `MOVE`. In other sessions that word is about cursors.
+pub(super) fn relocate(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
+    cursor.expect_word("database")?;
+    let name = cursor.identifier()?;
+    cursor.expect_word("to")?;
+    Ok(Statement::MoveDatabase { name, server: cursor.identifier()? })
 }

@@ -70,6 +70,8 @@ fn the_other_statements_about_databases() {
     assert_eq!(one("drop database if"), drop("if", false));
     let renamed = Statement::RenameDatabase { name: "a".into(), to: "B".into() };
     assert_eq!(one("alter database a rename to \"B\""), renamed);
+    let moved = Statement::MoveDatabase { name: "a".into(), server: "S-2".into() };
+    assert_eq!(one("move database a to \"S-2\""), moved);
 }
 
 #[test]
