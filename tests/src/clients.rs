@@ -40,7 +40,7 @@ pub fn program(name: &str) -> Command {
     let package = match name {
         "psql" => "postgresql-client",
         "pgbench" => "postgresql",
-        "java" => "default-jre-headless",
+        "java" => "default-jdk-headless",
         _ => "the one that has it",
     };
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -2,7 +2,41 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, counter, gauge, histogram};
+use metrics::{
+    Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+
+/// Says in words what everything is. Call once, when the role starts.
+pub(crate) fn describe() {
+    describe_gauge!("stationmaster_handler_sessions", "Client connections now, by how far they are");
+    describe_counter!(
+        "stationmaster_handler_refused_total",
+        "Errors given by the handler itself, by SQLSTATE"
+    );
+    describe_counter!("stationmaster_handler_logins_total", "Log-ins tried, by result");
+    describe_histogram!(
+        "stationmaster_handler_attach_seconds",
+        Unit::Seconds,
+        "From wanting a server to having a session there, the first time or again"
+    );
+    describe_counter!("stationmaster_handler_routes_failed_total", "Routes that did not work, by why");
+    describe_counter!(
+        "stationmaster_handler_route_lookups_total",
+        "Looks for a route, by where it was found"
+    );
+    describe_gauge!("stationmaster_handler_routes", "Routes remembered now");
+    describe_counter!(
+        "stationmaster_handler_backends_lost_total",
+        "Server sessions lost, by what became of the client's"
+    );
+    describe_counter!("stationmaster_handler_cancels_total", "Cancel requests, by result");
+    describe_counter!("stationmaster_handler_requests_total", "Requests answered");
+    describe_counter!("stationmaster_handler_bytes_total", "Bytes relayed, by whom they came from");
+    describe_counter!(
+        "stationmaster_handler_own_statements_total",
+        "Statements answered by the handler, by kind"
+    );
+}
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

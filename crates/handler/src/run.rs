@@ -30,6 +30,7 @@ use crate::{
 /// # Errors
 /// [`Error::Register`] when no controller will ever take it. Controllers that cannot be reached are waited for.
 pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Result<(), Error> {
+    metrics::describe();
     let controllers =
         Controllers::new(settings.controllers.clone(), host.dial.clone(), host.secret.clone(), Role::Handler);
     let Some(id) = register(&settings, &host, &controllers).await? else { return Ok(()) };

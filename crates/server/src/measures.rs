@@ -2,9 +2,56 @@
 
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::{answers::Ending, residency::Why};
+
+/// Says in words what everything is. Call once, when the role starts.
+pub fn describe() {
+    let seconds = Unit::Seconds;
+    describe_counter!("stationmaster_server_sessions_started_total", "Client sessions begun");
+    describe_gauge!("stationmaster_server_sessions", "Client sessions now");
+    describe_counter!(
+        "stationmaster_server_requests_total",
+        "Requests: Query, Sync and FunctionCall messages"
+    );
+    describe_counter!("stationmaster_server_received_bytes_total", "Bytes that came from clients");
+    describe_counter!("stationmaster_server_sent_bytes_total", "Bytes that went to clients");
+    describe_counter!(
+        "stationmaster_server_refused_total",
+        "Sessions refused or ended by this server, by reason"
+    );
+    describe_counter!(
+        "stationmaster_server_cancels_total",
+        "Cancel requests, by whether their key was right"
+    );
+    describe_counter!("stationmaster_server_loads_total", "Databases loaded, or not, by result");
+    describe_histogram!("stationmaster_server_load_duration_seconds", seconds, "Loading one database");
+    describe_gauge!("stationmaster_server_databases_loaded", "Databases loaded now");
+    describe_gauge!(
+        "stationmaster_server_working_copies_open",
+        "Loaded databases whose working copy is open"
+    );
+    describe_counter!("stationmaster_server_put_aways_total", "Databases put away, by why");
+    describe_histogram!(
+        "stationmaster_server_journal_append_duration_seconds",
+        seconds,
+        "One append to a journal"
+    );
+    describe_histogram!(
+        "stationmaster_server_journal_group_transactions",
+        "Transactions that shared one append"
+    );
+    describe_counter!("stationmaster_server_journal_page_bytes_total", "Bytes of pages appended to journals");
+    describe_counter!("stationmaster_server_journal_failures_total", "Appends that failed");
+    describe_counter!(
+        "stationmaster_server_ownership_probes_total",
+        "Looks into a journal past the lease, by result"
+    );
+    describe_counter!("stationmaster_server_snapshots_total", "Snapshots of databases written to journals");
+    describe_counter!("stationmaster_server_snapshot_bytes_total", "Bytes of snapshots written to journals");
+    describe_counter!("stationmaster_server_heartbeats_total", "Heartbeats to the controllers, by result");
+}
 
 /// Lowers a gauge when dropped.
 #[must_use]

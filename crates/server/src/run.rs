@@ -20,6 +20,7 @@ use crate::{
     lease::Lease,
     life::Life,
     limits::{ACCEPT_PAUSE, FILES_PER_SESSION, SQLITE_MEMORY_BYTES_MAX, UNAUTHENTICATED_MAX},
+    measures,
     registration::Registrar,
     residency::{Parts as Shares, Residents, World, cache::Cache, reports::Reports},
     session::{self, Front, startup::Logins},
@@ -66,6 +67,7 @@ pub async fn run_with(
     data: impl Listen,
     control: impl Listen,
 ) -> Result<(), Error> {
+    measures::describe();
     raise_file_limit(settings.sessions_max);
     let dir = settings.data_dir.clone();
     let cache = parts.workers.run(move || Cache::take(&dir)).await?;

@@ -32,6 +32,9 @@ const BYTES: [f64; 11] = [
     268435456.0,
 ];
 
+/// Upper bounds of the buckets of every `…_transactions` histogram: how many shared something.
+const TRANSACTIONS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
 /// How often the histograms are folded, so that they stay small however rarely somebody reads them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -45,6 +48,9 @@ impl Metrics {
         let handle = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_bytes".into()), &BYTES))
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Suffix("_transactions".into()), &TRANSACTIONS)
+            })
             .expect("BUG: the buckets are not empty")
             .install_recorder()
             .expect("BUG: recording starts once");
