@@ -6,11 +6,15 @@
 
 mod call;
 mod expression;
+mod places;
 mod query;
+mod rows;
 mod set_returning;
 mod source;
 mod statement;
 
+use self::places::Places;
+use self::set_returning::Moved;
 use super::infer::{Moments, OutColumn};
 use super::sql::{self, Node, Span, Statement};
 use super::sql_error::SqlError;
@@ -22,6 +26,9 @@ pub(super) trait Schema {
 
     /// The same with their types.
     fn typed_columns(&self, table: &str) -> Option<Vec<OutColumn>>;
+
+    /// Whether a table of the user has this name, so that it means no catalog.
+    fn is_users(&self, table: &str) -> bool;
 
     /// Columns of a unique constraint of a table, by PostgreSQL's or the index's name.
     fn constraint(&self, table: &str, name: &str) -> Option<Vec<String>>;
@@ -48,6 +55,9 @@ struct Rewriter<'a> {
     moments: &'a Moments,
     /// The text goes into the file: only what plain SQLite knows.
     stored: bool,
+    places: Places,
+    /// Calls whose tables wait for their select list.
+    moved: Vec<Moved>,
     /// Disjoint, but for insertions at one place.
     edits: Vec<Edit>,
     refused: Option<SqlError>,
@@ -64,7 +74,7 @@ pub(super) fn rewrite(
     schema: &dyn Schema,
     moments: &Moments,
 ) -> Result<Option<Rewritten>, SqlError> {
-    Rewriter { sql, schema, moments, stored: false, edits: Vec::new(), refused: None }.run(whole, statement)
+    Rewriter::new(sql, statement, schema, moments, false).run(whole, statement)
 }
 
 /// As [`rewrite`], for a text that will be kept in the file: casts are SQLite's, and schema names go.
@@ -75,10 +85,21 @@ pub(super) fn rewrite_stored(
     schema: &dyn Schema,
     moments: &Moments,
 ) -> Result<Option<Rewritten>, SqlError> {
-    Rewriter { sql, schema, moments, stored: true, edits: Vec::new(), refused: None }.run(whole, statement)
+    Rewriter::new(sql, statement, schema, moments, true).run(whole, statement)
 }
 
-impl Rewriter<'_> {
+impl<'a> Rewriter<'a> {
+    fn new(
+        sql: &'a str,
+        statement: &Statement,
+        schema: &'a dyn Schema,
+        moments: &'a Moments,
+        stored: bool,
+    ) -> Self {
+        let places = Places::of(statement, &|name| schema.is_users(name));
+        Self { sql, schema, moments, stored, places, moved: Vec::new(), edits: Vec::new(), refused: None }
+    }
+
     fn run(mut self, whole: Span, statement: &Statement) -> Result<Option<Rewritten>, SqlError> {
         sql::walk_statement(statement, &mut |node| match node {
             Node::Expr(expr) => self.expression(expr),
@@ -86,6 +107,10 @@ impl Rewriter<'_> {
             Node::Query(query) => self.query(query),
         });
         self.statement(statement);
+        if let Some(left) = self.moved.first() {
+            let error = SqlError::unsupported("a set-returning function outside of FROM and the select list");
+            return Err(error.at(left.at()));
+        }
         if let Some(refused) = self.refused {
             return Err(refused);
         }

@@ -214,6 +214,12 @@ pub(super) enum Core {
 /// SELECT without what surrounds it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Select {
+    /// From what follows SELECT to the end of its clauses.
+    pub span: Span,
+    /// Where the list of items ends.
+    pub items_end: usize,
+    /// Where the FROM clause ends, if there is one.
+    pub from_end: Option<usize>,
     /// `DISTINCT ON (…)`.
     pub distinct_on: Option<Span>,
     pub items: Vec<Item>,

@@ -28,6 +28,7 @@ impl Mention {
 
 /// Functions, types and keywords without `pg_` in front that need the facts.
 const WORDS: &[&str] = &[
+    "aclexplode",
     "col_description",
     "format_type",
     "has_any_column_privilege",
@@ -77,6 +78,8 @@ pub(in super::super) fn mentions(tokens: &Tokens<'_>) -> Option<Mention> {
                 let table = if name == tables::INFORMATION {
                     following(&mut tokens, sql)
                         .and_then(|name| tables::find(Some(tables::INFORMATION), &name))
+                } else if name == "pg_show_all_settings" {
+                    tables::find(None, "pg_settings")
                 } else {
                     tables::find(None, &name)
                 };

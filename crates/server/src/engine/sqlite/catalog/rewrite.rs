@@ -31,7 +31,6 @@ pub(in super::super) fn to_name(ty: Oid, value: &str) -> String {
 /// The table that a name with this schema means, where it is called otherwise in SQLite.
 pub(in super::super) fn table(schema: Option<&str>, name: &str) -> Option<String> {
     match schema? {
-        "public" => Some(format!("main.{}", quote_name(name))),
         "pg_temp" => Some(format!("temp.{}", quote_name(name))),
         INFORMATION => {
             let table = tables::find(schema, name)?;
@@ -45,15 +44,44 @@ pub(in super::super) fn table(schema: Option<&str>, name: &str) -> Option<String
 pub(in super::super) fn hides_schema(column: &str) -> bool {
     let mut parts = column.split('.');
     let schema = parts.next().unwrap_or_default().trim().trim_matches('"');
-    let hidden = ["public", "pg_temp", INFORMATION].iter().any(|known| schema.eq_ignore_ascii_case(known));
+    let hidden = ["pg_temp", INFORMATION].iter().any(|known| schema.eq_ignore_ascii_case(known));
     hidden && parts.count() == 2
+}
+
+/// A function that returns the rows of a table.
+pub(in super::super) fn table_function(name: &str) -> Option<String> {
+    let table = match name {
+        "pg_show_all_settings" => "pg_settings",
+        name => name,
+    };
+    tables::find(None, table).map(|table| format!("{SCHEMA}.{}", quote_name(&table.stored)))
+}
+
+/// The number of one of the catalogs' own relations.
+pub(in super::super) fn oid(schema: Option<&str>, name: &str) -> Option<u32> {
+    tables::find(schema, name).map(|table| table.oid)
+}
+
+/// Whether every table of PostgreSQL has a column of this name without showing it.
+pub(in super::super) fn is_hidden(column: &str) -> bool {
+    matches!(column, "tableoid" | "xmin" | "xmax" | "cmin" | "cmax" | "ctid")
+}
+
+/// What such a column holds in the catalog with this number.
+pub(in super::super) fn hidden(column: &str, oid: u32) -> String {
+    match column {
+        "tableoid" => oid.to_string(),
+        "ctid" => "'(0,1)'".to_owned(),
+        "xmin" => "1".to_owned(),
+        _transaction => "0".to_owned(),
+    }
 }
 
 /// Functions that count the pages of relations, which only SQL can.
 pub(in super::super) fn size_function(name: &str, arguments: &[String]) -> Option<String> {
     let of_relation = |relation: &String, what: &str| {
         format!(
-            "(SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE schema = 'main' AND aggregate = 1 \
+            "(SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE schema = 'public' AND aggregate = 1 \
              AND name IN (SELECT value FROM json_each({}({relation}, '{what}'))))",
             sizes::STORED
         )

@@ -17,6 +17,10 @@ impl Schema for Shop {
         (table == "t").then(|| [("id", "bigint"), ("a", "varchar(10)")].map(column).to_vec())
     }
 
+    fn is_users(&self, table: &str) -> bool {
+        Schema::columns(self, table).is_some()
+    }
+
     fn constraint(&self, _: &str, name: &str) -> Option<Vec<String>> {
         (name == "t_a_key").then(|| vec!["a".to_owned()])
     }

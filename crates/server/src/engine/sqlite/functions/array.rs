@@ -31,8 +31,8 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
     })?;
     registrar.strict("pg_array_get", 2, |arguments| {
         let elements = elements(arguments, 0)?;
-        let found =
-            usize::try_from(arguments.integer(1) - 1).ok().and_then(|at| elements.get(at).cloned().flatten());
+        let at = usize::try_from(arguments.integer(1) - lowest(arguments)).ok();
+        let found = at.and_then(|at| elements.get(at).cloned().flatten());
         Ok(found.map_or(Sql::Null, scalar))
     })?;
     registrar.strict("pg_array_json", 1, |arguments| text(json(&elements(arguments, 0)?)))?;
@@ -41,8 +41,20 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
         length if arguments.integer(1) == 1 => Ok(Sql::Integer(length as i64)),
         _other_dimension => Ok(Sql::Null),
     })?;
-    registrar.strict("array_upper", 2, |arguments| Ok(Sql::Integer(elements(arguments, 0)?.len() as i64)))?;
-    registrar.strict("array_lower", 2, |_| Ok(Sql::Integer(1)))?;
+    registrar.strict("array_upper", 2, |arguments| {
+        let length = elements(arguments, 0)?.len() as i64;
+        Ok(if length == 0 { Sql::Null } else { Sql::Integer(length - 1 + lowest(arguments)) })
+    })?;
+    registrar.strict("array_lower", 2, |arguments| {
+        let empty = elements(arguments, 0)?.is_empty();
+        Ok(if empty { Sql::Null } else { Sql::Integer(lowest(arguments)) })
+    })?;
+    registrar.strict("pg_subscripts", 1, |arguments| {
+        let length = elements(arguments, 0)?.len() as i64;
+        text(list(lowest(arguments)..lowest(arguments) + length))
+    })?;
+    registrar.strict("pg_series", 2, |arguments| series(arguments, 1))?;
+    registrar.strict("pg_series", 3, |arguments| series(arguments, arguments.integer(2)))?;
     registrar.strict("array_ndims", 1, |_| Ok(Sql::Integer(1)))?;
     registrar.strict("cardinality", 1, |arguments| Ok(Sql::Integer(elements(arguments, 0)?.len() as i64)))?;
     registrar.pure("array_position", 2, |arguments| {
@@ -74,8 +86,43 @@ fn element(arguments: &Arguments<'_, '_>, at: usize) -> Option<String> {
     (!arguments.is_null(at)).then(|| arguments.text(at))
 }
 
+/// The catalogs' vectors have no braces.
+fn is_vector(literal: &str) -> bool {
+    literal.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ' || byte == b'-')
+}
+
+/// The subscript of the first argument's first element: vectors count from 0.
+fn lowest(arguments: &Arguments<'_, '_>) -> i64 {
+    i64::from(!is_vector(&arguments.text(0)))
+}
+
+fn list(numbers: impl Iterator<Item = i64>) -> String {
+    let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+    format!("[{}]", numbers.join(","))
+}
+
+/// A series that depends on other tables, as a JSON list.
+fn series(arguments: &Arguments<'_, '_>, step: i64) -> Returned {
+    const LENGTH_MAX: usize = 1_000_000;
+    let (first, last) = (arguments.integer(0), arguments.integer(1));
+    if step == 0 {
+        return Err(SqlError::new(sqlstate::INVALID_PARAMETER_VALUE, "step size cannot equal zero"));
+    }
+    let numbers = std::iter::successors(Some(first), |number| number.checked_add(step));
+    let numbers = numbers.take_while(|number| if step > 0 { *number <= last } else { *number >= last });
+    let numbers: Vec<i64> = numbers.take(LENGTH_MAX + 1).collect();
+    if numbers.len() > LENGTH_MAX {
+        let message = "a series that depends on other tables is too long";
+        return Err(SqlError::new(sqlstate::PROGRAM_LIMIT_EXCEEDED, message));
+    }
+    text(list(numbers.into_iter()))
+}
+
 fn elements(arguments: &Arguments<'_, '_>, at: usize) -> Result<Elements, SqlError> {
     let literal = arguments.text(at);
+    if is_vector(&literal) {
+        return Ok(literal.split_whitespace().map(|element| Some(element.to_owned())).collect());
+    }
     parse(&literal).ok_or_else(|| {
         SqlError::new(
             sqlstate::INVALID_TEXT_REPRESENTATION,

@@ -1,7 +1,7 @@
 //! Function calls: SQL's special forms, schema-qualified names, and functions that SQLite has under another name.
 
 use super::super::catalog::rewrite as catalog;
-use super::super::sql::{Call, Expr, Form, Kind};
+use super::super::sql::{Call, Expr, Form, Kind, Span};
 use super::Rewriter;
 
 /// Functions that are the same under another name.
@@ -27,7 +27,6 @@ const RENAMED: &[(&str, &str)] = &[
     ("ceiling", "ceil"),
     ("pow", "power"),
     ("array_to_json", "pg_array_json"),
-    ("unnest", "pg_unnest"),
 ];
 
 /// Written without parentheses; ours need them.
@@ -43,7 +42,7 @@ const BARE: &[&str] = &[
 ];
 
 impl Rewriter<'_> {
-    pub(super) fn call(&mut self, call: &Call) -> Option<String> {
+    pub(super) fn call(&mut self, call: &Call, span: &Span) -> Option<String> {
         if call.bare {
             return BARE.contains(&call.name.as_str()).then(|| format!("pg_{}()", call.name));
         }
@@ -52,6 +51,9 @@ impl Rewriter<'_> {
                 .contains(&call.name.as_str())
         {
             return Some("CURRENT_TIMESTAMP".to_owned());
+        }
+        if let Some(value) = self.moved_call(call, span) {
+            return Some(value);
         }
         if let Some(form) = &call.form {
             return Some(self.special_form(call, form));

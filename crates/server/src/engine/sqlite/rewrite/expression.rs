@@ -3,6 +3,8 @@
 use wire::{Format, oid};
 
 use super::super::catalog::rewrite as catalog;
+use super::super::catalog::rewrite::is_identifier_type as is_reg;
+pub(super) use super::super::catalog::rewrite::to_name as reg_name;
 use super::super::lexer::{quote_name, quote_text};
 use super::super::sql::{Expr, Kind};
 use super::super::types::{Type, Value, input};
@@ -50,17 +52,26 @@ impl Rewriter<'_> {
                 let not = if test.starts_with("not") { "NOT " } else { "" };
                 Some(format!("{} IS {not}NULL", self.render(&operand.span)))
             }
-            Kind::Call(call) => self.call(call),
-            Kind::Column { qualifier: Some(qualifier), name } => {
-                let schema = &self.sql[expr.span.clone()];
-                catalog::hides_schema(schema)
-                    .then(|| format!("{}.{}", quote_name(qualifier), quote_name(name)))
-            }
+            Kind::Call(call) => self.call(call, &expr.span),
+            Kind::Field { operand, name } => Some(format!(
+                "json_extract({}, {})",
+                self.render(&operand.span),
+                quote_text(&format!("$.{name}"))
+            )),
+            Kind::Column { qualifier, name } => self.column(expr, qualifier.as_deref(), name),
             _as_it_is => None,
         };
         if let Some(text) = text {
             self.replace(expr.span.clone(), text);
         }
+    }
+
+    /// A column whose name SQLite would take for something else.
+    fn column(&mut self, expr: &Expr, qualifier: Option<&str>, name: &str) -> Option<String> {
+        self.places.column(&expr.span, qualifier, name).or_else(|| {
+            let hidden = catalog::hides_schema(&self.sql[expr.span.clone()]);
+            qualifier.filter(|_| hidden).map(|table| format!("{}.{}", quote_name(table), quote_name(name)))
+        })
     }
 
     fn cast(&mut self, operand: &Expr, ty: &str) -> Option<String> {
@@ -202,9 +213,6 @@ fn cast_type(expr: &Expr) -> Option<wire::Oid> {
         _other => None,
     }
 }
-
-use super::super::catalog::rewrite::is_identifier_type as is_reg;
-pub(super) use super::super::catalog::rewrite::to_name as reg_name;
 
 /// Casts that plain SQLite has; types that are text to it need none.
 fn stored_cast(ty: Type, value: String) -> String {

@@ -1,67 +1,78 @@
-//! Functions that return rows, as items of a select list: `SELECT generate_series(1, 3)`.
+//! Functions that return rows, in a select list: `SELECT generate_series(1, 3)`, `SELECT (f(x)).n`.
+//!
+//! They move into FROM, where SQLite has tables that depend on the ones before them. Several in one list go in step by the
+//! numbers of their rows, as in PostgreSQL; unlike there, the shorter ones are not filled up with NULLs.
 
-use super::super::sql::{Call, Item, Kind, Select};
-use super::super::sql_error::SqlError;
+use super::super::lexer::quote_name;
+use super::super::sql::{Call, Kind, Select, Span};
 use super::Rewriter;
+use super::rows;
 
-/// Functions that return rows.
-const FUNCTIONS: &[&str] = &[
-    "generate_series",
-    "unnest",
-    "json_array_elements",
-    "jsonb_array_elements",
-    "json_array_elements_text",
-    "jsonb_array_elements_text",
-    "json_object_keys",
-    "jsonb_object_keys",
-    "regexp_split_to_table",
-    "string_to_table",
-    "generate_subscripts",
-    "_pg_expandarray",
-];
+/// A call that has become a column of a table yet to be added to FROM.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// Of the call.
+    span: Span,
+    alias: String,
+    /// The table, in step with `json_each`; without its alias.
+    elements: String,
+    /// The table where it stands alone and nothing has to be in step.
+    alone: Option<String>,
+}
 
-pub(super) fn is_set_returning(name: &str) -> bool {
-    FUNCTIONS.contains(&name)
+impl Moved {
+    /// Where the call stands.
+    pub fn at(&self) -> usize {
+        self.span.start
+    }
 }
 
 impl Rewriter<'_> {
-    /// Moves the function into FROM. One per select list.
+    /// What stands for a call that returns rows; its table waits for the select list that the call is in.
+    pub(super) fn moved_call(&mut self, call: &Call, span: &Span) -> Option<String> {
+        if !rows::is_set_returning(&call.name) || self.places.is_table(span) {
+            return None;
+        }
+        let elements = self.elements_of(call)?;
+        let alias = format!("_rows{}", span.start);
+        let value = rows::value(&call.name, &alias);
+        let alone = self.table_of(call, "value");
+        self.moved.push(Moved { span: span.clone(), alias, elements, alone });
+        Some(value)
+    }
+
+    /// Takes the calls inside a part off the waiting list.
+    pub(super) fn take_moved(&mut self, part: &Span) -> Vec<Moved> {
+        let inside = |moved: &Moved| part.start <= moved.span.start && moved.span.end <= part.end;
+        let (taken, left) = std::mem::take(&mut self.moved).into_iter().partition(inside);
+        self.moved = left;
+        taken
+    }
+
+    /// Adds the tables of the list's functions to FROM.
     pub(super) fn set_returning(&mut self, select: &Select) {
-        let mut found =
-            select.items.iter().filter_map(|item| set_returning_call(item).map(|call| (item, call)));
-        let Some((item, call)) = found.next() else { return };
-        if found.next().is_some() {
-            return self.refuse(
-                SqlError::unsupported("more than one set-returning function in a select list")
-                    .at(item.expr.span.start),
-            );
-        }
-        let Some(rows) = self.rows_of(call, None) else { return };
-        let name = item.alias.is_none().then(|| format!(" AS \"{}\"", call.name)).unwrap_or_default();
-        self.replace(item.expr.span.clone(), format!("\"_rows\".\"{}\"{name}", rows.column));
-        let source = format!("{} AS \"_rows\"", rows.text);
-        match select.from.last() {
-            Some(last) => self.insert(last.span.end, format!(", {source}")),
-            None => {
-                let end = select.items.last().map_or(item.expr.span.end, |item| self.item_end(item));
-                self.insert(end, format!(" FROM {source}"));
+        let mut moved = Vec::new();
+        for item in &select.items {
+            let taken = self.take_moved(&item.expr.span);
+            if let (Kind::Call(call), false, None) = (&item.expr.kind, taken.is_empty(), &item.alias) {
+                let value = self.render(&item.expr.span);
+                self.replace(item.expr.span.clone(), format!("{value} AS {}", quote_name(&call.name)));
             }
+            moved.extend(taken);
         }
-    }
-
-    /// Past the alias of an item.
-    fn item_end(&self, item: &Item) -> usize {
-        let Some(alias) = &item.alias else { return item.expr.span.end };
-        let after = &self.sql[item.expr.span.end..];
-        let at = after.to_lowercase().find(&alias.to_lowercase()).unwrap_or(0);
-        let quote = usize::from(after[at + alias.len()..].starts_with('"'));
-        item.expr.span.end + at + alias.len() + quote
-    }
-}
-
-fn set_returning_call(item: &Item) -> Option<&Call> {
-    match &item.expr.kind {
-        Kind::Call(call) if is_set_returning(&call.name) => Some(call),
-        _other => None,
+        let Some((first, others)) = moved.split_first() else { return };
+        let alias = quote_name(&first.alias);
+        let mut text = match &first.alone {
+            Some(table) if others.is_empty() => format!("{table} AS {alias}"),
+            Some(_) | None => format!("{} AS {alias}", first.elements),
+        };
+        for other in others {
+            let other_alias = quote_name(&other.alias);
+            text += &format!(" JOIN {} AS {other_alias} ON {other_alias}.key = {alias}.key", other.elements);
+        }
+        match select.from_end {
+            Some(end) => self.insert(end, format!(", {text}")),
+            None => self.insert(select.items_end, format!(" FROM {text}")),
+        }
     }
 }

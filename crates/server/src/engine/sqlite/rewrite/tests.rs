@@ -14,6 +14,10 @@ impl Schema for Shop {
         Tables::columns(self, table)
     }
 
+    fn is_users(&self, table: &str) -> bool {
+        table == "t"
+    }
+
     fn constraint(&self, table: &str, name: &str) -> Option<Vec<String>> {
         (table == "t" && name == "t_pkey").then(|| vec!["id".to_owned()])
     }
@@ -98,7 +102,7 @@ fn postgresql_spellings_become_sqlite_spellings() {
         ("(select 1) union (select 2)", "SELECT * FROM (select 1) union SELECT * FROM (select 2)"),
         (
             "select x from unnest('{1,2}') as x",
-            "select x from (SELECT \"value\" AS \"x\" FROM json_each(pg_array_json('{1,2}'))) AS \"x\"",
+            "select x from (SELECT \"_f\".value AS \"x\" FROM json_each(pg_array_json('{1,2}')) AS \"_f\") AS \"x\"",
         ),
         ("insert into t values (default, 1)", "insert into t (\"a\") VALUES (1)"),
         ("insert into t values (1)", "insert into t (\"id\") VALUES (1)"),
@@ -115,6 +119,71 @@ fn postgresql_spellings_become_sqlite_spellings() {
         ("select (a = 1) is distinct from (b = 2)", "="),
         ("select a from t where b like 'x' escape '!' order by a desc nulls last limit 3", "="),
         ("with recursive r(n) as (select 1 union all select n + 1 from r) select * from r", "="),
+    ];
+    for (sql, expected) in table {
+        assert_eq!(rewritten(sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn functions_that_return_rows_move_into_from() {
+    let table = [
+        (
+            "select a, unnest(b), generate_subscripts(b, 1) as n from t join u on t.id = u.id where a > 0",
+            "select a, \"_rows10\".value AS \"unnest\", \"_rows21\".value as n from t join u on t.id = u.id, \
+             json_each(pg_array_json(b)) AS \"_rows10\" JOIN json_each(pg_subscripts(b)) AS \"_rows21\" \
+             ON \"_rows21\".key = \"_rows10\".key where a > 0",
+        ),
+        (
+            "select (information_schema._pg_expandarray(b)).n from t",
+            "select json_extract((json_object('x', \"_rows8\".value, 'n', (\"_rows8\".key + 1))), '$.n') from t, \
+             json_each(pg_array_json(b)) AS \"_rows8\"",
+        ),
+        (
+            "select u.x, n from t, unnest(t.b) with ordinality as u(x, n)",
+            "select \"u\".value, (\"u\".key + 1) from t, json_each(pg_array_json(t.b)) AS \"u\"",
+        ),
+        (
+            "select v from t cross join lateral generate_series(1, a) as v",
+            "select \"v\".value from t cross join   json_each(pg_series(1, a)) AS \"v\"",
+        ),
+        (
+            "select * from unnest('{1}') with ordinality as u(x, n)",
+            "select * from (SELECT \"_f\".value AS \"x\", (\"_f\".key + 1) AS \"n\" FROM json_each(pg_array_json('{1}')) AS \"_f\") AS \"u\"",
+        ),
+        (
+            "select word from pg_get_keywords()",
+            "select word from pg_catalog.\"pg_get_keywords\" AS \"pg_get_keywords\"",
+        ),
+    ];
+    for (sql, expected) in table {
+        assert_eq!(rewritten(sql), expected, "{sql}");
+    }
+    assert!(rewritten("select 1 from t where unnest(b) = 1").starts_with("0A000"));
+}
+
+#[test]
+fn names_of_the_catalogs_are_found() {
+    let table = [
+        (
+            "select t.table_name from information_schema.tables t",
+            "select t.table_name from pg_catalog.\"information_schema.tables\" t",
+        ),
+        (
+            "select tables.table_name from information_schema.tables",
+            "select tables.table_name from pg_catalog.\"information_schema.tables\" AS \"tables\"",
+        ),
+        ("select pg_temp.t.a from pg_temp.t", "select \"t\".\"a\" from temp.\"t\" AS \"t\""),
+        (
+            "select c.tableoid from pg_catalog.pg_class c where c.xmin = 1",
+            "select 1259 from pg_catalog.pg_class c where 1 = 1",
+        ),
+        ("select tableoid, t.xmin from t", "="),
+        (
+            "select 'x'::regclass, a::regtype::text",
+            "select pg_reg_name(2205, pg_reg_oid(2205, 'x')), pg_reg_name(2206, pg_reg_oid(2206, a))",
+        ),
+        ("select 1 where 'f'::regproc = a", "select 1 where pg_reg_function('f') = a"),
     ];
     for (sql, expected) in table {
         assert_eq!(rewritten(sql), expected, "{sql}");

@@ -147,6 +147,10 @@ impl Schema for View<'_> {
         Tables::columns(self, table)
     }
 
+    fn is_users(&self, table: &str) -> bool {
+        self.table(table).is_some_and(|table| table.oid != 0)
+    }
+
     fn constraint(&self, table: &str, name: &str) -> Option<Vec<String>> {
         let quoted = quote_text(table);
         let primary =

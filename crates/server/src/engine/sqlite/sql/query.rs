@@ -112,8 +112,10 @@ impl Parser<'_> {
         if !self.ends_items() {
             select.items = self.items()?;
         }
+        select.items_end = self.tokens.taken_to();
         if self.tokens.eat("from") {
             self.from(&mut select.from, &mut select.conditions)?;
+            select.from_end = Some(self.tokens.taken_to());
         }
         if self.tokens.eat("where") {
             select.filter = Some(self.expr()?);
@@ -127,6 +129,7 @@ impl Parser<'_> {
         if self.tokens.eat("window") {
             self.windows()?;
         }
+        select.span = self.span_from(start);
         Some(select)
     }
 

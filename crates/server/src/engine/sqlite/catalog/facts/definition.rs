@@ -128,7 +128,8 @@ fn column_part(tokens: &mut Tokens<'_>, column: &mut ColumnText, constraints: &m
     if tokens.eat_all(&["primary", "key"]) {
         // The engine's mark for a row id that was declared bigger than INTEGER.
         column.big = name.as_deref() == Some("bigserial");
-        add(name.filter(|_| !column.big), KindText::Primary, constraints);
+        let mark = column.big || name.as_deref() == Some("serial");
+        add(name.filter(|_| !mark), KindText::Primary, constraints);
     } else if tokens.eat("unique") {
         add(name, KindText::Unique(vec![column.name.clone()]), constraints);
     } else if tokens.eat("check") {
