@@ -124,27 +124,27 @@ impl Collection {
         let known = listing.snapshots.partition_point(|(at, _)| *at <= self.known);
         let snapshots = &listing.snapshots[..known];
         let since = TimestampMs(now.0.saturating_sub(history.as_millis() as u64));
-        let Some(oldest) = self.oldest_needed(snapshots, since, history.is_zero()).await? else {
-            return Ok(None);
+        let oldest = if history.is_zero() {
+            snapshots.last().map(|(at, _)| *at)
+        } else {
+            self.oldest_needed(listing, snapshots, since).await?
         };
+        let Some(oldest) = oldest else { return Ok(None) };
         let pinned = self.log.pinned(listing).await.map_err(|error| self.unreadable(error))?;
         Ok(Some(Needs { oldest, pinned }))
     }
 
-    /// The newest of these snapshots that is not younger than `since`; the oldest if all are younger.
+    /// The newest of these snapshots that is not younger than `since`. If all are younger, nothing of a log that is
+    /// there from its first record on can go; of another, the oldest snapshot is where it begins.
     async fn oldest_needed(
         &self,
+        listing: &Listing,
         snapshots: &[(Position, u64)],
         since: TimestampMs,
-        newest_will_do: bool,
     ) -> Result<Option<Position>, CollectError> {
-        let oldest = if newest_will_do {
-            snapshots.last().copied()
-        } else {
-            let found =
-                self.log.newest_snapshot(snapshots, since).await.map_err(|error| self.unreadable(error))?;
-            found.or_else(|| snapshots.first().copied())
-        };
+        let found = self.log.newest_snapshot(snapshots, since).await;
+        let found = found.map_err(|error| self.unreadable(error))?;
+        let oldest = found.or_else(|| snapshots.first().copied().filter(|_| !listing.has_first()));
         Ok(oldest.map(|(at, _)| at))
     }
 

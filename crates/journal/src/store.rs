@@ -15,6 +15,7 @@ use crate::{
     log::Log,
     names,
     objects::{Key, OnBroken, ProofError, prove},
+    place::{Place, PlaceError},
 };
 
 /// The journals of one fleet in one store. Cheap to clone; all clones are one process in the eyes of the logs.
@@ -49,15 +50,9 @@ pub enum StoreError {
     #[cfg(feature = "cloud")]
     #[error(transparent)]
     Url(#[from] crate::objects::UrlError),
-    /// A URL, and this program was built without the feature `cloud`.
-    #[cfg(not(feature = "cloud"))]
-    #[error(
-        "{url:?} needs a program that was built with the feature `cloud`; this one knows directories only"
-    )]
-    NoCloud {
-        /// The URL.
-        url: String,
-    },
+    /// What was named is no place for a store, or none that this program can use.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// It failed its self-test.
     #[error("the store failed its self-test")]
     Unproven(#[from] ProofError),
@@ -87,10 +82,10 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn at(place: &str, fleet: FleetId, process: Incarnation) -> Result<Self, StoreError> {
-        if !place.contains("://") {
-            return Self::local(Path::new(place), fleet, process).await;
-        }
-        let objects = cloud(place)?;
+        let objects = match Place::of(place)? {
+            Place::Directory(dir) => return Self::local(dir, fleet, process).await,
+            Place::Url(url) => cloud(url)?,
+        };
         let store = Self::with(objects, fleet, process, Patience::default(), Threads::Pool);
         store.prove().await?;
         Ok(store)
@@ -172,11 +167,11 @@ impl Store {
 }
 
 #[cfg(feature = "cloud")]
-fn cloud(url: &str) -> Result<Arc<dyn Objects>, StoreError> {
+pub(crate) fn cloud(url: &str) -> Result<Arc<dyn Objects>, StoreError> {
     Ok(Arc::new(crate::objects::Cloud::at(url, &[])?))
 }
 
 #[cfg(not(feature = "cloud"))]
-fn cloud(url: &str) -> Result<Arc<dyn Objects>, StoreError> {
-    Err(StoreError::NoCloud { url: url.into() })
+pub(crate) fn cloud(url: &str) -> Result<Arc<dyn Objects>, StoreError> {
+    unreachable!("BUG: {url} is no place for a program without the feature `cloud`")
 }

@@ -77,9 +77,6 @@ pub const CHECKPOINT_BYTES: u64 = 16 << 20;
 /// however fast the journal grows. Loads then have more to replay.
 pub const SNAPSHOT_PAUSE: u32 = 9;
 
-/// How long what a newer snapshot made superfluous stays in the journal.
-pub const HISTORY: Duration = Duration::ZERO;
-
 /// Pause before a look into a store that failed is tried again. Who waits for it goes on waiting, or until the lease is
 /// renewed.
 pub const PROBE_PAUSE: Duration = Duration::from_millis(200);

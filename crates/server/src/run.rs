@@ -33,7 +33,7 @@ pub struct Parts {
     pub engine: Arc<dyn Engine>,
     /// Where engines run.
     pub workers: Workers,
-    /// Where journals are; by default the directory in the settings.
+    /// Where journals are; by default the place in the settings.
     pub objects: Option<Arc<dyn journal::Objects>>,
 }
 
@@ -129,7 +129,7 @@ async fn open_store(
 ) -> Result<journal::Store, Error> {
     let process = Incarnation(rand::random());
     match objects {
-        None => Ok(journal::Store::local(&settings.journal, fleet, process).await?),
+        None => Ok(journal::Store::at(&settings.journal, fleet, process).await?),
         Some(objects) => {
             Ok(journal::Store::with(objects, fleet, process, journal::Patience::default(), threads))
         }

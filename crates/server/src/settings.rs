@@ -23,8 +23,13 @@ pub struct Settings {
     pub controllers: Vec<String>,
     /// Working copies of loaded databases. A cache: wiped at start, lost without harm. One process at a time.
     pub data_dir: PathBuf,
-    /// The object store with all databases' journals: a directory shared by all servers of the fleet.
-    pub journal: PathBuf,
+    /// The object store with all databases' journals, the same for all servers of the fleet: a directory that they
+    /// share, or with the feature `cloud` a URL as [`journal::Place`] takes it.
+    pub journal: String,
+    /// How far back a database can be restored: what a newer snapshot made superfluous stays in its journal for so long
+    /// before it is deleted. Zero: back to its newest snapshot. The journal then takes the room of everything written in
+    /// that time, and a load lists it all.
+    pub history: Duration,
     /// Databases loaded at a time. At the limit the one idle for longest is put away; if none is idle, a load is refused.
     pub databases_loaded_max: usize,
     /// A database that nobody used for this long is put away. Zero: never.
@@ -42,6 +47,8 @@ impl Settings {
     pub const DEFAULT_DATABASES_LOADED_MAX: usize = 10_000;
     /// Default of [`Settings::idle_put_away`].
     pub const DEFAULT_IDLE_PUT_AWAY: Duration = Duration::from_secs(600);
+    /// Default of [`Settings::history`].
+    pub const DEFAULT_HISTORY: Duration = Duration::ZERO;
     /// Default of [`Settings::sessions_max`].
     pub const DEFAULT_SESSIONS_MAX: usize = 10_000;
 

@@ -89,5 +89,5 @@ async fn a_url_that_names_no_store_is_refused() {
     let nonsense = [("AWS_NONSENSE".to_owned(), "1".to_owned())];
     assert!(Cloud::at("s3://bucket", &nonsense).is_err());
     let error = Store::at("ftp://bucket/x", FLEET, Incarnation(1)).await.expect_err("refused");
-    assert!(matches!(error, StoreError::Url(_)), "{error}");
+    assert!(matches!(error, StoreError::Place(_)), "{error}");
 }

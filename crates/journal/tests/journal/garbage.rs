@@ -73,6 +73,22 @@ async fn history_keeps_every_time_since_then_restorable() {
 }
 
 #[tokio::test]
+async fn a_log_younger_than_its_history_is_kept_from_its_first_record_on() {
+    let (objects, store) = memory();
+    let (mut writer, _) = store.open(SHOP, Epoch(1), TimestampMs(0)).await.expect("the log opens");
+    for hour in 1..=4 {
+        commit_at(&mut writer, hour as u8, hour * HOUR).await;
+        snapshot(&mut writer, hour as u8).await;
+    }
+    let all = names(&objects);
+    let (now, history) = (TimestampMs(4 * HOUR), Duration::from_millis(4 * HOUR));
+    writer.collection().run(history, now).await.expect("collected");
+    assert_eq!(names(&objects), all, "the first snapshot, of hour 1, does not reach back to hour 0");
+    writer.collection().run(history - Duration::from_millis(HOUR), now).await.expect("collected");
+    assert!(!names(&objects).contains(&log(1)), "from hour 1 on, the first snapshot is enough");
+}
+
+#[tokio::test]
 async fn a_collector_that_is_no_owner_any_more_does_no_harm() {
     let (objects, store) = memory();
     let (mut old, _) = open(&store, 1).await;

@@ -7,10 +7,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::World;
-use crate::{
-    limits::{HISTORY, SNAPSHOT_PAUSE},
-    measures,
-};
+use crate::{limits::SNAPSHOT_PAUSE, measures};
 
 /// The snapshot that is being stored, if any.
 #[derive(Default)]
@@ -53,9 +50,9 @@ impl Snapshots {
         if let Some(taken) = taken {
             measures::snapshot_taken(taken.size);
             writer.snapshot_taken(taken);
-            let (collection, at) = (writer.collection(), writer.state().at);
+            let (collection, history, at) = (writer.collection(), world.history, writer.state().at);
             world.chore(async move {
-                if let Err(error) = collection.run(HISTORY, at).await {
+                if let Err(error) = collection.run(history, at).await {
                     tracing::warn!(reason = crate::chain(&error), "the journal's garbage stays for now");
                 }
             });

@@ -44,6 +44,8 @@ pub struct World {
     open_copies_max: usize,
     /// How many may be here at a time.
     pub databases_max: usize,
+    /// How long superfluous parts of a journal stay restorable.
+    pub history: Duration,
     /// The wall clock, for information only.
     pub clock: fn() -> TimestampMs,
     pub(super) loads: Semaphore,
@@ -86,6 +88,7 @@ impl World {
             open_copies: AtomicUsize::new(0),
             open_copies_max: OPEN_COPIES_MAX,
             databases_max: settings.databases_loaded_max,
+            history: settings.history,
             clock,
             loads: Semaphore::new(LOADS_AT_ONCE),
             chores: Mutex::default(),

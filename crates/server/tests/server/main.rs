@@ -3,6 +3,7 @@
 mod support;
 
 mod commits;
+mod history;
 mod ports;
 mod residency;
 mod sessions;

@@ -8,6 +8,7 @@ use super::{
     handler::controllers,
     process::{Common, advertised},
     reader::Reader,
+    setting::Place,
 };
 
 /// What the table says: where to listen, and the role's own settings.
@@ -30,7 +31,8 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
     let location = reader.or("location", String::new());
     let capacity = reader.number("capacity", Settings::DEFAULT_CAPACITY.into(), 1..=1_000_000);
     let controllers = controllers(reader);
-    let journal = reader.required::<PathBuf>("journal", "\"/srv/stationmaster/journal\"");
+    let journal = reader.required("journal", "\"/srv/stationmaster/journal\"").map(|Place(place)| place);
+    let history = reader.millis("history_ms", Settings::DEFAULT_HISTORY, 0..=YEAR_MS);
     let data_dir = reader.required::<PathBuf>("data_dir", "\"/var/lib/stationmaster/server\"");
     let loaded = reader.count("databases_loaded_max", Settings::DEFAULT_DATABASES_LOADED_MAX, 1..=10_000_000);
     let idle = reader.millis("idle_put_away_ms", Settings::DEFAULT_IDLE_PUT_AWAY, 0..=MONTH_MS);
@@ -47,6 +49,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
             controllers: controllers?,
             data_dir: data_dir?,
             journal: journal?,
+            history,
             databases_loaded_max: loaded,
             idle_put_away: idle,
             sessions_max,
@@ -59,6 +62,8 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
 
 /// The longest time that makes sense for waiting, in milliseconds.
 const MONTH_MS: u64 = 30 * 24 * 3_600_000;
+/// The longest history that makes sense, in milliseconds.
+const YEAR_MS: u64 = 366 * 24 * 3_600_000;
 
 /// What one database may use.
 fn limits(reader: &mut Reader<'_>) -> Limits {

@@ -22,6 +22,10 @@ pub trait Setting: Sized {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address(pub String);
 
+/// Where all databases' journals are: a directory or a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place(pub String);
+
 /// The controllers that found the fleet: id and address of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Members(pub Vec<(ControllerId, String)>);
@@ -103,6 +107,20 @@ impl Setting for PathBuf {
 
     fn to_toml(&self) -> String {
         quoted(&self.display().to_string())
+    }
+}
+
+impl Setting for Place {
+    fn read(value: &Value) -> Result<Self, String> {
+        let text = text(value, "a directory or a URL in quotes")?;
+        match journal::Place::of(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(error) => Err(format!("a directory or a URL that can be used: {error}")),
+        }
+    }
+
+    fn to_toml(&self) -> String {
+        quoted(&self.0)
     }
 }
 

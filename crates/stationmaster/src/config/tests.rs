@@ -112,6 +112,40 @@ secret_file = "secret"
 }
 
 #[test]
+fn a_journal_is_at_a_directory_or_at_a_url_of_a_known_form() {
+    let server = |journal: &str| {
+        format!(
+            r#"
+[server]
+name = "server-1"
+data_listen = "127.0.0.1:7201"
+control_listen = "127.0.0.1:7301"
+controllers = ["127.0.0.1:7101"]
+journal = "{journal}"
+data_dir = "data"
+admin_listen = "127.0.0.1:9201"
+secret_file = "secret"
+"#
+        )
+    };
+    read_plain(&server("some/dir")).expect("a directory");
+    for journal in ["http://bucket/path", "s3://", ""] {
+        let said = complaints(&server(journal));
+        assert!(
+            said.contains("some.toml:7: `journal` must be") && said.contains("s3://bucket/path"),
+            "{said}"
+        );
+    }
+    #[cfg(not(feature = "cloud"))]
+    {
+        let said = complaints(&server("s3://bucket/path"));
+        assert!(said.contains("some.toml:7: `journal`") && said.contains("the feature `cloud`"), "{said}");
+    }
+    #[cfg(feature = "cloud")]
+    read_plain(&server("s3://bucket/path")).expect("a URL");
+}
+
+#[test]
 fn flags_and_variables_that_do_not_fit_are_named_too() {
     let overrides = Overrides {
         environment: vec![("STATIONMASTER_HANDLER__SESSION_MAX".into(), "7".into())],

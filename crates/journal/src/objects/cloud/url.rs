@@ -10,6 +10,7 @@ use object_store::{
 };
 
 use super::Cloud;
+use crate::place::parts;
 
 /// A URL or the options beside it name no store.
 #[derive(Debug, thiserror::Error)]
@@ -40,11 +41,7 @@ pub(super) fn build(url: &str, options: &[(String, String)]) -> Result<Cloud, Ur
     // TLS needs to know whose cryptography to use. Somebody may have said so before, to the same effect.
     drop(rustls::crypto::ring::default_provider().install_default());
     let form = || UrlError::Form { url: url.into() };
-    let (scheme, rest) = url.split_once("://").ok_or_else(form)?;
-    let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if bucket.is_empty() {
-        return Err(form());
-    }
+    let (scheme, bucket, path) = parts(url).ok_or_else(form)?;
     let store = match scheme {
         "s3" => s3(bucket, options),
         "gs" => google(bucket, options),
