@@ -42,7 +42,7 @@ pub use fork::{Fork, ForkError};
 pub use gc::{CollectError, Collected, Collection};
 pub use ids::{Nonce, Position, RecordHash};
 pub use objects::{Faults, Faulty, Local, Memory, ObjectError, Objects};
-pub use offline::{Entry, OfflineError, To, Verified};
+pub use offline::{Archive, Entry, OfflineError, To, Verified};
 pub use open::OpenError;
 pub use outcomes::{Outcome, OutcomeTable, Response, Settled};
 pub use own::Patience;

@@ -41,6 +41,11 @@ impl Key {
         Self(text)
     }
 
+    /// The folder that holds everything. Only to look at its folders.
+    pub(crate) fn root() -> Self {
+        Self(String::new())
+    }
+
     /// The key of `name` in the folder that this key names.
     pub fn join(&self, name: &str) -> Self {
         Self::new(format!("{}/{name}", self.0))

@@ -2,12 +2,14 @@
 //!
 //! All of it only reads. A database may be in use meanwhile; what is collected under a reader is an error that says so.
 
+mod archive;
 mod inspect;
 mod restore;
 mod verify;
 
 use model::{DatabaseId, TimestampMs};
 
+pub use archive::Archive;
 pub use inspect::Entry;
 pub use verify::Verified;
 

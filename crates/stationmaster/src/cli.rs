@@ -12,7 +12,7 @@ use crate::{
     config::{self, Config, Overrides, Role},
     dev,
     failure::{USAGE, Usage},
-    operate, role, secret,
+    offline, operate, role, secret,
 };
 
 /// A database router: any PostgreSQL client reaches its database through a replicated map.
@@ -35,6 +35,9 @@ enum Command {
     Server(RoleFlags),
     #[command(flatten)]
     Operate(operate::Request),
+    /// Databases' journals, without any server: inspect, verify, restore
+    #[command(subcommand)]
+    Journal(offline::Request),
     /// Configuration files
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -97,6 +100,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Dev(flags) => return dev::run(flags),
         Command::Operate(request) => return operate::run(request),
+        Command::Journal(request) => return offline::run(request),
         Command::Controller(flags) => return play(Role::Controller, flags),
         Command::Handler(flags) => return play(Role::Handler, flags),
         Command::Server(flags) => return play(Role::Server, flags),

@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{config::LOG_FILTER, failure, signals::Signals};
 
-pub use folder::SECRET;
+pub use folder::{JOURNAL, SECRET};
 pub use record::Record;
 
 use folder::Folder;

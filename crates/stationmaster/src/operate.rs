@@ -17,8 +17,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-pub use cluster::{Cluster, Reach};
-pub use listing::{Cell, Listing};
+pub use cluster::{Cluster, Reach, explain};
+pub use listing::{Cell, Listing, print};
 pub use users::verifier;
 
 /// What an operator can ask for.

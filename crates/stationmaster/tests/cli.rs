@@ -68,6 +68,11 @@ fn wrong_usage_is_exit_code_64_and_help_is_0() {
         &["dev", "--controllers", "ten"],
         &["server", "--config", "nowhere.toml"],
         &["status", "--controllers", "127.0.0.1:1"],
+        &["journal", "verify"],
+        &["journal", "restore", "db-1", "file", "--position", "0"],
+        &["journal", "restore", "db-1", "file", "--time", "yesterday"],
+        &["journal", "restore", "db-1", "file", "--time", "2026-11-22T02:30:00Z", "--position", "1"],
+        &["journal", "inspect", "--journal", ".", "--fleet", "1"],
     ] {
         let (code, _, err) = run(folder.path(), arguments);
         assert_eq!(code, Some(64), "{arguments:?}: {err}");

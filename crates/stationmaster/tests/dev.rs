@@ -5,6 +5,7 @@
 
 mod dev {
     pub mod cluster;
+    mod journal;
 }
 
 use dev::cluster::{Cluster, wait_for};

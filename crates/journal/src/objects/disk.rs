@@ -138,6 +138,12 @@ impl RealDisk {
     }
 }
 
+/// Swept by somebody else, or to be swept by somebody who may.
+fn is_not_ours_to_sweep(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), NotFound | PermissionDenied | ReadOnlyFilesystem)
+}
+
 fn mode() -> Mode {
     Mode::RUSR | Mode::WUSR | Mode::RGRP
 }
@@ -185,7 +191,7 @@ impl Disk for RealDisk {
             let (name, meta) = entry?;
             if name.starts_with(STAGE_PREFIX) {
                 match Self::sweep(&self.path(dir).join(&name)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    Err(error) if !is_not_ours_to_sweep(&error) => return Err(error),
                     Ok(()) | Err(_) => {}
                 }
             } else if meta.is_file() {

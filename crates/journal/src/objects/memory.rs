@@ -64,7 +64,7 @@ impl Objects for Memory {
     }
 
     async fn folders(&self, folder: &Key) -> Result<Vec<String>, ObjectError> {
-        let prefix = format!("{folder}/");
+        let prefix = if folder.as_str().is_empty() { String::new() } else { format!("{folder}/") };
         let objects = self.objects();
         let inside = objects.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
         let mut names: Vec<String> = inside

@@ -17,6 +17,7 @@ mod ddl;
 mod ffi;
 mod functions;
 mod guard;
+pub mod image;
 mod infer;
 mod lexer;
 mod rewrite;

@@ -16,6 +16,8 @@ use crate::{
     secret,
 };
 
+/// The databases' journals.
+pub const JOURNAL: &str = "journal";
 /// The fleet's secret.
 pub const SECRET: &str = "secret";
 /// The first user's password.

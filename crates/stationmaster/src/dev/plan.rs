@@ -124,7 +124,7 @@ impl Writer<'_> {
             quoted(&control),
             self.controllers(),
             self.path(&name),
-            self.path("journal"),
+            self.path(super::JOURNAL),
             self.rest(&admin)
         );
         Planned { role: Role::Server, name, address: data, control: Some(control), admin, config }

@@ -79,6 +79,19 @@ impl Reach {
         Ok(Cluster::new(addresses, secret))
     }
 
+    /// Where `stationmaster dev` keeps its databases' journals.
+    pub fn dev_journal(&self) -> anyhow::Result<String> {
+        let dir = self.dir.display();
+        if dev::Record::load(&self.dir)?.is_none() {
+            let text = format!(
+                "which journals? There is no cluster of `stationmaster dev` in {dir}.\n  \
+                 Give --journal (or STATIONMASTER_JOURNAL), or --dir"
+            );
+            return Err(Usage(text).into());
+        }
+        Ok(self.dir.join(dev::JOURNAL).display().to_string())
+    }
+
     fn of_dev(&self) -> anyhow::Result<(Vec<String>, PathBuf)> {
         let Some(record) = dev::Record::load(&self.dir)? else {
             let text = format!(

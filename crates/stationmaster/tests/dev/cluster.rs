@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{
         atomic::{AtomicU32, Ordering},
@@ -47,6 +48,18 @@ fn stationmaster() -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Runs a command without a cluster.
+pub fn cli(arguments: &[&str]) -> (Option<i32>, String) {
+    said(stationmaster().args(arguments))
+}
+
+/// How a command ended, and what it said on both streams.
+fn said(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), text + &String::from_utf8_lossy(&output.stderr))
 }
 
 /// An offset for the ports of one more cluster: none of this process overlap, and all stay below the ports that the
@@ -176,11 +189,12 @@ impl Cluster {
 
     /// Runs an operator's command against it.
     pub fn cli(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let dir = self.dir.as_ref().expect("it runs").path();
-        let output =
-            stationmaster().args(arguments).env("STATIONMASTER_DIR", dir).output().expect("it starts");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        (output.status.code(), text + &String::from_utf8_lossy(&output.stderr))
+        said(stationmaster().args(arguments).env("STATIONMASTER_DIR", self.dir()))
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.as_ref().expect("it runs").path()
     }
 
     /// Runs SQL through a handler; gives the first column.
