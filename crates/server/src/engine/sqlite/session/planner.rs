@@ -280,7 +280,8 @@ fn needs_rewriting(tokens: &Tokens<'_>) -> bool {
     let sql = tokens.sql;
     while let Some(token) = tokens.advance() {
         let suspicious = match token.kind {
-            Kind::Punctuation => token.text(sql) == "[",
+            // SQLite takes all of `$1::int` for the name of a parameter.
+            Kind::Punctuation => matches!(token.text(sql), "[" | "::"),
             // Sums may be of dates.
             Kind::Operator => matches!(token.text(sql), "+" | "-"),
             Kind::Word => match token.text(sql).len() {
