@@ -22,7 +22,7 @@ pub enum SecretError {
         source: std::io::Error,
     },
     /// The text is no secret.
-    #[error("the fleet secret must be 64 hexadecimal digits; make one with `openssl rand -hex 32`")]
+    #[error("the fleet secret must be 64 hexadecimal digits; `stationmaster secret new FILE` makes one")]
     Malformed,
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use model::TimestampMs;
-use rpc::{Host, Readiness, Secret, TcpDial};
+use rpc::{Host, Readiness, TcpDial};
 use tokio::{net::TcpListener, sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -19,6 +19,7 @@ use crate::{
     config::{Config, Controller, Handler, LogFormat, Server, Settings},
     failure, http, logging,
     metrics::Metrics,
+    secret,
     signals::Signals,
 };
 
@@ -65,11 +66,12 @@ async fn play(config: Config, end_with_stdin: bool) -> anyhow::Result<()> {
     if end_with_stdin {
         end_with_stdin_of(shutdown.clone());
     }
-    let secret = Secret::from_file(&process.secret_file)?;
+    let secret = secret::read(&process.secret_file)?;
     let metrics = Metrics::start(settings.role().name());
     let (ready, watched) = watch::channel(Readiness::NotReady("starting".into()));
     let admin = listen(process.admin_listen, "admin_listen").await?;
     tokio::spawn(metrics.clone().keep_up());
+    tokio::spawn(tell_readiness(watched.clone()));
     tokio::spawn(http::serve(admin, http::Admin { metrics, ready: watched }));
     let host = Host { dial: Arc::new(TcpDial), secret, clock: now, shutdown: shutdown.clone(), ready };
     tokio::select! {
@@ -92,6 +94,22 @@ async fn act(settings: Settings, host: Host) -> anyhow::Result<()> {
             let data = listen(data_listen, "data_listen").await?;
             let control = listen(control_listen, "control_listen").await?;
             Ok(server::run(settings, host, data, control).await?)
+        }
+    }
+}
+
+/// Logs when the role becomes ready, and when it no longer is; not every reason in between.
+async fn tell_readiness(mut ready: watch::Receiver<Readiness>) {
+    let mut was = None;
+    while ready.changed().await.is_ok() {
+        let now = ready.borrow_and_update().clone();
+        let is = now == Readiness::Ready;
+        if was.replace(is) == Some(is) {
+            continue;
+        }
+        match now {
+            Readiness::Ready => info!("ready"),
+            Readiness::NotReady(reason) => info!(reason, "not ready"),
         }
     }
 }

@@ -28,6 +28,11 @@ pub fn create(path: &Path) -> anyhow::Result<()> {
     })
 }
 
+/// Reads the fleet's secret.
+pub fn read(path: &Path) -> anyhow::Result<Secret> {
+    Secret::from_file(path).with_context(|| format!("cannot use the fleet secret in {}", path.display()))
+}
+
 /// Makes a file that only its owner can read. It must not exist.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible, fs, time::Duration};
 
 use anyhow::{Context, anyhow};
 use model::Name;
-use rpc::{Controllers, Secret, controller::Operation};
+use rpc::{Controllers, controller::Operation};
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     config::Role,
     operate::{Cluster, verifier},
+    secret,
 };
 
 /// The first user.
@@ -35,7 +36,7 @@ pub async fn until_ready(plan: &Plan, folder: &Folder, password: &str) -> anyhow
         }
     }
     let addresses = plan.of(Role::Controller).map(|planned| planned.address.clone()).collect();
-    let cluster = Cluster::new(addresses, Secret::from_file(&folder.path(SECRET))?);
+    let cluster = Cluster::new(addresses, secret::read(&folder.path(SECRET))?);
     let controllers = cluster.freshest().await?;
     make_user(&cluster, &controllers, password)
         .await

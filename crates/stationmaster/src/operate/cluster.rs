@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -20,10 +21,13 @@ use rpc::{
 };
 use tokio::time::timeout;
 
-use crate::{dev, failure::Usage};
+use crate::{dev, failure::Usage, secret};
 
 /// How long one controller may take to say how it is.
 const ONE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// After how long of waiting for a change the operator is told that it takes longer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How the command line finds the fleet. Without any of these, it is the cluster of `stationmaster dev` in the
 /// working directory.
@@ -75,7 +79,7 @@ impl Reach {
             }
             (addresses, Some(file)) => (addresses.to_vec(), file.clone()),
         };
-        let secret = Secret::from_file(&secret_file)?;
+        let secret = secret::read(&secret_file)?;
         Ok(Cluster::new(addresses, secret))
     }
 
@@ -174,7 +178,15 @@ impl Cluster {
     /// Makes a change.
     pub async fn operate(&self, operation: Operation) -> anyhow::Result<Operated> {
         let request = RequestId(rand::random());
-        self.controllers.operate(request, operation).await.map_err(explain)
+        let mut operated = pin!(self.controllers.operate(request, operation));
+        let operated = match timeout(PATIENCE, &mut operated).await {
+            Ok(operated) => operated,
+            Err(_) => {
+                eprintln!("no controller can do it yet; trying on for some seconds");
+                operated.await
+            }
+        };
+        operated.map_err(explain)
     }
 }
 
