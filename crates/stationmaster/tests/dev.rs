@@ -89,6 +89,17 @@ fn no_restart_leaves_a_killed_child_dead() {
     cluster.stop();
 }
 
+#[test]
+fn a_second_interrupt_kills_even_a_frozen_child() {
+    let mut cluster = Cluster::start(&["--controllers", "1", "--servers", "1", "--handlers", "1"]);
+    let pids = cluster.pids();
+    cluster.freeze("server-1");
+    cluster.interrupt();
+    cluster.said("stopping; once more ends everything at once");
+    cluster.stop();
+    assert!(pids.iter().all(|pid| !running(*pid)), "everything has ended");
+}
+
 fn running(pid: u32) -> bool {
     // A zombie has ended: it only waits for its parent to notice.
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))

@@ -14,7 +14,7 @@ use tokio::{
     process::{Child as Process, ChildStdin},
     time::timeout,
 };
-use tracing::warn;
+use tokio_util::sync::CancellationToken;
 
 use super::Planned;
 
@@ -56,17 +56,21 @@ impl Child {
         self.process.wait().await
     }
 
-    /// Asks it to end, and kills it if it does not.
-    pub async fn end(mut self, name: &str) {
+    /// Asks it to end, and kills it when it takes too long or `now` comes.
+    pub async fn end(mut self, name: &str, now: &CancellationToken) {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
-            warn!(name, %error, "cannot ask a child to end");
+            println!("{name} cannot be asked to end: {error}");
         }
-        if timeout(PATIENCE, self.process.wait()).await.is_err() {
-            println!("{name} did not end within {PATIENCE:?}; killing it");
-            if let Err(error) = self.process.kill().await {
-                println!("{name} could not be killed: {error}");
-            }
+        tokio::select! {
+            ended = timeout(PATIENCE, self.process.wait()) => match ended {
+                Ok(_) => return,
+                Err(_) => println!("{name} did not end within {PATIENCE:?}; killing it"),
+            },
+            () = now.cancelled() => {}
+        }
+        if let Err(error) = self.process.kill().await {
+            println!("{name} could not be killed: {error}");
         }
     }
 }

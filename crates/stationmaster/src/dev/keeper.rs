@@ -61,6 +61,8 @@ pub struct Fleet {
     keepers: Vec<(Role, JoinHandle<()>)>,
     /// No child is started any more.
     closing: CancellationToken,
+    /// Who has not ended yet is killed.
+    killing: CancellationToken,
     /// For each role: its children end.
     ends: BTreeMap<&'static str, CancellationToken>,
     pids: Arc<Mutex<BTreeMap<String, u32>>>,
@@ -69,8 +71,13 @@ pub struct Fleet {
 impl Fleet {
     /// Starts everything.
     pub fn start(plan: &Plan, folder: &Folder, restart: bool, events: &UnboundedSender<Event>) -> Self {
-        let (closing, pids) = (CancellationToken::new(), Arc::default());
-        let mut fleet = Self { keepers: Vec::new(), closing, ends: BTreeMap::new(), pids };
+        let mut fleet = Self {
+            keepers: Vec::new(),
+            closing: CancellationToken::new(),
+            killing: CancellationToken::new(),
+            ends: BTreeMap::new(),
+            pids: Arc::default(),
+        };
         for planned in &plan.processes {
             let end = fleet.ends.entry(planned.role.name()).or_default().clone();
             let keeper = Keeper {
@@ -79,6 +86,7 @@ impl Fleet {
                 log: folder.log(&planned.name),
                 restart,
                 closing: fleet.closing.clone(),
+                killing: fleet.killing.clone(),
                 end,
                 events: events.clone(),
                 pids: Arc::clone(&fleet.pids),
@@ -96,6 +104,15 @@ impl Fleet {
     /// From now on nobody is started again.
     pub fn close(&self) {
         self.closing.cancel();
+    }
+
+    /// Ends everybody at once: what does not end by itself right away is killed.
+    pub fn killer(&self) -> impl FnOnce() + use<> {
+        let (killing, ends) = (self.killing.clone(), self.ends.clone());
+        move || {
+            killing.cancel();
+            ends.values().for_each(CancellationToken::cancel);
+        }
     }
 
     /// Ends all children of a role, and waits for that.
@@ -118,6 +135,7 @@ struct Keeper {
     log: PathBuf,
     restart: bool,
     closing: CancellationToken,
+    killing: CancellationToken,
     end: CancellationToken,
     events: UnboundedSender<Event>,
     pids: Arc<Mutex<BTreeMap<String, u32>>>,
@@ -160,7 +178,7 @@ impl Keeper {
         let how = match status {
             Some(status) => Some(how(&status)),
             None => {
-                child.end(&self.planned.name).await;
+                child.end(&self.planned.name, &self.killing).await;
                 None
             }
         };

@@ -187,6 +187,16 @@ impl Cluster {
         signal("KILL", self.pid(name));
     }
 
+    /// Freezes a child: it lives, and does nothing.
+    pub fn freeze(&self, name: &str) {
+        signal("STOP", self.pid(name));
+    }
+
+    /// Does what Ctrl-C does.
+    pub fn interrupt(&self) {
+        signal("INT", self.parent.id());
+    }
+
     /// Runs an operator's command against it.
     pub fn cli(&self, arguments: &[&str]) -> (Option<i32>, String) {
         said(stationmaster().args(arguments).env("STATIONMASTER_DIR", self.dir()))
@@ -251,7 +261,7 @@ impl Cluster {
 
     /// Stops it as Ctrl-C does; gives its folder.
     pub fn stop(mut self) -> TempDir {
-        signal("INT", self.parent.id());
+        self.interrupt();
         let status = self.parent.wait().expect("it ends");
         assert!(self.hear("stopped; the data stays"), "{}", self.heard.join("\n"));
         assert!(status.success(), "{status}");
