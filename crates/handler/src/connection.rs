@@ -32,6 +32,7 @@ const CONSOLE: &str = "stationmaster";
 /// A client that is let in.
 pub(crate) struct Client {
     pub(crate) link: Link,
+    pub(crate) peer: String,
     pub(crate) login: Login,
     pub(crate) entry: Entry,
     pub(crate) stage: InStage,
@@ -65,17 +66,17 @@ pub(crate) async fn serve(
     let login = match logged_in {
         Ok(login) => login,
         Err(Ended::Silently) => return,
-        Err(Ended::Because(reason)) => return refuse(link, &reason).await,
+        Err(Ended::Because(reason)) => return refuse(link, &peer, &reason).await,
     };
     drop(seat);
     let Some(_room) = handler.room() else {
-        return refuse(link, &failure::too_many("sessions", handler.settings.sessions_max)).await;
+        return refuse(link, &peer, &failure::too_many("sessions", handler.settings.sessions_max)).await;
     };
     let entry = handler.sessions.enter(|| Key::random(handler.id, &mut rand::rng()));
     if handler.host.shutdown.is_cancelled() {
         entry.handle.tell(Order::Drain);
     }
-    let mut client = Client { link, login, entry, stage };
+    let mut client = Client { link, peer, login, entry, stage };
     let end = if client.login.database == CONSOLE {
         client.stage.to(Stage::Admin);
         console(&handler, &mut client).await
@@ -88,13 +89,13 @@ pub(crate) async fn serve(
                 debug!(%error, "the client went away first");
             }
         }
-        End::Because(reason) => refuse(client.link, &reason).await,
+        End::Because(reason) => refuse(client.link, &client.peer, &reason).await,
     }
 }
 
 /// Tells a client why it must go.
-async fn refuse(mut link: Link, reason: &Failure) {
-    debug!(sqlstate = %reason.code, reason = reason.message, detail = reason.detail, "session ends");
+async fn refuse(mut link: Link, peer: &str, reason: &Failure) {
+    debug!(peer, sqlstate = %reason.code, reason = reason.message, detail = reason.detail, "session ends");
     metrics::refused(reason.code);
     reason.fatal(&mut link.outbox);
     link.farewell().await;

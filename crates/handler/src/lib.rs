@@ -12,6 +12,7 @@ mod answering;
 mod backend;
 mod cancel;
 mod connection;
+mod door;
 mod error;
 mod failure;
 mod fleet;
@@ -26,6 +27,7 @@ mod session;
 mod sessions;
 mod settings;
 mod sql;
+mod threads;
 
 pub use error::Error;
 pub use run::run;

@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use model::HandlerId;
-use rpc::{Advice, ByteStream, Controllers, Host, Listen, Readiness, handshake::Role};
+use rpc::{Advice, Controllers, Host, Listen, Readiness, handshake::Role};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::sleep,
+    sync::watch,
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{info, warn};
 
 use crate::{
-    Error, Settings, connection, failure,
+    Error, Settings,
+    door::Door,
     fleet::Watch,
     handler::Handler,
-    limits::{ACCEPT_PAUSE, CONTROLLERS_PAUSE},
-    link::Link,
+    limits::{CONTROLLERS_PAUSE, FAREWELL_TIMEOUT},
     metrics,
     sessions::Order,
+    threads::Threads,
 };
 
 /// Runs a handler until `host.shutdown`. It registers, follows the map, and serves the connections of `listener`.
@@ -47,9 +48,15 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Resul
     let end_of_watch = CancellationToken::new();
     let watching = tokio::spawn(watch.run(end_of_watch.clone()));
     info!(handler = %id, name = %handler.settings.name, address = handler.settings.address, "handler started");
-    let connections = TaskTracker::new();
-    accept(&handler, listener, &connections).await;
-    drain(&handler, connections).await;
+    let door = Door::new(handler.clone(), listener);
+    let threads = Threads::start(handler.settings.threads, &door);
+    if threads.is_empty() {
+        door.clone().take_connections().await;
+    } else {
+        handler.host.shutdown.cancelled().await;
+    }
+    drain(&handler, &door.connections).await;
+    threads.end().await;
     end_of_watch.cancel();
     if let Err(error) = watching.await {
         warn!(%error, "the watch ended badly");
@@ -100,62 +107,17 @@ fn is_final(error: &rpc::Error) -> bool {
     !matches!(error, rpc::Error::NoController { .. }) && error.advice() == Advice::GiveUp
 }
 
-async fn accept(handler: &Arc<Handler>, mut listener: impl Listen, connections: &TaskTracker) {
-    let unauthenticated_max = handler.settings.unauthenticated_max.clamp(1, Semaphore::MAX_PERMITS);
-    let waiting_room = Arc::new(Semaphore::new(unauthenticated_max));
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = handler.host.shutdown.cancelled() => return,
-        };
-        match accepted {
-            Ok((stream, peer)) => take(handler, stream, peer, &waiting_room, connections),
-            Err(error) => {
-                warn!(%error, "cannot take a connection");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-fn take(
-    handler: &Arc<Handler>,
-    stream: Box<dyn ByteStream>,
-    peer: String,
-    waiting_room: &Arc<Semaphore>,
-    connections: &TaskTracker,
-) {
-    let seat: Option<OwnedSemaphorePermit> = waiting_room.clone().try_acquire_owned().ok();
-    let Some(seat) = seat else {
-        let failure =
-            failure::too_many("connections that have not authenticated", waiting_room_size(handler));
-        metrics::refused(failure.code);
-        let mut link = Link::new(stream);
-        failure.fatal(&mut link.outbox);
-        // At once or not at all: nothing is held for it.
-        let sent = link.flush().now_or_never();
-        tracing::debug!(peer, sent = sent.is_some(), "connection refused");
-        return;
-    };
-    let span = info_span!("connection", %peer);
-    connections.spawn(connection::serve(handler.clone(), stream, peer, seat).instrument(span));
-}
-
-fn waiting_room_size(handler: &Handler) -> usize {
-    handler.settings.unauthenticated_max
-}
-
-async fn drain(handler: &Arc<Handler>, connections: TaskTracker) {
+async fn drain(handler: &Handler, connections: &TaskTracker) {
     handler.host.ready.send_replace(Readiness::NotReady("shutting down".into()));
     connections.close();
     handler.sessions.tell(Order::Drain);
     let limit = handler.settings.drain_timeout;
-    if tokio::time::timeout(limit, connections.wait()).await.is_ok() {
+    if timeout(limit, connections.wait()).await.is_ok() {
         return;
     }
     warn!(connections = connections.len(), "ending sessions that are still at work");
     handler.sessions.tell(Order::End);
-    if tokio::time::timeout(crate::limits::FAREWELL_TIMEOUT * 2, connections.wait()).await.is_err() {
+    if timeout(FAREWELL_TIMEOUT * 2, connections.wait()).await.is_err() {
         warn!(connections = connections.len(), "leaving connections behind");
     }
 }

@@ -14,7 +14,7 @@ mod replay;
 mod tracker;
 mod up;
 
-use std::sync::Arc;
+use std::{sync::Arc, task::Waker};
 
 use model::DatabaseId;
 use rpc::controller::Route;
@@ -44,6 +44,8 @@ struct Session<'a> {
     client_fresh: bool,
     /// The client is not read until nothing is under way.
     holding: bool,
+    /// Who is woken when the session is told something.
+    waker: Option<Waker>,
 }
 
 /// Serves a session until it ends.
@@ -62,6 +64,7 @@ pub(crate) async fn run(handler: &Handler, client: &mut Client) -> End {
         stale: None,
         client_fresh: true,
         holding: false,
+        waker: None,
     };
     session.serve().await
 }

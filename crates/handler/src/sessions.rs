@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use futures::task::AtomicWaker;
@@ -37,6 +37,17 @@ impl Handle {
     pub(crate) fn poll_order(&self, cx: &mut Context<'_>) -> Order {
         self.waker.register(cx.waker());
         self.order()
+    }
+
+    /// As [`Handle::poll_order`], for who asks with every request: registers a waker only when it is another one than
+    /// `registered`, or may have been used up.
+    pub(crate) fn poll_order_often(&self, cx: &mut Context<'_>, registered: &mut Option<Waker>) -> Order {
+        let order = self.order();
+        if order == Order::GoOn && registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return order;
+        }
+        *registered = Some(cx.waker().clone());
+        self.poll_order(cx)
     }
 
     /// Waits until the session has been told at least this.

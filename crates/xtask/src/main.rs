@@ -31,6 +31,8 @@ enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         databases: u64,
     },
+    /// The relay beside PgBouncer: transactions per second and CPU time, in front of the same PostgreSQL
+    Relay(bench::relay::Args),
     /// The wire: nanoseconds to read and write single messages
     Wire,
 }
@@ -38,6 +40,7 @@ enum Bench {
 fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
         Command::Bench(Bench::Map { databases }) => bench::optimised(|| bench::map::run(databases))?,
+        Command::Bench(Bench::Relay(args)) => bench::relay::run(&args)?,
         Command::Bench(Bench::Wire) => bench::wire::run()?,
         Command::Ci(args) => return ci::run(&args),
         Command::Fuzz(args) => fuzz::run(&args)?,

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use model::RequestId;
 use rand::Rng;
 use rpc::controller::WhyFailed;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, info, info_span, warn};
 use wire::{backend::TransactionStatus, frontend, sqlstate};
 
 use super::{
@@ -28,12 +28,16 @@ use crate::{
 impl Session<'_> {
     /// Serves until there is a reason to end.
     pub(super) async fn serve(&mut self) -> End {
-        if let Err(end) = self.start().await {
+        // Around what happens now and then only: entering a span with every request would cost as much as relaying it.
+        let span = info_span!("session", peer = self.client.peer, user = self.client.login.user);
+        if let Err(end) = self.start().instrument(span.clone()).await {
             return end;
         }
         loop {
+            // Whatever else may have taken the waker's place has given it up by now.
+            self.waker = None;
             let event = poll_fn(|cx| self.poll(cx)).await;
-            if let Err(end) = self.on(event).await {
+            if let Err(end) = self.on(event).instrument(span.clone()).await {
                 return self.leave(end);
             }
         }

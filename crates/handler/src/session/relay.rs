@@ -72,7 +72,7 @@ impl Session<'_> {
     /// Goes on with whatever can go on; ready when a decision is needed.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
-            match self.client.entry.handle.poll_order(cx) {
+            match self.client.entry.handle.poll_order_often(cx, &mut self.waker) {
                 Order::GoOn => {}
                 Order::Drain if !self.is_at_rest() => {}
                 Order::Drain | Order::End => return Poll::Ready(Event::Ordered),

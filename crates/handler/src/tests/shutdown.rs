@@ -49,3 +49,19 @@ async fn sessions_go_on_while_no_controller_answers() {
     let another = connect(&fleet, "h1:1", "shop").await.expect("connected by what is known");
     assert_eq!(ask(&another, "select server").await, "s1");
 }
+
+#[tokio::test]
+async fn threads_of_its_own_serve_and_end_alike() {
+    let mut fleet = Fleet::start_with(1, |settings| Settings { threads: 3, ..settings }).await;
+    let mut clients = Vec::new();
+    for _ in 0..6 {
+        let client = connect(&fleet, "h1:1", "shop").await.expect("connected");
+        assert_eq!(ask(&client, "select server").await, "s1");
+        clients.push(client);
+    }
+    let mut idle = Raw::connect(&fleet, "h1:1", &[("database", "shop")]).await;
+    fleet.shutdown.cancel();
+    assert_eq!(idle.answer().await, ["FATAL 57P01", "closed"]);
+    let ended = fleet.handlers.remove(0).within("the handler ends").await;
+    ended.expect("no panic").expect("no error");
+}

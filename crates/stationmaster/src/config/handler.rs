@@ -38,6 +38,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
     let most = Settings::DEFAULT_FRAME_BYTES_MAX as u64;
     let frame_bytes_max = reader.count("frame_bytes_max", Settings::DEFAULT_FRAME_BYTES_MAX, 16_384..=most);
     let routes_max = reader.count("routes_max", Settings::DEFAULT_ROUTES_MAX, 16..=100_000_000);
+    let threads = reader.count("threads", 0, 0..=1024);
     let common = Common::read(reader);
     let handler = (|| {
         let settings = Settings {
@@ -51,11 +52,17 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
             attach_timeout,
             drain_timeout,
             frame_bytes_max,
+            threads: if threads == 0 { cores() } else { threads },
             routes_max,
         };
         Some(Handler { listen: listen?, settings })
     })();
     (handler, common)
+}
+
+/// How many cores this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Where the controllers are.
