@@ -21,7 +21,7 @@ mod values;
 pub(super) use self::context::Context;
 use self::fill::{Filled, SchemaVersion};
 use self::functions::Shared;
-pub(super) use self::mention::{Mention, mentions};
+pub(super) use self::mention::{Mention, is_function, mentions};
 use super::ffi::{Connection, Failure};
 use super::guard::Guard;
 

@@ -20,6 +20,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value as Sql, ValueRef as SqlRef};
 
 pub(super) use self::session::Facts;
+use super::catalog;
 use super::ffi::{Connection, ValueRef};
 use super::sql_error::SqlError;
 use super::types::{Type, text as text_format};
@@ -58,7 +59,9 @@ pub(super) fn is_ours(name: &str) -> bool {
         session::NAMES,
         aggregate::NAMES,
     ];
-    name.starts_with("pg_") || (!SHARED.contains(&name) && lists.iter().any(|names| names.contains(&name)))
+    name.starts_with("pg_")
+        || catalog::is_function(name)
+        || (!SHARED.contains(&name) && lists.iter().any(|names| names.contains(&name)))
 }
 
 /// Adds functions to a connection.

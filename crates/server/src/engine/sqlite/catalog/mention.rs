@@ -31,6 +31,7 @@ const WORDS: &[&str] = &[
     "aclexplode",
     "col_description",
     "format_type",
+    "getdatabaseencoding",
     "has_any_column_privilege",
     "has_column_privilege",
     "has_database_privilege",
@@ -64,6 +65,11 @@ const WORDS: &[&str] = &[
     "to_regrole",
     "to_regtype",
 ];
+
+/// Whether a function of the catalogs has this name without `pg_` in front.
+pub(in super::super) fn is_function(name: &str) -> bool {
+    WORDS.contains(&name)
+}
 
 /// What the statement has to do with the catalogs; `None` for nothing, as for most statements.
 pub(in super::super) fn mentions(tokens: &Tokens<'_>) -> Option<Mention> {

@@ -20,6 +20,11 @@ pub(in super::super) fn to_identifier(ty: Oid, value: &str) -> String {
     format!("{}({}, {value})", names::TO_OID, ty.0)
 }
 
+/// Such a value as the number it is.
+pub(in super::super) fn to_number(ty: Oid, value: String) -> String {
+    if ty == oid::REGPROC { format!("{}({}, {value})", names::TO_OID, ty.0) } else { value }
+}
+
 /// The text of such a value.
 pub(in super::super) fn to_name(ty: Oid, value: &str) -> String {
     if ty == oid::REGPROC {
@@ -98,4 +103,45 @@ pub(in super::super) fn size_function(name: &str, arguments: &[String]) -> Optio
         ),
         _other => return None,
     })
+}
+
+/// The type of what a function of the catalogs returns, as far as its name tells.
+pub(in super::super) fn returns(function: &str) -> Option<Oid> {
+    let suffix = |end: &str| function.ends_with(end);
+    Some(match function {
+        "to_regnamespace" => oid::REGNAMESPACE,
+        "to_regrole" => names::REGROLE,
+        "to_regproc" | "to_regprocedure" | "to_regoper" | "to_regoperator" => oid::REGPROC,
+        "pg_my_temp_schema" | "pg_relation_filenode" | "pg_partition_root" => oid::OID,
+        "pg_char_to_encoding" => oid::INT4,
+        "pg_tablespace_size" | "pg_sequence_last_value" => oid::INT8,
+        "getdatabaseencoding" => oid::NAME,
+        "pg_partition_ancestors" => oid::REGCLASS,
+        "row_security_active" | "pg_relation_is_publishable" | "pg_has_role" => oid::BOOL,
+        _any if suffix("_is_visible") || suffix("_privilege") => oid::BOOL,
+        name if name.starts_with("pg_get_") || name.starts_with("pg_tablespace_") => oid::TEXT,
+        "pg_relation_filepath" => oid::TEXT,
+        _unknown => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_counted_by_pages_of_the_trees_behind_a_relation() {
+        let size = |name: &str| size_function(name, &["c.oid".to_owned()]).unwrap_or_default();
+        assert!(size("pg_table_size").contains("(c.oid, 'table')"));
+        assert!(size("pg_total_relation_size").contains("(c.oid, 'total')"));
+        assert_eq!(size("length"), "");
+    }
+
+    #[test]
+    fn functions_return_what_their_names_promise() {
+        assert_eq!(returns("has_type_privilege"), Some(oid::BOOL));
+        assert_eq!(returns("pg_get_triggerdef"), Some(oid::TEXT));
+        assert_eq!(returns("pg_opclass_is_visible"), Some(oid::BOOL));
+        assert_eq!(returns("lower"), None);
+    }
 }

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use wire::{Oid, oid};
 
 use super::super::lexer::quote_name;
-use super::super::types::{Type, names};
+use super::super::types::Type;
+use super::types;
 
 /// The name of the attached database.
 pub(in super::super) const SCHEMA: &str = "pg_catalog";
@@ -134,7 +135,7 @@ fn type_named(name: &str) -> Oid {
     match name {
         "char" => oid::CHAR,
         "_char" => oid::CHAR_ARRAY,
-        name => names::by_name(name).unwrap_or(oid::TEXT),
+        name => types::oid_of(name).map_or(oid::TEXT, Oid),
     }
 }
 

@@ -145,7 +145,7 @@ fn constraints_and_indexes_print_their_definitions() {
         indexes,
         [
             "CREATE INDEX book_lower_idx ON book USING btree (lower(title)) WHERE published IS NOT NULL|0|0",
-            "CREATE INDEX book_title_idx ON book USING btree (title DESC)|3|1",
+            "CREATE INDEX book_title_idx ON book USING btree (title DESC)|3|3",
             "CREATE UNIQUE INDEX author_email_key ON author USING btree (email)|3|0",
             "CREATE UNIQUE INDEX author_name_uq ON author USING btree (name, born)|2 4|0 0",
             "CREATE UNIQUE INDEX author_pkey ON author USING btree (id)|1|0",

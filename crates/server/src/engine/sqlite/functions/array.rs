@@ -4,7 +4,7 @@ use rusqlite::types::Value as Sql;
 use wire::sqlstate;
 
 use super::super::sql_error::SqlError;
-use super::super::types::array::{format, parse};
+use super::super::types::array::{format, parse, parse_vector};
 use super::{Arguments, Registrar, Returned, boolean, text};
 
 pub(super) const NAMES: &[&str] = &[
@@ -86,14 +86,9 @@ fn element(arguments: &Arguments<'_, '_>, at: usize) -> Option<String> {
     (!arguments.is_null(at)).then(|| arguments.text(at))
 }
 
-/// The catalogs' vectors have no braces.
-fn is_vector(literal: &str) -> bool {
-    literal.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ' || byte == b'-')
-}
-
 /// The subscript of the first argument's first element: vectors count from 0.
 fn lowest(arguments: &Arguments<'_, '_>) -> i64 {
-    i64::from(!is_vector(&arguments.text(0)))
+    i64::from(parse_vector(&arguments.text(0)).is_none())
 }
 
 fn list(numbers: impl Iterator<Item = i64>) -> String {
@@ -120,10 +115,7 @@ fn series(arguments: &Arguments<'_, '_>, step: i64) -> Returned {
 
 fn elements(arguments: &Arguments<'_, '_>, at: usize) -> Result<Elements, SqlError> {
     let literal = arguments.text(at);
-    if is_vector(&literal) {
-        return Ok(literal.split_whitespace().map(|element| Some(element.to_owned())).collect());
-    }
-    parse(&literal).ok_or_else(|| {
+    parse_vector(&literal).or_else(|| parse(&literal)).ok_or_else(|| {
         SqlError::new(
             sqlstate::INVALID_TEXT_REPRESENTATION,
             format!("malformed array literal: \"{literal}\""),

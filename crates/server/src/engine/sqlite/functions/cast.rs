@@ -12,19 +12,6 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
         let ty = Type { oid: Oid(arguments.integer(0) as u32), modifier: arguments.integer(1) as i32 };
         cast(ty, arguments)
     })?;
-    // A relation's name out of what regclass takes: quotes and schema off.
-    registrar.strict("pg_relation", 1, |arguments| text(relation(&arguments.text(0))))?;
-    registrar.strict("pg_type_named", 1, |arguments| {
-        let ty = Type::declared(&arguments.text(0)).and_then(|ty| names::internal_name(ty.oid));
-        Ok(ty.map_or(Sql::Null, Sql::Text))
-    })?;
-    registrar.pure("format_type", 2, |arguments| {
-        if arguments.is_null(0) {
-            return Ok(Sql::Null);
-        }
-        let modifier = if arguments.is_null(1) { -1 } else { arguments.integer(1) as i32 };
-        text(type_name(arguments.integer(0), modifier))
-    })?;
     registrar.pure("pg_typeof", 1, |arguments| {
         text(match arguments.value(0) {
             ValueRef::Null => "unknown",
@@ -34,19 +21,6 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
             ValueRef::Blob(_) => "bytea",
         })
     })
-}
-
-fn type_name(oid: i64, modifier: i32) -> String {
-    let known = u32::try_from(oid).ok().and_then(|oid| names::sql_name(Oid(oid), modifier));
-    known.unwrap_or_else(|| "???".to_owned())
-}
-
-fn relation(name: &str) -> String {
-    let mut tokens = super::super::tokens::Tokens::statement(name, 0);
-    match tokens.qualified_name() {
-        Ok((_, relation)) if tokens.is_empty() => relation,
-        Ok(_) | Err(_) => name.to_owned(),
-    }
 }
 
 fn cast(ty: Type, arguments: &Arguments<'_, '_>) -> Returned {

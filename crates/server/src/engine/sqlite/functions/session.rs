@@ -22,16 +22,6 @@ pub(super) const NAMES: &[&str] = &[
     "set_config",
     "gen_random_uuid",
     "uuid_generate_v4",
-    "obj_description",
-    "col_description",
-    "shobj_description",
-    "has_table_privilege",
-    "has_schema_privilege",
-    "has_database_privilege",
-    "has_column_privilege",
-    "has_any_column_privilege",
-    "has_sequence_privilege",
-    "has_function_privilege",
     "txid_current",
     "inet_server_addr",
     "inet_client_addr",
@@ -104,7 +94,6 @@ pub(super) fn register(registrar: &Registrar<'_>, facts: &Facts) -> rusqlite::Re
         limit.add_sleep(Duration::from_secs_f64(seconds));
         text("")
     })?;
-    privileges(registrar)?;
     nothing(registrar)
 }
 
@@ -143,82 +132,19 @@ fn random_uuid() -> String {
     format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
 }
 
-/// Who is in may do everything; grants are the fleet's business.
-fn privileges(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
-    for kind in ["table", "schema", "database", "any_column", "sequence", "function"] {
-        for count in [2, 3] {
-            registrar.volatile(&format!("has_{kind}_privilege"), count, |_| boolean(true))?;
-        }
-    }
-    for count in [3, 4] {
-        registrar.volatile("has_column_privilege", count, |_| boolean(true))?;
-    }
-    registrar.volatile("pg_has_role", -1, |_| boolean(true))?;
-    for name in [
-        "pg_table_is_visible",
-        "pg_type_is_visible",
-        "pg_function_is_visible",
-        "pg_operator_is_visible",
-        "pg_statistics_obj_is_visible",
-    ] {
-        registrar.volatile(name, 1, |_| boolean(true))?;
-    }
-    Ok(())
-}
-
 /// Things that do not exist here, whose absence has a value.
 fn nothing(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
-    for (name, count) in [
-        ("obj_description", 1),
-        ("obj_description", 2),
-        ("col_description", 2),
-        ("shobj_description", 2),
-        ("inet_server_addr", 0),
-        ("inet_client_addr", 0),
-        ("pg_get_function_result", 1),
-        ("pg_get_function_arguments", 1),
-        ("pg_get_function_identity_arguments", 1),
-        ("pg_get_triggerdef", 1),
-        ("pg_get_triggerdef", 2),
-        ("pg_get_ruledef", 1),
-        ("pg_get_ruledef", 2),
-        ("pg_get_partkeydef", 1),
-        ("pg_get_statisticsobjdef_columns", 1),
-        ("pg_tablespace_location", 1),
-        ("pg_relation_is_publishable", 1),
-        ("pg_get_partition_constraintdef", 1),
-    ] {
-        registrar.volatile(name, count, |_| Ok(Sql::Null))?;
+    for name in ["inet_server_addr", "inet_client_addr"] {
+        registrar.volatile(name, 0, |_| Ok(Sql::Null))?;
     }
-    for name in ["pg_is_in_recovery", "pg_is_other_temp_schema", "pg_cancel_backend", "pg_terminate_backend"]
-    {
+    for name in ["pg_is_in_recovery", "pg_cancel_backend", "pg_terminate_backend"] {
         registrar.volatile(name, -1, |_| boolean(false))?;
     }
     for name in ["pg_advisory_lock", "pg_advisory_xact_lock"] {
         registrar.volatile(name, -1, |_| Err(SqlError::unsupported("an advisory lock")))?;
     }
-    registrar.volatile("pg_encoding_to_char", 1, |_| text("UTF8"))?;
-    registrar.volatile("pg_my_temp_schema", 0, |_| Ok(Sql::Integer(0)))?;
-    for name in
-        ["pg_relation_size", "pg_table_size", "pg_total_relation_size", "pg_indexes_size", "pg_database_size"]
-    {
-        registrar.volatile(name, -1, |_| Ok(Sql::Integer(0)))?;
-    }
-    registrar.strict("pg_size_pretty", 1, |arguments| text(size(arguments.integer(0))))?;
     registrar.volatile("txid_current", 0, |_| Ok(Sql::Integer(1)))?;
     registrar.volatile("inet_server_port", 0, |_| Ok(Sql::Integer(5432)))
-}
-
-/// Ten thousand of a unit become tens of the next.
-fn size(bytes: i64) -> String {
-    let mut value = bytes;
-    for unit in ["bytes", "kB", "MB", "GB"] {
-        if value.abs() < 10_240 {
-            return format!("{value} {unit}");
-        }
-        value /= 1024;
-    }
-    format!("{value} TB")
 }
 
 #[cfg(test)]
@@ -231,13 +157,5 @@ mod tests {
         assert_eq!((uuid.len(), &uuid[14..15]), (36, "4"));
         assert!(matches!(&uuid[19..20], "8" | "9" | "a" | "b"), "{uuid}");
         assert_ne!(uuid, random_uuid());
-    }
-
-    #[test]
-    fn sizes_are_rounded_for_people() {
-        assert_eq!(
-            (size(10_239), size(10_240), size(50 << 20)),
-            ("10239 bytes".to_owned(), "10 kB".to_owned(), "50 MB".to_owned())
-        );
     }
 }

@@ -2,9 +2,11 @@
 
 use wire::oid;
 
+use super::super::catalog::rewrite as catalog;
 use super::super::sql::{Call, Form};
 use super::super::types::Type;
 use super::Inference;
+use super::expression::element_of;
 use super::scope::Scope;
 
 /// What a function returns.
@@ -311,7 +313,8 @@ const FUNCTIONS: &[(&[&str], Returns)] = &[
         Fixed(oid::TEXT_ARRAY),
     ),
     (&["unnest"], ElementOf),
-    (&["generate_series", "generate_subscripts"], Argument),
+    (&["generate_series"], Argument),
+    (&["generate_subscripts"], Fixed(oid::INT4)),
     (&["pg_sleep", "pg_advisory_lock", "setseed", "pg_advisory_xact_lock"], Fixed(oid::VOID)),
     (&["pg_typeof", "to_regtype"], Fixed(oid::REGTYPE)),
     (&["to_regclass"], Fixed(oid::REGCLASS)),
@@ -357,7 +360,8 @@ impl Inference<'_> {
             .find(|(names, _)| names.contains(&call.name.as_str()))
             .map(|(_, returns)| returns);
         let argument = self.arguments(call, returns, expected, scope);
-        match returns? {
+        let Some(returns) = returns else { return catalog::returns(&call.name).map(Type::new) };
+        match returns {
             Fixed(oid) => Some(Type::new(*oid)),
             Argument => argument.map(|ty| {
                 if ty.oid == oid::DATE && call.name == "date_trunc" {
@@ -369,7 +373,7 @@ impl Inference<'_> {
             ArrayOf => {
                 argument.and_then(|ty| ty.oid.array()).map(Type::new).or(Some(Type::new(oid::TEXT_ARRAY)))
             }
-            ElementOf => argument.and_then(|ty| ty.oid.element()).map(Type::new).or(Some(Type::TEXT)),
+            ElementOf => argument.and_then(element_of).or(Some(Type::TEXT)),
             Sum => argument.map(|ty| sum(ty)).or(Some(Type::INT8)),
             Average => Some(
                 argument

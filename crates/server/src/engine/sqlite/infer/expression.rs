@@ -94,9 +94,13 @@ impl Inference<'_> {
             }
             Kind::Index { operand, index } => {
                 self.expr(index, Some(Type::INT4), scope);
-                self.expr(operand, None, scope)?.oid.element().map(Type::new)
+                element_of(self.expr(operand, None, scope)?)
             }
-            Kind::Field { .. } => None,
+            Kind::Field { operand, name } => {
+                self.expr(operand, None, scope);
+                // The only records there are: numbered elements of an array.
+                matches!(name.as_str(), "x" | "n").then_some(Type::INT4)
+            }
         }
     }
 
@@ -280,6 +284,15 @@ fn is_number(ty: Type) -> bool {
 
 fn is_moment(ty: Type) -> bool {
     matches!(ty.oid, oid::DATE | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::TIME)
+}
+
+/// The type of an array's elements, or of a catalog's vector's.
+pub(super) fn element_of(ty: Type) -> Option<Type> {
+    match ty.oid {
+        oid::INT2VECTOR => Some(Type::new(oid::INT2)),
+        oid::OIDVECTOR => Some(Type::new(oid::OID)),
+        array => array.element().map(Type::new),
+    }
 }
 
 fn array_of(element: Option<Type>) -> Option<Type> {

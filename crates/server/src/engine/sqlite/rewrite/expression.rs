@@ -91,6 +91,9 @@ impl Rewriter<'_> {
             oid::TEXT | oid::VARCHAR | oid::NAME | oid::CSTRING => format!("CAST({value} AS TEXT)"),
             oid::CHAR => format!("substr(CAST({value} AS TEXT), 1, 1)"),
             reg if is_reg(reg) => catalog::to_identifier(reg, &value),
+            oid::OID | oid::INT4 | oid::INT8 if from.is_some_and(is_reg) => {
+                catalog::to_number(from.unwrap_or_default(), value)
+            }
             _other => format!("pg_cast({}, {}, {value})", ty.oid.0, ty.modifier),
         })
     }

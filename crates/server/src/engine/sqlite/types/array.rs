@@ -71,9 +71,27 @@ fn quote(element: &str) -> String {
     format!("\"{}\"", element.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
+/// The catalogs' vectors (`int2vector`, `oidvector`): numbers with spaces between, without braces.
+pub(in super::super) fn parse_vector(text: &str) -> Option<Vec<Option<String>>> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ' || byte == b'-');
+    digits.then(|| text.split_whitespace().map(|number| Some(number.to_owned())).collect())
+}
+
+/// Booleans as the text format has them, `{t,f}`.
+pub(super) fn booleans(literal: &str) -> Option<String> {
+    let letter = |element: &Option<String>| {
+        element
+            .as_ref()
+            .map(|element| if input::boolean(element.as_bytes()) == Some(false) { "f" } else { "t" })
+    };
+    parse(literal).map(|elements| format(elements.iter().map(letter)))
+}
+
 /// Writes a stored literal as the binary format.
 pub(super) fn write_binary(literal: &str, element: Oid, out: &mut BytesMut) -> Result<(), SqlError> {
-    let Some(elements) = parse(literal) else {
+    let vector = parse_vector(literal);
+    let lowest = i32::from(vector.is_none());
+    let Some(elements) = vector.or_else(|| parse(literal)) else {
         return Err(input::invalid("array", literal));
     };
     out.put_i32(i32::from(!elements.is_empty()));
@@ -83,7 +101,7 @@ pub(super) fn write_binary(literal: &str, element: Oid, out: &mut BytesMut) -> R
         return Ok(());
     }
     out.put_i32(i32::try_from(elements.len()).unwrap_or(i32::MAX));
-    out.put_i32(1);
+    out.put_i32(lowest);
     for item in elements {
         let Some(item) = item else {
             out.put_i32(-1);
@@ -140,6 +158,17 @@ pub(super) fn literal_of(value: ValueRef<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vectors_have_no_braces_and_booleans_are_letters() {
+        assert_eq!(parse_vector("1 -2").map(|numbers| numbers.len()), Some(2));
+        assert_eq!(parse_vector(""), Some(Vec::new()));
+        assert_eq!(parse_vector("{1}"), None);
+        assert_eq!(booleans("{1,0,NULL}").as_deref(), Some("{t,f,NULL}"));
+        let mut out = BytesMut::new();
+        write_binary("3", wire::oid::INT2, &mut out).expect("a vector");
+        assert_eq!(out[..], [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 21, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3]);
+    }
 
     #[test]
     fn literals_are_parsed_and_printed_back() {

@@ -18,6 +18,8 @@ pub(in super::super) fn write(ty: Type, value: ValueRef<'_>, out: &mut BytesMut)
         return array::write_binary(&array::literal_of(value), element, out);
     }
     match ty.oid {
+        oid::INT2VECTOR => return array::write_binary(&lossy(value), oid::INT2, out),
+        oid::OIDVECTOR => return array::write_binary(&lossy(value), oid::OID, out),
         oid::BOOL => out.put_u8(u8::from(integer(ty, value)? != 0)),
         oid::INT2 => out.put_i16(narrow(ty, integer(ty, value)?)?),
         oid::INT4 => out.put_i32(narrow(ty, integer(ty, value)?)?),

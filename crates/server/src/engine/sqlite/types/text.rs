@@ -132,6 +132,10 @@ fn text(ty: Type, value: &[u8], out: &mut BytesMut) {
         oid::BOOL => out.put_slice(if super::input::boolean(value) == Some(false) { b"f" } else { b"t" }),
         oid::DATE | oid::TIME | oid::TIMESTAMP | oid::TIMESTAMPTZ => moment(ty, value, out),
         oid::NUMERIC => decimal(ty, value, out),
+        oid::BOOL_ARRAY => {
+            let letters = std::str::from_utf8(value).ok().and_then(super::array::booleans);
+            out.put_slice(letters.as_deref().map_or(value, str::as_bytes));
+        }
         _text => out.put_slice(value),
     }
 }

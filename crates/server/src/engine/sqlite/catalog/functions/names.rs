@@ -75,6 +75,7 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
         Sql::Integer(if matches!(name.as_str(), "utf8" | "utf-8" | "unicode") { 6 } else { -1 })
     })?;
     registrar.constant(&["pg_tablespace_location"], &[1], &text(""))?;
+    registrar.constant(&["getdatabaseencoding"], &[0], &text("UTF8"))?;
     casts(registrar)
 }
 

@@ -5,6 +5,9 @@ use super::super::context::{BTREE, PUBLIC, collation_oid, namespace};
 use super::super::facts::{Constraint, ConstraintKind, Facts, Foreign, Key, Relation, oids};
 use super::super::values::{Rows, array, row, vector};
 
+/// `indoption` of DESC. It says that NULLs come first, as PostgreSQL's default does; SQLite puts them last.
+const DESCENDING: i64 = 3;
+
 pub(super) fn index(facts: &Facts) -> Rows {
     let mut rows = Rows::new(&[
         "indexrelid",
@@ -44,7 +47,7 @@ pub(super) fn index(facts: &Facts) -> Rows {
             each(&|key| key.column.into()),
             each(&|key| key.collation.as_deref().map_or(0, collation_oid).into()),
             each(&|key| operator_class(table, key)),
-            each(&|key| key.descending.into()),
+            each(&|key| if key.descending { DESCENDING } else { 0 }),
             (!expressions.is_empty()).then(|| expressions.join(", ")),
             index.predicate.clone(),
         ]);

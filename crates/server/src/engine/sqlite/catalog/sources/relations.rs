@@ -248,7 +248,9 @@ pub(in super::super) fn own_attributes() -> Rows {
         table.columns.iter().zip(1i16..).map(move |(column, number)| (table, column, number))
     };
     for (table, (name, ty), number) in tables::all().iter().filter(|table| table.kind != "f").flat_map(each) {
-        let not_null = ty.oid != oid::TEXT && ty.oid.element().is_none() && table.kind == "r";
+        let nullable = [oid::TEXT, oid::PG_NODE_TREE].contains(&ty.oid)
+            || types::by_oid(ty.oid).is_some_and(|kind| kind.category == "A");
+        let not_null = !nullable && table.kind == "r";
         rows.push(attribute_row(table.oid, name, *ty, number, (not_null, false, "", ""), None));
     }
     rows
