@@ -80,6 +80,12 @@ pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 pub const MOVE_WAIT: Duration = Duration::from_millis(4_500);
 /// Most steps of one change of owner. It takes four; more means that others keep overtaking it.
 pub const MOVE_STEPS_MAX: u32 = 16;
+/// Databases taken from one draining server at a time. More would only make them wait for each other's loads.
+pub const DRAINS_IN_FLIGHT_MAX: usize = 8;
+/// Databases of the map looked at in one go for those of a draining server. Look-ups wait for no longer than that takes.
+pub const DRAIN_PAGE: usize = 4_096;
+/// Pause before those that a draining server still has are tried again.
+pub const DRAIN_RETRY: Duration = Duration::from_millis(500);
 /// How long a server may take to purge a dropped database.
 pub const PURGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Dropped databases purged at a time.

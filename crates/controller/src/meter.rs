@@ -35,6 +35,8 @@ pub enum Reason {
     Failed,
     /// An operator said so.
     Operator,
+    /// Its owner is being emptied.
+    Drain,
 }
 
 impl Reason {
@@ -44,6 +46,7 @@ impl Reason {
             Self::Request => "request",
             Self::Failed => "failed",
             Self::Operator => "operator",
+            Self::Drain => "drain",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One controller: what its parts share.
 
 mod assign;
+mod draining;
 mod duties;
 mod heartbeats;
 mod lookups;

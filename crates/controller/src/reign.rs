@@ -43,6 +43,8 @@ pub struct State {
     pub loaded: HashMap<DatabaseId, Epoch>,
     /// Lives that are being declared over. Their heartbeats are not acknowledged any more.
     pub expiring: BTreeSet<Tenure>,
+    /// Servers that are being emptied by a task of this reign.
+    pub draining: BTreeSet<Tenure>,
 }
 
 impl Reign {
@@ -53,6 +55,7 @@ impl Reign {
             cleanup: Cleanup::default(),
             loaded: HashMap::new(),
             expiring: BTreeSet::new(),
+            draining: BTreeSet::new(),
         };
         Self { term, state: Mutex::new(state), flights: Mutex::default() }
     }

@@ -2,6 +2,8 @@
 
 #[path = "cluster/changes.rs"]
 mod changes;
+#[path = "cluster/draining.rs"]
+mod draining;
 #[path = "cluster/durability.rs"]
 mod durability;
 #[path = "cluster/fleet.rs"]

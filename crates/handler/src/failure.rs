@@ -228,6 +228,7 @@ fn rejection_code(rejection: &Rejection) -> SqlState {
         Rejection::Founded { .. } | Rejection::ServerNameTaken { .. } | Rejection::CapacityZero => {
             sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE
         }
+        Rejection::ServerDraining { .. } => sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE,
     }
 }
 

@@ -108,6 +108,15 @@ pub enum Command {
         /// Its name.
         name: Name,
     },
+    /// Begins to empty a server, or leaves that be: while it drains it gets nothing new. A new life is not drained.
+    DrainServer {
+        /// Which.
+        server: ServerId,
+        /// Which life.
+        incarnation: Incarnation,
+        /// Whether to.
+        draining: bool,
+    },
 }
 
 /// What a server says of itself when it starts.
@@ -240,6 +249,12 @@ pub enum Rejection {
     /// A server must be able to carry something.
     #[error("capacity must be at least 1")]
     CapacityZero,
+    /// The server is being emptied.
+    #[error("server {server} is being drained and takes no databases")]
+    ServerDraining {
+        /// Which.
+        server: ServerId,
+    },
 }
 
 /// What a counter counts.

@@ -277,6 +277,14 @@ pub enum Operation {
         /// To whom.
         server: String,
     },
+    /// Begin to empty a server, or leave that be. The leader moves what it has elsewhere, and goes on until it has
+    /// nothing; the number of its databases tells how far that is.
+    DrainServer {
+        /// Its name.
+        server: String,
+        /// Whether to.
+        draining: bool,
+    },
 }
 
 /// What an operator's change did.

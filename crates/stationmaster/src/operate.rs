@@ -5,6 +5,7 @@
 mod cluster;
 mod controllers;
 mod databases;
+mod drain;
 mod handlers;
 mod listing;
 mod map;
@@ -29,7 +30,7 @@ pub enum Request {
     /// Databases: list, show, create, drop, rename, move, assign, unassign
     #[command(subcommand)]
     Databases(databases::Request),
-    /// Servers: list, expire
+    /// Servers: list, drain, expire
     #[command(subcommand)]
     Servers(servers::Request),
     /// Controllers: list

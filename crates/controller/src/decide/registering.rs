@@ -1,6 +1,6 @@
 //! A server starts a life under a name that is in use: has the old life ended?
 
-use model::{Incarnation, Registration, Server, ServerState};
+use model::{Incarnation, Registration, Server};
 
 /// The old life that the new one may end, if any. The map refuses the registration when there is one and it may not.
 ///
@@ -12,7 +12,7 @@ pub fn supersedes(
     incarnation: Incarnation,
     lapsed: bool,
 ) -> Option<Incarnation> {
-    let old = known.filter(|old| old.state == ServerState::Up && old.incarnation != incarnation)?;
+    let old = known.filter(|old| old.state.is_alive() && old.incarnation != incarnation)?;
     let same_place =
         old.data_address == registration.data_address && old.control_address == registration.control_address;
     (same_place || lapsed).then_some(old.incarnation)

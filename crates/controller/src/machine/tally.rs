@@ -57,7 +57,8 @@ impl Tally {
             | Command::RegisterServer { .. }
             | Command::RegisterHandler { .. }
             | Command::PutUser { .. }
-            | Command::DropUser { .. } => {}
+            | Command::DropUser { .. }
+            | Command::DrainServer { .. } => {}
         }
         outcome
     }
@@ -89,7 +90,8 @@ fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
         | Command::ExpireServer { .. }
         | Command::RegisterHandler { .. }
         | Command::PutUser { .. }
-        | Command::DropUser { .. } => None,
+        | Command::DropUser { .. }
+        | Command::DrainServer { .. } => None,
     }
 }
 

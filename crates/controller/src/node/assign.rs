@@ -39,7 +39,7 @@ impl Node {
                 let up = state.fleet().servers().filter(|(_, server)| server.state == ServerState::Up);
                 let reason = match (state.fleet().servers().count(), up.count()) {
                     (0, _) => "none has ever registered; start one".into(),
-                    (known, 0) => format!("{known} are known, all are down; start one"),
+                    (known, 0) => format!("{known} are known, all are down or draining; start one"),
                     (_, up) => format!("{up} are up, and none of them can take it"),
                 };
                 Refusal::NoServer { reason }

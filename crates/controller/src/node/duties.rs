@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Command, FleetId, RequestId, ServerState, Tenure};
+use model::{Command, FleetId, RequestId, Tenure};
 use openraft::{ServerState as RaftState, async_runtime::watch::WatchReceiver};
 use rpc::server::PurgeRequest;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -104,11 +104,12 @@ impl Node {
             });
         }
         self.clean_up(&reign, &up, now);
+        self.drain_servers(&reign);
     }
 
     fn servers_up(&self) -> Vec<Tenure> {
         self.view.read(|state| {
-            let up = state.fleet().servers().filter(|(_, server)| server.state == ServerState::Up);
+            let up = state.fleet().servers().filter(|(_, server)| server.state.is_alive());
             up.map(|(server, record)| Tenure { server, incarnation: record.incarnation }).collect()
         })
     }
@@ -175,7 +176,7 @@ impl Node {
         let (databases, up) = self.view.read(|state| {
             (
                 state.fleet().databases_len(),
-                state.fleet().servers().filter(|(_, server)| server.state == ServerState::Up).count(),
+                state.fleet().servers().filter(|(_, server)| server.state.is_alive()).count(),
             )
         });
         let leads = metrics.state == RaftState::Leader;

@@ -1,9 +1,7 @@
 //! Servers and handlers present themselves and stay in touch.
 
 use futures::future::join_all;
-use model::{
-    Command, DatabaseId, Epoch, Incarnation, Name, Outcome, Registration, Rejection, ServerState, Tenure,
-};
+use model::{Command, DatabaseId, Epoch, Incarnation, Name, Outcome, Registration, Rejection, Tenure};
 use openraft::ReadPolicy;
 use rpc::{
     Refusal,
@@ -95,7 +93,7 @@ impl Node {
         let Tenure { server, incarnation } = tenure;
         self.view.read(|state| match state.fleet().server(server) {
             None => Err(Rejection::ServerUnknown { server }.into()),
-            Some(record) if record.state == ServerState::Up && record.incarnation == incarnation => Ok(()),
+            Some(record) if record.is_up_as(incarnation) => Ok(()),
             Some(_) => Err(Rejection::ServerNotUp { server, incarnation }.into()),
         })
     }

@@ -1,6 +1,6 @@
 //! Answers from the map, changing nothing.
 
-use model::{Change, DatabaseId, Digest, Name, Revision, ServerState, Tenure};
+use model::{Change, DatabaseId, Digest, Name, Revision, Tenure};
 use openraft::{
     ReadPolicy,
     errors::{LinearizableReadError, RaftError},
@@ -84,7 +84,7 @@ impl Node {
             servers
                 .map(|(id, server)| {
                     let tenure = Tenure { server: id, incarnation: server.incarnation };
-                    let up = server.state == ServerState::Up;
+                    let up = server.state.is_alive();
                     ServerInfo {
                         server: id,
                         name: server.name.clone(),

@@ -43,13 +43,13 @@ impl Node {
             }
             Operation::AssignDatabase { database, server } => {
                 let to = match server {
-                    Some(server) => self.server_named(&server)?,
+                    Some(server) => self.taker_named(&server)?,
                     None => self.choose(&reign, self.held(&database)?.0, &BTreeSet::new())?,
                 };
                 self.change_owner(&reign, request, &database, Aim::To(to)).await
             }
             Operation::MoveDatabase { database, server } => {
-                let to = self.server_named(&server)?;
+                let to = self.taker_named(&server)?;
                 self.change_owner(&reign, request, &database, Aim::To(to)).await
             }
             Operation::UnassignDatabase { database } => {
@@ -59,6 +59,13 @@ impl Node {
                 let tenure = self.server_named(&server)?;
                 self.expire(&reign, tenure, "an operator said so").await?;
                 Ok(self.operated(self.view.revision(), None))
+            }
+            Operation::DrainServer { server, draining } => {
+                let Tenure { server, incarnation } = self.server_named(&server)?;
+                let done = self.change(Command::DrainServer { server, incarnation, draining }, None).await?;
+                tracing::info!(%server, %incarnation, draining, "drain asked for by an operator");
+                self.drain_servers(&reign);
+                Ok(done)
             }
             Operation::PutUser { name, verifier } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
@@ -100,8 +107,11 @@ impl Node {
                     tracing::info!(%database, %name, "database created");
                     return Ok(self.operated(proposed.revision, Some(database)));
                 }
-                Err(Rejection::ServerNotUp { .. } | Rejection::ServerUnknown { .. })
-                    if attempt < CREATE_PLACEMENTS_MAX => {}
+                Err(
+                    Rejection::ServerNotUp { .. }
+                    | Rejection::ServerUnknown { .. }
+                    | Rejection::ServerDraining { .. },
+                ) if attempt < CREATE_PLACEMENTS_MAX => {}
                 Err(rejection) => return Err(rejection.into()),
                 Ok(Outcome::Done | Outcome::Server { .. } | Outcome::Handler { .. }) => {
                     unreachable!("BUG: creating a database gives a database")
@@ -155,9 +165,18 @@ impl Node {
             let (server, record) = known.ok_or_else(|| Refusal::ServerNameUnknown { name: name.into() })?;
             let incarnation = record.incarnation;
             match record.state {
-                ServerState::Up => Ok(Tenure { server, incarnation }),
+                ServerState::Up | ServerState::Draining => Ok(Tenure { server, incarnation }),
                 ServerState::Down => Err(Rejection::ServerNotUp { server, incarnation }.into()),
             }
         })
+    }
+
+    /// A server that may be given databases, by name.
+    fn taker_named(&self, name: &str) -> Result<Tenure, Refusal> {
+        let tenure = self.server_named(name)?;
+        if self.drains(tenure) {
+            return Err(Rejection::ServerDraining { server: tenure.server }.into());
+        }
+        Ok(tenure)
     }
 }

@@ -247,7 +247,16 @@ impl ServerApi for Api {
         ServerStatus {
             name: Name::new("fake").expect("a name"),
             incarnation: self.0.incarnation,
-            databases: Vec::new(),
+            databases: self
+                .0
+                .serving()
+                .into_iter()
+                .map(|(database, epoch)| loaded(database, epoch))
+                .collect(),
         }
     }
+}
+
+fn loaded(database: DatabaseId, epoch: Epoch) -> LoadedDatabase {
+    LoadedDatabase { database, epoch, sessions: 0, idle_ms: 0 }
 }

@@ -98,6 +98,8 @@ fn change(operation: &Operation) -> String {
         Operation::AssignDatabase { database, .. } => format!("assign database {database}"),
         Operation::MoveDatabase { database, server } => format!("move database {database} to {server}"),
         Operation::UnassignDatabase { database } => format!("unassign database {database}"),
+        Operation::DrainServer { server, draining: true } => format!("drain server {server}"),
+        Operation::DrainServer { server, draining: false } => format!("drain server {server} no more"),
         Operation::ExpireServer { server } => format!("expire server {server}"),
     }
 }
@@ -241,6 +243,7 @@ fn server_row(info: &rpc::controller::ServerInfo) -> Row {
     let state = match info.state {
         ServerState::Up => "up",
         ServerState::Down => "down",
+        ServerState::Draining => "draining",
     };
     let load = info.heartbeat.as_ref().map(|seen| seen.load);
     vec![

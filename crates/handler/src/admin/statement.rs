@@ -42,7 +42,8 @@ impl Statement {
             Self::CreateDatabase { .. } => "CREATE DATABASE",
             Self::DropDatabase { .. } => "DROP DATABASE",
             Self::RenameDatabase { .. } => "ALTER DATABASE",
-            Self::MoveDatabase { .. } => "MOVE DATABASE",
+            // libpq takes a tag that begins with MOVE for a cursor's, and misses a number in it.
+            Self::MoveDatabase { .. } => "ALTER DATABASE",
             Self::PutUser { exists: false, .. } => "CREATE ROLE",
             Self::PutUser { exists: true, .. } => "ALTER ROLE",
             Self::DropUser { .. } => "DROP ROLE",

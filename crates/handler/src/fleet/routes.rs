@@ -93,8 +93,7 @@ impl Routes {
     /// A server is in this life now, up or not: routes to its other lives, or to a life that is over, are void.
     pub(super) fn server(&mut self, server: ServerId, incarnation: Incarnation, state: ServerState) {
         let over = |route: &Route| {
-            route.owner.server == server
-                && (route.owner.incarnation != incarnation || state == ServerState::Down)
+            route.owner.server == server && (route.owner.incarnation != incarnation || !state.is_alive())
         };
         let void: Vec<DatabaseId> = self
             .slots

@@ -35,6 +35,9 @@ impl Fleet {
             }
             Command::PutUser { name, verifier } => self.put_user(name, verifier),
             Command::DropUser { name } => self.drop_user(name),
+            Command::DrainServer { server, incarnation, draining } => {
+                self.drain_server(*server, *incarnation, *draining)
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Databases: made, renamed, dropped, given to servers and taken from them.
 
-use super::{Change, Database, Fleet};
+use super::{Change, Database, Fleet, ServerState};
 use crate::{
     DatabaseId, Epoch, IdempotencyKey, Name, Outcome, Rejection, Tenure,
     command::IdKind,
@@ -22,7 +22,7 @@ impl Fleet {
         }
         self.free(name)?;
         if let Some(tenure) = owner {
-            self.up(tenure)?;
+            self.takes_databases(tenure)?;
         }
         let id = self.next_database()?;
         self.database_last = id.0;
@@ -68,7 +68,7 @@ impl Fleet {
         expected: Epoch,
         to: Tenure,
     ) -> Result<Outcome, Rejection> {
-        self.up(to)?;
+        self.takes_databases(to)?;
         self.change_owner(id, expected, Some(to))
     }
 
@@ -112,13 +112,17 @@ impl Fleet {
         self.databases.get(&id).ok_or(Rejection::DatabaseUnknown { database: id })
     }
 
-    fn up(&self, tenure: Tenure) -> Result<(), Rejection> {
+    fn takes_databases(&self, tenure: Tenure) -> Result<(), Rejection> {
         let Tenure { server, incarnation } = tenure;
         let record = self.servers.get(&server).ok_or(Rejection::ServerUnknown { server })?;
-        if record.is_up_as(incarnation) {
-            Ok(())
-        } else {
-            Err(Rejection::ServerNotUp { server, incarnation })
+        match record.state {
+            ServerState::Up if record.incarnation == incarnation => Ok(()),
+            ServerState::Draining if record.incarnation == incarnation => {
+                Err(Rejection::ServerDraining { server })
+            }
+            ServerState::Up | ServerState::Draining | ServerState::Down => {
+                Err(Rejection::ServerNotUp { server, incarnation })
+            }
         }
     }
 

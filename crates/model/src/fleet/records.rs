@@ -43,12 +43,24 @@ pub enum ServerState {
     Up,
     /// Its life is over; it owns nothing.
     Down,
+    /// It is being emptied: it keeps what it owns until that is moved, and gets nothing new.
+    Draining,
+}
+
+impl ServerState {
+    /// Whether its life goes on.
+    pub fn is_alive(self) -> bool {
+        match self {
+            Self::Up | Self::Draining => true,
+            Self::Down => false,
+        }
+    }
 }
 
 impl Server {
-    /// Whether it is up, in that very life.
+    /// Whether it is up, draining or not, in that very life.
     pub fn is_up_as(&self, incarnation: Incarnation) -> bool {
-        self.state == ServerState::Up && self.incarnation == incarnation
+        self.state.is_alive() && self.incarnation == incarnation
     }
 
     pub(super) fn new(registration: &Registration, incarnation: Incarnation, at: TimestampMs) -> Self {

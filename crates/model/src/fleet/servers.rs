@@ -50,6 +50,24 @@ impl Fleet {
         Ok(Outcome::Done)
     }
 
+    pub(super) fn drain_server(
+        &mut self,
+        id: ServerId,
+        incarnation: Incarnation,
+        draining: bool,
+    ) -> Result<Outcome, Rejection> {
+        let server = self.servers.get_mut(&id).ok_or(Rejection::ServerUnknown { server: id })?;
+        if !server.is_up_as(incarnation) {
+            return Err(Rejection::ServerNotUp { server: id, incarnation });
+        }
+        let state = if draining { ServerState::Draining } else { ServerState::Up };
+        if server.state != state {
+            server.state = state;
+            self.note(Change::Server(id));
+        }
+        Ok(Outcome::Done)
+    }
+
     fn next_server(&self) -> Result<ServerId, Rejection> {
         let last = self.servers.last_key_value().map_or(0, |(id, _)| id.0);
         last.checked_add(1).map(ServerId).ok_or(Rejection::IdsExhausted { what: IdKind::Server })

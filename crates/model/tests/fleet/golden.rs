@@ -83,9 +83,18 @@ fn every_snapshot_ever_written_decodes_to_the_same_map_c7_c14() {
 }
 
 #[test]
+fn a_snapshot_with_a_draining_server_decodes_to_the_same_map_c7() {
+    let fleet = samples::fleet_that_drains();
+    let golden = bytes("snapshot-v1-draining", &codec::encode_snapshot(&fleet));
+    let decoded = codec::decode_snapshot(&golden).expect("golden");
+    assert_eq!(view::lines(&decoded), view::lines(&fleet));
+    assert_eq!(hex(&codec::encode_snapshot(&fleet)), hex(&golden), "it is written differently now");
+}
+
+#[test]
 fn every_golden_file_is_read_by_a_test() {
     let mut read: BTreeSet<String> = entries().into_keys().collect();
-    read.insert("snapshot-v1-everything".into());
+    read.extend(["snapshot-v1-everything".into(), "snapshot-v1-draining".into()]);
     let there: BTreeSet<String> = std::fs::read_dir(directory())
         .expect("the golden files are there")
         .map(|file| file.expect("readable").path().file_stem().expect("named").to_string_lossy().into_owned())

@@ -65,6 +65,14 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
             }),
         ),
         ("drop-user", at(Command::DropUser { name: name("alice") })),
+        (
+            "drain-server",
+            at(Command::DrainServer {
+                server: TENURE.server,
+                incarnation: TENURE.incarnation,
+                draining: true,
+            }),
+        ),
     ]
 }
 
@@ -104,5 +112,15 @@ pub fn fleet() -> Fleet {
     apply(10, Command::AssignDatabase { database: DatabaseId(1), epoch_expected: Epoch(1), to: two });
     apply(11, Command::DropDatabase { database: DatabaseId(4) });
     apply(12, Command::ExpireServer { server: one.server, incarnation: one.incarnation });
+    fleet
+}
+
+/// The same with a server that drains.
+pub fn fleet_that_drains() -> Fleet {
+    let mut fleet = fleet();
+    let revision = Revision(fleet.revision().0 + 1);
+    let command =
+        Command::DrainServer { server: ServerId(2), incarnation: Incarnation(0xa2), draining: true };
+    fleet.apply(revision, &Entry { at: TimestampMs(13), command }).expect("it is up");
     fleet
 }

@@ -108,6 +108,7 @@ scripts! {
     every_change_of_owner_is_one_entry_and_one_epoch_r10: "assign.txt",
     a_server_has_one_life_at_a_time_r15_r17: "servers.txt",
     an_expired_server_owns_nothing_by_one_entry_c17: "expire.txt",
+    a_draining_server_keeps_what_it_owns_and_gets_nothing_new_r27: "drain.txt",
     a_handler_keeps_its_id_across_restarts: "handlers.txt",
     users_come_change_and_go: "users.txt",
     databases_are_looked_up_by_name_and_by_id_r9_r14: "look-up.txt",

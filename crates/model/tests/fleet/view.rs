@@ -12,6 +12,7 @@ pub fn lines(fleet: &Fleet) -> Vec<String> {
         let state = match server.state {
             ServerState::Up => "up",
             ServerState::Down => "down",
+            ServerState::Draining => "draining",
         };
         format!(
             "server {id} {} {state} life={:x} data={} control={} location={} capacity={} since={}",

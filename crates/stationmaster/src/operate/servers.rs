@@ -3,19 +3,29 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use model::ServerState;
+use model::{Name, ServerState};
 use rpc::{
     Controllers,
     controller::{Operation, ServerInfo},
 };
 
-use super::{Cell, Listing, Reach, cluster::answered, listing::print};
+use super::{Cell, Listing, Reach, cluster::answered, drain, listing::print};
 
 /// What can be done with servers.
 #[derive(Subcommand)]
 pub enum Request {
     /// All servers
     List(Reach),
+    /// Empty a server: everything it has goes to others, its clients go on there; it gets nothing new
+    Drain {
+        /// Its name
+        server: Name,
+        /// Let it keep what it still has and take databases again
+        #[arg(long)]
+        cancel: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
     /// Declare a server dead: what it owned is assigned anew on the next request
     Expire {
         /// Its name
@@ -45,6 +55,8 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
             let listing = listing(&reach.cluster()?.freshest().await?).await?;
             print(reach.json, || listing.json(), || listing.table())?;
         }
+        Request::Drain { server, cancel: false, reach } => return drain::run(&reach, &server).await,
+        Request::Drain { server, cancel: true, reach } => drain::cancel(&reach, &server).await?,
         Request::Expire { server, reach } => {
             let done = reach.cluster()?.operate(Operation::ExpireServer { server: server.clone() }).await?;
             let json = || serde_json::json!({ "server": server, "revision": done.revision.0 });
@@ -54,10 +66,14 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+pub(super) async fn all(controllers: &Controllers) -> anyhow::Result<Vec<ServerInfo>> {
+    let asked = controllers.any(|client, context| Box::pin(async move { client.servers(context).await }));
+    answered(asked.await)
+}
+
 /// All servers as this controller knows them.
 pub async fn listing(controllers: &Controllers) -> anyhow::Result<Listing> {
-    let asked = controllers.any(|client, context| Box::pin(async move { client.servers(context).await }));
-    let mut servers = answered(asked.await)?;
+    let mut servers = all(controllers).await?;
     servers.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(servers.iter().fold(Listing::new(KEYS), |listing, info| listing.with(row(info))))
 }
@@ -69,6 +85,7 @@ fn row(info: &ServerInfo) -> Vec<Cell> {
         Cell::text(match info.state {
             ServerState::Up => "up",
             ServerState::Down => "down",
+            ServerState::Draining => "draining",
         }),
         Cell::text(&info.data_address),
         Cell::text(&info.control_address),

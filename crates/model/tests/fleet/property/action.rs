@@ -25,6 +25,7 @@ pub enum Action {
     Unassign { database: u8, epoch: u8 },
     Register { name: u8, life: Life, supersedes: Option<Life>, capacity: u8 },
     Expire { server: Server },
+    Drain { server: Server, draining: bool },
     Handler { name: u8 },
     PutUser { name: u8, verifier: u8 },
     DropUser { name: u8 },
@@ -76,6 +77,7 @@ impl Arbitrary for Action {
                 |(name, life, supersedes, capacity)| Self::Register { name, life, supersedes, capacity }
             ),
             3 => server().prop_map(|server| Self::Expire { server }),
+            3 => (server(), any::<bool>()).prop_map(|(server, draining)| Self::Drain { server, draining }),
             1 => (0u8..3).prop_map(|name| Self::Handler { name }),
             1 => (0u8..3, 0u8..3).prop_map(|(name, verifier)| Self::PutUser { name, verifier }),
             1 => (0u8..3).prop_map(|name| Self::DropUser { name }),
@@ -116,6 +118,10 @@ impl Action {
             Self::Expire { ref server } => {
                 let Tenure { server, incarnation } = server.tenure(fleet);
                 Command::ExpireServer { server, incarnation }
+            }
+            Self::Drain { ref server, draining } => {
+                let Tenure { server, incarnation } = server.tenure(fleet);
+                Command::DrainServer { server, incarnation, draining }
             }
             Self::Handler { name } => Command::RegisterHandler {
                 name: self::name("h", name),

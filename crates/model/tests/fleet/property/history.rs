@@ -1,6 +1,6 @@
 //! A history in the making: the map, a replica that never restarts, and what was seen so far.
 
-use model::{Command, Entry, Fleet, Outcome, Rejection, Revision, ServerState, Tenure, codec};
+use model::{Command, Entry, Fleet, Outcome, Rejection, Revision, Tenure, codec};
 
 use super::{
     action::Action,
@@ -84,9 +84,9 @@ impl Past {
     ) {
         self.epochs.extend(after.databases.iter().map(|(id, database)| (*id, database.epoch)));
         for (server, (incarnation, state)) in &before.servers {
-            let went_on = after.servers.get(server) == Some(&(*incarnation, ServerState::Up));
-            if *state == ServerState::Up && !went_on {
-                self.ended.push(Tenure { server: *server, incarnation: *incarnation });
+            let tenure = Tenure { server: *server, incarnation: *incarnation };
+            if state.is_alive() && !after.is_alive(tenure) {
+                self.ended.push(tenure);
             }
         }
         let (Step::Entry(Entry { command, .. }), Some(Ok(outcome))) = (step, answer) else { return };

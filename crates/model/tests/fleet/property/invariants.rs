@@ -17,6 +17,7 @@ pub const ALL: &[Check] = &[
     invariant_a_change_of_owner_raises_the_epoch_by_one,
     invariant_the_owner_is_up_in_that_life,
     invariant_a_life_that_is_over_stays_over,
+    invariant_a_draining_server_gets_nothing_new,
     invariant_ids_are_never_given_twice,
     invariant_a_dropped_database_is_fenced_above_all_its_epochs,
     invariant_the_revision_advances,
@@ -66,20 +67,29 @@ pub fn invariant_a_change_of_owner_raises_the_epoch_by_one(moment: &Moment<'_>) 
 
 pub fn invariant_the_owner_is_up_in_that_life(moment: &Moment<'_>) -> Result<(), String> {
     for (id, database) in &moment.after.databases {
-        let live = database.given_to.filter(|tenure| {
-            moment.after.servers.get(&tenure.server) == Some(&(tenure.incarnation, ServerState::Up))
-        });
+        let live = database.given_to.filter(|tenure| moment.after.is_alive(*tenure));
         ensure(database.owner == live, || format!("{id} is owned by {:?}, not {live:?}", database.owner))?;
     }
     Ok(())
 }
 
 pub fn invariant_a_life_that_is_over_stays_over(moment: &Moment<'_>) -> Result<(), String> {
-    let back =
-        moment.past.ended.iter().find(|ended| {
-            moment.after.servers.get(&ended.server) == Some(&(ended.incarnation, ServerState::Up))
-        });
+    let back = moment.past.ended.iter().find(|ended| moment.after.is_alive(**ended));
     ensure(back.is_none(), || format!("{back:?} was over and is up"))
+}
+
+pub fn invariant_a_draining_server_gets_nothing_new(moment: &Moment<'_>) -> Result<(), String> {
+    for (id, database) in &moment.after.databases {
+        let before = moment.before.databases.get(id).map(|database| (database.epoch, database.owner));
+        let Some(owner) = database.owner.filter(|_| before != Some((database.epoch, database.owner))) else {
+            continue;
+        };
+        let state = moment.before.servers.get(&owner.server).map(|(_, state)| *state);
+        ensure(state != Some(ServerState::Draining), || {
+            format!("{id} was given to {owner:?}, which drains")
+        })?;
+    }
+    Ok(())
 }
 
 pub fn invariant_ids_are_never_given_twice(moment: &Moment<'_>) -> Result<(), String> {

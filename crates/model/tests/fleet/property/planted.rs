@@ -139,6 +139,12 @@ const PLANTED: &[(Check, &[Plant])] = &[
     ),
     (invariant_a_life_that_is_over_stays_over, &[|scene| scene.past.ended.push(A)]),
     (
+        invariant_a_draining_server_gets_nothing_new,
+        &[|scene| {
+            scene.before.servers.insert(A.server, (A.incarnation, ServerState::Draining));
+        }],
+    ),
+    (
         invariant_ids_are_never_given_twice,
         &[
             |scene| scene.before.databases.clear(),

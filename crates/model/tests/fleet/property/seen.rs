@@ -38,6 +38,14 @@ pub struct Database {
 }
 
 impl Seen {
+    /// Whether that life of a server goes on, draining or not.
+    pub fn is_alive(&self, tenure: Tenure) -> bool {
+        self.servers.get(&tenure.server).is_some_and(|(life, state)| match state {
+            ServerState::Up | ServerState::Draining => *life == tenure.incarnation,
+            ServerState::Down => false,
+        })
+    }
+
     pub fn of(fleet: &Fleet) -> Self {
         let listed: Vec<_> = fleet.databases_after(None).collect();
         let database = |(id, record): &(DatabaseId, &model::Database)| {

@@ -21,6 +21,8 @@ pub const VERBS: &[&str] = &[
     "handler",
     "user",
     "drop-user",
+    "drain",
+    "undrain",
 ];
 
 /// The command that a line means; `None` when the verb is no command's.
@@ -41,6 +43,8 @@ pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>>
         "handler" => handler(words),
         "user" => user(words),
         "drop-user" => name(words).map(|name| Command::DropUser { name }),
+        "drain" => Ok(drain(words, true)),
+        "undrain" => Ok(drain(words, false)),
         _ => return None,
     })
 }
@@ -96,6 +100,11 @@ fn register(words: &mut Words) -> Result<Command, NameError> {
 fn expire(words: &mut Words) -> Command {
     let Tenure { server, incarnation } = tenure(&words.next());
     Command::ExpireServer { server, incarnation }
+}
+
+fn drain(words: &mut Words, draining: bool) -> Command {
+    let Tenure { server, incarnation } = tenure(&words.next());
+    Command::DrainServer { server, incarnation, draining }
 }
 
 fn handler(words: &mut Words) -> Result<Command, NameError> {

@@ -179,6 +179,7 @@ fn name_of(rejection: &Rejection) -> &'static str {
         Rejection::UserUnknown { .. } => "UserUnknown",
         Rejection::TooLong { .. } => "TooLong",
         Rejection::CapacityZero => "CapacityZero",
+        Rejection::ServerDraining { .. } => "ServerDraining",
     }
 }
 
