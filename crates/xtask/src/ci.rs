@@ -20,7 +20,7 @@ pub struct Args {
     fuzz_seconds: u32,
 }
 
-const STEPS: [&str; 5] = ["format", "lint", "docs", "test", "fuzz"];
+const STEPS: [&str; 6] = ["format", "lint", "docs", "test", "cloud", "fuzz"];
 
 /// What a step came to.
 struct Outcome {
@@ -66,6 +66,14 @@ fn play(step: &str, args: &Args) -> anyhow::Result<Counts> {
                 .env("RUSTDOCFLAGS", "-D warnings"),
         ),
         "test" => test(cargo(&["test", "--no-fail-fast"]).args(workspace)),
+        // What is not in the usual build: the stores of clouds, against a server of one in the tests.
+        "cloud" => {
+            let feature = ["--features", "cloud", "--locked"];
+            let lint = check(
+                cargo(&["clippy", "-p", "stationmaster"]).args(feature).args(["--", "-D", "warnings"]),
+            )?;
+            Ok(lint.and(test(cargo(&["test", "--no-fail-fast", "-p", "journal"]).args(feature))?))
+        }
         "fuzz" => check(cargo(&["xtask", "fuzz", "--seconds"]).arg(args.fuzz_seconds.to_string())),
         _ => unreachable!("BUG: {step} is not among STEPS"),
     }
