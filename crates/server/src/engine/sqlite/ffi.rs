@@ -173,35 +173,6 @@ impl Connection {
         unsafe { ffi::sqlite3_changes64(self.handle()) }
     }
 
-    /// The row id of the last inserted row.
-    pub fn last_insert_rowid(&self) -> i64 {
-        // SAFETY: the handle is open.
-        unsafe { ffi::sqlite3_last_insert_rowid(self.handle()) }
-    }
-
-    /// The declared type of a table's column: `None` for an unknown table or column, an empty text for no type.
-    pub fn declared_type(&self, table: &str, column: &str) -> Option<String> {
-        let table = CString::new(table).ok()?;
-        let column = CString::new(column).ok()?;
-        let mut declared = ptr::null();
-        // SAFETY: names are NUL-terminated; null out pointers are allowed; `declared` is valid until the next call on this handle.
-        unsafe {
-            let (none, null) = (ptr::null_mut(), ptr::null_mut());
-            let code = ffi::sqlite3_table_column_metadata(
-                self.handle(),
-                ptr::null(),
-                table.as_ptr(),
-                column.as_ptr(),
-                &raw mut declared,
-                null,
-                none,
-                none,
-                none,
-            );
-            (code == ffi::SQLITE_OK).then(|| text(declared))
-        }
-    }
-
     /// The error that the last failed call left, for calls that went through the binding.
     pub fn last_failure(&self) -> Failure {
         // SAFETY: the handle is open.

@@ -318,20 +318,6 @@ fn escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     Some(&text[c.len_utf8()..])
 }
 
-/// Byte offset just past the first statement (its semicolon included), looking from `at`.
-pub(super) fn statement_end(sql: &str, at: usize) -> usize {
-    let mut depth = 0usize;
-    for token in Lexer::starting_at(sql, at) {
-        match token.text(sql) {
-            "(" if token.kind == Kind::Punctuation => depth += 1,
-            ")" if token.kind == Kind::Punctuation => depth = depth.saturating_sub(1),
-            ";" if token.kind == Kind::Punctuation && depth == 0 => return token.end,
-            _inside => {}
-        }
-    }
-    sql.len()
-}
-
 /// `name` as a quoted identifier.
 pub(super) fn quote_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

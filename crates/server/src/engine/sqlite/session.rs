@@ -6,6 +6,7 @@
 mod cache;
 mod commands;
 mod copying;
+mod ending;
 mod execute;
 mod extended;
 mod plan;
@@ -15,6 +16,7 @@ mod schema;
 mod script;
 pub(super) mod settings;
 mod transaction;
+mod writing;
 
 pub(super) use self::execute::TimeLimit;
 
@@ -285,8 +287,7 @@ impl SqliteSession {
 
     /// The session cannot go on.
     fn die(&mut self, error: &SqlError, out: &mut BytesMut) -> Flow {
-        let error = SqlError { severity: Severity::Fatal, ..error.clone() };
-        error.write(out, "");
+        error.clone().fatal().write(out, "");
         self.closed = true;
         Flow::Yield(Step::Closed)
     }

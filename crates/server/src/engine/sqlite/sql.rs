@@ -6,6 +6,7 @@
 
 mod call;
 mod expression;
+mod operator;
 mod query;
 mod statement;
 mod visit;
@@ -265,7 +266,7 @@ pub(super) enum SourceKind {
 /// A statement.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Statement {
-    Query(Query),
+    Query(Box<Query>),
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),

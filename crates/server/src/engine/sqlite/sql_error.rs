@@ -10,31 +10,25 @@ pub(super) struct SqlError {
     pub severity: Severity,
     pub state: SqlState,
     pub message: String,
-    pub detail: Option<String>,
-    pub hint: Option<String>,
     /// Byte offset in the text that the client sent.
     pub at: Option<usize>,
-    pub table: Option<String>,
-    pub column: Option<String>,
-    pub constraint: Option<String>,
-    /// Where it happened, such as the line of a COPY.
-    pub context: Option<String>,
+    more: Option<Box<More>>,
+}
+
+/// What few errors have.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct More {
+    detail: Option<String>,
+    hint: Option<String>,
+    table: Option<String>,
+    column: Option<String>,
+    constraint: Option<String>,
+    context: Option<String>,
 }
 
 impl SqlError {
     pub fn new(state: SqlState, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            state,
-            message: message.into(),
-            detail: None,
-            hint: None,
-            at: None,
-            table: None,
-            column: None,
-            constraint: None,
-            context: None,
-        }
+        Self { severity: Severity::Error, state, message: message.into(), at: None, more: None }
     }
 
     /// PostgreSQL's answer to a text it cannot parse: points at the token, or at the end when there is none.
@@ -57,49 +51,67 @@ impl SqlError {
         Self { severity: Severity::Warning, ..Self::new(state, message) }
     }
 
-    pub fn notice(state: SqlState, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Notice, ..Self::new(state, message) }
-    }
-
     pub fn at(self, offset: usize) -> Self {
         Self { at: Some(offset), ..self }
     }
 
+    fn with(mut self, change: impl FnOnce(&mut More)) -> Self {
+        change(self.more.get_or_insert_default());
+        self
+    }
+
     pub fn detail(self, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..self }
+        self.with(|more| more.detail = Some(detail.into()))
     }
 
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        self.with(|more| more.hint = Some(hint.into()))
     }
 
     pub fn table(self, table: impl Into<String>) -> Self {
-        Self { table: Some(table.into()), ..self }
+        self.with(|more| more.table = Some(table.into()))
     }
 
     pub fn column(self, column: impl Into<String>) -> Self {
-        Self { column: Some(column.into()), ..self }
+        self.with(|more| more.column = Some(column.into()))
     }
 
     pub fn constraint(self, constraint: impl Into<String>) -> Self {
-        Self { constraint: Some(constraint.into()), ..self }
+        self.with(|more| more.constraint = Some(constraint.into()))
     }
 
+    /// Where it happened, such as the line of a COPY.
     pub fn context(self, context: impl Into<String>) -> Self {
-        Self { context: Some(context.into()), ..self }
+        self.with(|more| more.context = Some(context.into()))
+    }
+
+    pub fn fatal(self) -> Self {
+        Self { severity: Severity::Fatal, ..self }
+    }
+
+    /// Without a place in the text.
+    pub fn nowhere(self) -> Self {
+        Self { at: None, ..self }
+    }
+
+    /// With other words.
+    pub fn worded(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
     }
 
     /// Appends it as ErrorResponse or NoticeResponse. `sql` is the text that `at` points into.
     pub fn write(&self, out: &mut BytesMut, sql: &str) {
         let mut fields = Fields::new(self.severity, self.state, &self.message);
-        fields.detail = self.detail.as_deref();
-        fields.hint = self.hint.as_deref();
         fields.position = self.at.map(|at| position(sql, at));
-        fields.schema = self.table.as_ref().map(|_| "public");
-        fields.table = self.table.as_deref();
-        fields.column = self.column.as_deref();
-        fields.context = self.context.as_deref();
-        fields.constraint = self.constraint.as_deref();
+        if let Some(more) = &self.more {
+            fields.detail = more.detail.as_deref();
+            fields.hint = more.hint.as_deref();
+            fields.schema = more.table.as_ref().map(|_| "public");
+            fields.table = more.table.as_deref();
+            fields.column = more.column.as_deref();
+            fields.constraint = more.constraint.as_deref();
+            fields.context = more.context.as_deref();
+        }
         match self.severity {
             Severity::Panic | Severity::Fatal | Severity::Error => error_response(out, &fields),
             Severity::Warning | Severity::Notice | Severity::Debug | Severity::Info | Severity::Log => {
@@ -118,8 +130,8 @@ impl From<wire::Error> for SqlError {
 
 /// The protocol counts characters from 1.
 fn position(sql: &str, at: usize) -> u32 {
-    let before = &sql[..sql.floor_char_boundary(at)];
-    u32::try_from(before.chars().count()).unwrap_or(u32::MAX - 1) + 1
+    let before = sql.char_indices().take_while(|(place, _)| *place < at).count();
+    u32::try_from(before).unwrap_or(u32::MAX - 1) + 1
 }
 
 #[cfg(test)]

@@ -205,7 +205,7 @@ impl<'a> Tokens<'a> {
             _character => return SqlError::syntax(self.sql, token.range()),
         };
         let message = format!("{what} at or near \"{text}\"");
-        SqlError { message, ..SqlError::syntax(self.sql, token.range()) }
+        SqlError::syntax(self.sql, token.range()).worded(message)
     }
 
     /// The first token without a proper end, as an error.

@@ -32,9 +32,12 @@ fn cell(text: &str) -> Cell {
     Some(text.as_bytes().to_vec())
 }
 
+/// Options, bytes, and the rows they hold.
+type Stream = (&'static str, &'static [u8], Vec<Vec<Cell>>);
+
 #[test]
 fn rows_are_the_same_however_the_stream_is_cut() {
-    let table: &[(&str, &[u8], Vec<Vec<Cell>>)] = &[
+    let table: &[Stream] = &[
         ("", b"1\ta\n2\t\\N\n", vec![vec![cell("1"), cell("a")], vec![cell("2"), None]]),
         ("", b"a\\tb\\\\\\x41\\101\t\\\n\n\\.\nignored", vec![vec![cell("a\tb\\AA"), cell("\n")]]),
         ("", b"last\tline", vec![vec![cell("last"), cell("line")]]),

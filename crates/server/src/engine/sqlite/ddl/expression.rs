@@ -34,7 +34,8 @@ pub(super) fn rewritten(text: &str, schema: &dyn Schema) -> Result<String, SqlEr
     let select = Select { items: vec![Item { expr, alias: None }], ..Select::default() };
     let query =
         Query { cores: vec![Core::Select(Box::new(select))], span: whole.clone(), ..Query::default() };
-    let rewritten = rewrite::rewrite_stored(text, whole, &Statement::Query(query), schema, &Moments::new())?;
+    let rewritten =
+        rewrite::rewrite_stored(text, whole, &Statement::Query(Box::new(query)), schema, &Moments::new())?;
     Ok(rewritten.map_or_else(|| text.to_owned(), |rewritten| rewritten.sql))
 }
 

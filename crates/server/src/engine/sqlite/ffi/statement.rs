@@ -68,12 +68,6 @@ impl Statement {
         unsafe { ffi::sqlite3_stmt_readonly(self.raw) == 0 }
     }
 
-    /// Whether it is an EXPLAIN.
-    pub fn explains(&self) -> bool {
-        // SAFETY: the statement is live.
-        unsafe { ffi::sqlite3_stmt_isexplain(self.raw) != 0 }
-    }
-
     /// Columns of the result; 0 for statements without one.
     pub fn column_count(&self) -> usize {
         // SAFETY: the statement is live.
@@ -152,9 +146,7 @@ impl Statement {
                     let pointer = value.as_ptr().cast();
                     ffi::sqlite3_bind_text(self.raw, parameter, pointer, length, ffi::SQLITE_TRANSIENT())
                 }
-                ValueRef::Blob(value) if value.is_empty() => {
-                    ffi::sqlite3_bind_zeroblob(self.raw, parameter, 0)
-                }
+                ValueRef::Blob([]) => ffi::sqlite3_bind_zeroblob(self.raw, parameter, 0),
                 ValueRef::Blob(value) => {
                     let length = c_int::try_from(value.len()).map_err(|_| too_big())?;
                     let pointer = value.as_ptr().cast();

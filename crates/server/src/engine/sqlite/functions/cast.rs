@@ -4,7 +4,7 @@ use rusqlite::types::Value as Sql;
 use wire::{Format, Oid, oid};
 
 use super::super::sql_error::SqlError;
-use super::super::types::{Type, Value, input, names, text as text_format};
+use super::super::types::{Type, Value, input, text as text_format};
 use super::{Arguments, Registrar, Returned, ValueRef, text};
 
 pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {

@@ -11,8 +11,11 @@ pub(super) const NAMES: &[&str] = &[
     "asin", "acos", "atan", "atan2", "pi", "radians", "degrees", "mod", "div", "gcd", "lcm", "setseed",
 ];
 
+/// A function of one number, with its name.
+type Unary = (&'static str, fn(f64) -> f64);
+
 pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
-    let unary: &[(&str, fn(f64) -> f64)] = &[
+    let unary: &[Unary] = &[
         ("cbrt", f64::cbrt),
         ("exp", f64::exp),
         ("sin", f64::sin),
@@ -28,8 +31,7 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
         let function = *function;
         registrar.strict(name, 1, move |arguments| number(function(arguments.real(0))))?;
     }
-    let whole: &[(&str, fn(f64) -> f64)] =
-        &[("ceil", f64::ceil), ("floor", f64::floor), ("trunc", f64::trunc)];
+    let whole: &[Unary] = &[("ceil", f64::ceil), ("floor", f64::floor), ("trunc", f64::trunc)];
     for (name, function) in whole {
         let function = *function;
         registrar.strict(name, 1, move |arguments| match arguments.0.get_raw(0) {

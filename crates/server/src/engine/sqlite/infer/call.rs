@@ -374,7 +374,7 @@ impl Inference<'_> {
                 argument.and_then(|ty| ty.oid.array()).map(Type::new).or(Some(Type::new(oid::TEXT_ARRAY)))
             }
             ElementOf => argument.and_then(element_of).or(Some(Type::TEXT)),
-            Sum => argument.map(|ty| sum(ty)).or(Some(Type::INT8)),
+            Sum => argument.map(sum).or(Some(Type::INT8)),
             Average => Some(
                 argument
                     .filter(|ty| matches!(ty.oid, oid::FLOAT4 | oid::FLOAT8))

@@ -60,14 +60,6 @@ fn string_values_are_unescaped_by_their_kind() {
 }
 
 #[test]
-fn statements_end_at_semicolons_outside_of_literals_and_parentheses() {
-    let sql = "select ';' ; select 2";
-    assert_eq!(&sql[..statement_end(sql, 0)], "select ';' ;");
-    assert_eq!(statement_end(sql, 12), sql.len());
-    assert_eq!(statement_end("$$;$$;", 0), 6);
-}
-
-#[test]
 fn any_text_is_cut_without_gaps_in_progress() {
     let mut seed = 1u64;
     for _ in 0..20_000 {

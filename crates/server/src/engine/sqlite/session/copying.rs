@@ -34,6 +34,8 @@ pub(super) struct CopyIn {
 /// A COPY TO STDOUT under way.
 pub(super) struct CopyOut {
     writer: Writer,
+    /// The binary file's header, which goes with the first row.
+    head: BytesMut,
     pub rows: u64,
 }
 
@@ -164,7 +166,7 @@ impl SqliteSession {
             self.note_reading();
             stepped.map_err(|failure| {
                 copy.statement.rewind();
-                copy.place(SqlError { at: None, ..self.explain(&failure, insert, &insert.sql) }, None)
+                copy.place(self.explain(&failure, insert, &insert.sql).nowhere(), None)
             })?;
             copy.statement.rewind();
             copy.rows += 1;
@@ -235,11 +237,12 @@ fn copy_out(
     backend::copy_out_response(out, format, names.len())?;
     let mut head = BytesMut::new();
     writer.head(&names, &mut head);
-    if !head.is_empty() {
+    if !writer.is_binary() && !head.is_empty() {
         backend::copy_data(out, &head)?;
+        head.clear();
     }
     execution.portal = Portal::new(Arc::clone(inner), std::mem::take(&mut execution.portal.parameters));
-    execution.answer = Answer::Copy(CopyOut { writer, rows: 0 });
+    execution.answer = Answer::Copy(CopyOut { writer, head, rows: 0 });
     execution.describe = false;
     Ok(Outcome::Portal)
 }
@@ -267,7 +270,7 @@ impl CopyOut {
                 }
             });
         }
-        let mut line = BytesMut::new();
+        let mut line = std::mem::take(&mut self.head);
         self.writer.row(cells.iter().map(Option::as_deref), &mut line);
         backend::copy_data(out, &line)?;
         self.rows += 1;
@@ -275,8 +278,8 @@ impl CopyOut {
     }
 
     /// Ends the data.
-    pub fn end(&self, out: &mut BytesMut) -> Result<(), SqlError> {
-        let mut tail = BytesMut::new();
+    pub fn end(&mut self, out: &mut BytesMut) -> Result<(), SqlError> {
+        let mut tail = std::mem::take(&mut self.head);
         self.writer.tail(&mut tail);
         if !tail.is_empty() {
             backend::copy_data(out, &tail)?;

@@ -2,27 +2,26 @@
 
 mod time_limit;
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use wire::{backend, sqlstate};
 
 pub(in super::super) use self::time_limit::TimeLimit;
+pub(super) use self::time_limit::canceled;
 use super::super::command::Command;
 use super::super::ffi::{Failure, Statement};
 use super::super::sql_error::SqlError;
 use super::super::translate::translate;
 use super::super::types::Value;
+use super::SqliteSession;
 use super::commands::Outcome;
 use super::copying::CopyOut;
 use super::plan::{self, Action, Plan, SqlPlan, Tag};
 use super::portal::{Portal, State, write_row};
 use super::transaction::Block;
-use super::{SqliteSession, shortest};
 use crate::engine::{InterruptReason, OUTPUT_BYTES, Step};
 
 /// A portal being run on behalf of a Query, an Execute or a FETCH.
@@ -172,7 +171,7 @@ impl SqliteSession {
     }
 
     /// Binds and makes the first step.
-    fn open_statement(&mut self, sql: &SqlPlan, parameters: &[Value]) -> Result<State, SqlError> {
+    pub(super) fn open_statement(&mut self, sql: &SqlPlan, parameters: &[Value]) -> Result<State, SqlError> {
         let mut statement = self.check_out(sql)?;
         for (at, parameter) in sql.binding.iter().enumerate() {
             let value = parameters.get(*parameter).unwrap_or(&Value::Null);
@@ -182,88 +181,6 @@ impl SqliteSession {
         }
         let row = self.step_statement(&mut statement, sql)?;
         Ok(State::Open { statement, row })
-    }
-
-    /// Gets the permit and opens what the statement needs; `Some` when the shell has to wait first.
-    /// A write that is `alone` needs no block: SQLite commits it in its last step, and nothing can fail after that.
-    pub(super) fn prepare_transaction(
-        &mut self,
-        sql: &SqlPlan,
-        alone: bool,
-    ) -> Result<Option<Step>, SqlError> {
-        if !sql.writes {
-            let opened = self.transaction.open_for_read(&self.connection);
-            return opened.map(|()| None).map_err(|failure| self.explain(&failure, sql, ""));
-        }
-        if self.transaction.read_only {
-            let verb = sql.tag.verb();
-            let message = format!("cannot execute {verb} in a read-only transaction");
-            return Err(SqlError::new(sqlstate::READ_ONLY_SQL_TRANSACTION, message));
-        }
-        if let Some(step) = self.ask_to_write()? {
-            return Ok(Some(step));
-        }
-        if self.transaction.block == Block::None && !alone {
-            self.transaction.block = Block::Implicit;
-        }
-        self.open_for_write().map(|()| None)
-    }
-
-    /// Gets the writer permit, at once or through the shell.
-    pub(super) fn ask_to_write(&mut self) -> Result<Option<Step>, SqlError> {
-        if self.transaction.has_permit() {
-            self.waiting_since = None;
-            return Ok(None);
-        }
-        if let Some(permit) = self.shared.queue.try_acquire() {
-            self.waiting_since = None;
-            self.transaction.grant(permit);
-            return Ok(None);
-        }
-        let now = self.shared.clock.elapsed();
-        let waited = now.saturating_sub(*self.waiting_since.get_or_insert(now));
-        let lock_timeout = self.settings().duration("lock_timeout");
-        let statement_timeout = self.statement_timeout();
-        if !lock_timeout.is_zero() && waited >= lock_timeout {
-            self.waiting_since = None;
-            return Err(SqlError::new(
-                sqlstate::LOCK_NOT_AVAILABLE,
-                "canceling statement due to lock timeout",
-            ));
-        }
-        if !statement_timeout.is_zero() && waited >= statement_timeout {
-            self.waiting_since = None;
-            return Err(time_limit::canceled(InterruptReason::Timeout));
-        }
-        let bound = shortest([lock_timeout, statement_timeout]).map(|bound| bound.saturating_sub(waited));
-        Ok(Some(Step::Writer(bound)))
-    }
-
-    /// Opens SQLite's transaction where there is a block. Cursors that are open on an older snapshot are read to their ends
-    /// first: SQLite would refuse to write from it.
-    pub(super) fn open_for_write(&mut self) -> Result<(), SqlError> {
-        let opened = self.transaction.open_for_write(&self.connection);
-        let opened = match opened {
-            Err(failure) if failure.primary() == rusqlite::ffi::SQLITE_BUSY && !self.portals.is_empty() => {
-                self.store_portals()?;
-                self.transaction.open_for_write(&self.connection)
-            }
-            opened => opened,
-        };
-        opened.map_err(|failure| translate(&failure, &self.connection, ""))
-    }
-
-    pub(super) fn start_clock(&self) {
-        if matches!(self.transaction.block, Block::None | Block::Implicit) {
-            self.facts.stop_clock();
-        }
-        self.settings().enter_block(self.transaction.block != Block::None);
-        self.limit.start(self.statement_timeout());
-    }
-
-    fn statement_timeout(&self) -> Duration {
-        let own = self.settings().duration("statement_timeout");
-        shortest([own, self.shared.limits.statement_timeout]).unwrap_or(Duration::ZERO)
     }
 
     pub(super) fn step_statement(
@@ -363,7 +280,7 @@ impl SqliteSession {
         {
             self.finish_statement(sql, statement, plan.keep);
         }
-        let tag = match (&execution.answer, &plan.action) {
+        let tag = match (&mut execution.answer, &plan.action) {
             (Answer::Copy(copy), _) => {
                 copy.end(out)?;
                 format!("COPY {}", copy.rows)
@@ -374,155 +291,6 @@ impl SqliteSession {
             (Answer::Plan, Action::Command(_) | Action::Empty) => "SHOW".to_owned(),
         };
         backend::command_complete(out, tag);
-        Ok(())
-    }
-
-    /// Puts a statement back; outside a block its work is committed now.
-    pub(super) fn finish_statement(&mut self, sql: &SqlPlan, statement: Statement, keep: bool) {
-        self.cache.check_in(&sql.sql, statement, keep);
-        if sql.changes_schema {
-            self.schema_changed();
-            self.transaction.schema_changed = true;
-        }
-        if self.transaction.block == Block::None {
-            self.settle();
-        }
-    }
-
-    /// SQLite has committed: tells the others.
-    pub(super) fn settle(&mut self) {
-        self.note_reading();
-        if mem::take(&mut self.transaction.schema_changed) {
-            self.shared.schema.fetch_add(1, Ordering::SeqCst);
-        }
-        self.transaction.release_writer(&self.shared.commits);
-    }
-
-    /// Commits what an implicit block did.
-    pub(super) fn commit_implicit(&mut self) -> Result<(), SqlError> {
-        if self.transaction.block != Block::Implicit {
-            return Ok(());
-        }
-        self.commit()
-    }
-
-    /// Commits the block, whichever kind, and ends it.
-    pub(super) fn commit(&mut self) -> Result<(), SqlError> {
-        if let Err(error) = self.hold_cursors() {
-            self.roll_back();
-            return Err(error);
-        }
-        let committed = self.transaction.commit(&self.connection);
-        if let Err(failure) = committed {
-            let error = translate(&failure, &self.connection, "");
-            self.abandon();
-            self.transaction.end();
-            self.settings().transaction_ended(false);
-            return Err(error);
-        }
-        self.settle();
-        self.transaction.end();
-        self.settings().transaction_ended(true);
-        Ok(())
-    }
-
-    /// Rolls the block back and ends it.
-    pub(super) fn roll_back(&mut self) {
-        self.drop_portals();
-        self.abandon();
-        self.transaction.end();
-        self.settings().transaction_ended(false);
-    }
-
-    /// Portals end with their transaction, all but cursors WITH HOLD of earlier ones.
-    pub(super) fn drop_portals(&mut self) {
-        let held = |portal: &Portal| {
-            portal.cursor.is_some_and(|cursor| cursor.hold)
-                && matches!(portal.state, State::Stored(_) | State::Done)
-        };
-        let portals = mem::take(&mut self.portals);
-        let (kept, dropped): (Vec<_>, Vec<_>) = portals.into_iter().partition(|(_, portal)| held(portal));
-        self.portals.extend(kept);
-        dropped.into_iter().for_each(|(_, portal)| self.close_portal(portal));
-    }
-
-    pub(super) fn drop_all_portals(&mut self) {
-        let portals = mem::take(&mut self.portals);
-        portals.into_values().for_each(|portal| self.close_portal(portal));
-    }
-
-    /// Ends a portal before its end. A write outside a block is complete after its first step and commits now.
-    pub(super) fn close_portal(&mut self, portal: Portal) {
-        if let (State::Open { statement, .. }, Action::Sql(sql)) = (portal.state, &portal.plan.action) {
-            self.finish_statement(sql, statement, portal.plan.keep);
-        }
-    }
-
-    /// Reads every open portal to its end, so that its snapshot can go.
-    fn store_portals(&mut self) -> Result<(), SqlError> {
-        for (name, mut portal) in mem::take(&mut self.portals) {
-            let stored = self.store(&mut portal);
-            self.portals.insert(name, portal);
-            stored?;
-        }
-        Ok(())
-    }
-
-    /// Cursors WITH HOLD outlive the transaction by their rows.
-    fn hold_cursors(&mut self) -> Result<(), SqlError> {
-        let held: Vec<String> = self
-            .portals
-            .iter()
-            .filter(|(_, portal)| portal.cursor.is_some_and(|cursor| cursor.hold))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in held {
-            let mut portal = self.portals.remove(&name).expect("BUG: listed above");
-            let stored = self.store(&mut portal);
-            self.portals.insert(name, portal);
-            stored?;
-        }
-        self.drop_portals();
-        Ok(())
-    }
-
-    /// Runs a cursor WITH HOLD that was declared outside a block, whose transaction ends at once.
-    pub(super) fn start_and_hold(&mut self, name: &str) -> Result<(), SqlError> {
-        let mut portal = self.portals.remove(name).ok_or_else(|| super::extended::no_portal(name))?;
-        let plan = Arc::clone(&portal.plan);
-        if let Action::Sql(sql) = &plan.action {
-            portal.state = self.open_statement(sql, &portal.parameters)?;
-            self.store(&mut portal)?;
-        }
-        self.portals.insert(name.to_owned(), portal);
-        Ok(())
-    }
-
-    fn store(&mut self, portal: &mut Portal) -> Result<(), SqlError> {
-        let plan = Arc::clone(&portal.plan);
-        let Action::Sql(sql) = &plan.action else { return Ok(()) };
-        portal.settle_types();
-        let (mut statement, mut row) = match mem::replace(&mut portal.state, State::Done) {
-            State::Open { statement, row } => (statement, row),
-            other => {
-                portal.state = other;
-                return Ok(());
-            }
-        };
-        let (mut rows, mut bytes) = (VecDeque::new(), 0);
-        while row {
-            let values: Vec<Value> =
-                (0..plan.columns.len()).map(|at| Value::from(statement.value(at))).collect();
-            bytes += values.iter().map(Value::bytes).sum::<usize>();
-            if bytes > self.shared.limits.value_bytes_max as usize {
-                let message = "a cursor that outlives its snapshot has too many rows left to keep";
-                return Err(SqlError::new(sqlstate::PROGRAM_LIMIT_EXCEEDED, message));
-            }
-            rows.push_back(values);
-            row = self.step_statement(&mut statement, sql)?;
-        }
-        self.cache.check_in(&sql.sql, statement, plan.keep);
-        portal.state = State::Stored(rows);
         Ok(())
     }
 
@@ -566,7 +334,7 @@ impl Tag {
         }
     }
 
-    fn verb(&self) -> &str {
+    pub(super) fn verb(&self) -> &str {
         match self {
             Tag::Select => "SELECT",
             Tag::Insert => "INSERT",

@@ -23,7 +23,7 @@ pub(super) fn parse_inside(parser: &mut Parser<'_>) -> Option<Statement> {
     if parser.tokens.eat_all(&["delete", "from"]) {
         return delete(parser, ctes).map(|delete| Statement::Delete(Box::new(delete)));
     }
-    parser.query_after_with(ctes, start).map(Statement::Query)
+    parser.query_after_with(ctes, start).map(|query| Statement::Query(Box::new(query)))
 }
 
 fn insert(parser: &mut Parser<'_>, ctes: Vec<Cte>) -> Option<Insert> {

@@ -3,6 +3,8 @@
 use rusqlite::ffi;
 use wire::{SqlState, sqlstate};
 
+use super::super::ddl::parse;
+use super::super::ddl::spec::{ConstraintKind, ConstraintSpec, TableSpec};
 use super::super::ffi::{Connection, Failure, ValueRef};
 use super::super::lexer::quote_text;
 use super::super::sql_error::SqlError;
@@ -16,7 +18,7 @@ pub(super) fn translate(failure: &Failure, connection: &Connection, sql: &str) -
         }
         ffi::SQLITE_CONSTRAINT_NOTNULL => not_null(about),
         ffi::SQLITE_CONSTRAINT_CHECK => check(about, sql),
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => foreign_key(sql),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => foreign_key(connection, sql),
         ffi::SQLITE_CONSTRAINT_TRIGGER => SqlError::new(RAISED, failure.message.clone()),
         ffi::SQLITE_CONSTRAINT_DATATYPE => {
             SqlError::new(sqlstate::DATATYPE_MISMATCH, failure.message.clone())
@@ -59,9 +61,43 @@ pub(in super::super) fn unique_name(connection: &Connection, table: &str, column
         quote_text(table)
     );
     let wanted = columns.join(", ");
+    if let Some(name) = declared_name(connection, table, columns) {
+        return name;
+    }
     let rows = texts(connection, &sql, 3);
     let named = rows.iter().find(|row| row[1] == "c" && row[2] == wanted).map(|row| row[0].clone());
     named.unwrap_or_else(|| format!("{table}_{}_key", columns.join("_")))
+}
+
+/// The definition that SQLite keeps.
+fn definition(connection: &Connection, table: &str) -> Option<TableSpec> {
+    let sql = format!(
+        "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = {} COLLATE NOCASE",
+        quote_text(table)
+    );
+    parse::stored(texts(connection, &sql, 1).first()?.first()?)
+}
+
+/// The name that CREATE TABLE gives to a unique constraint.
+fn declared_name(connection: &Connection, table: &str, columns: &[&str]) -> Option<String> {
+    let constraints = definition(connection, table)?.all_constraints();
+    let unique = |(constraint, of): &(ConstraintSpec, Vec<String>)| {
+        let same = of.iter().map(String::as_str).eq(columns.iter().copied());
+        (same && matches!(constraint.kind, ConstraintKind::Unique(_)))
+            .then(|| constraint.name.clone())
+            .flatten()
+    };
+    constraints.iter().find_map(unique)
+}
+
+/// The name of the only foreign key of a table.
+fn only_foreign_key(connection: &Connection, table: &str) -> Option<String> {
+    let constraints = definition(connection, table)?.all_constraints();
+    let mut foreign = constraints
+        .iter()
+        .filter(|(constraint, _)| matches!(constraint.kind, ConstraintKind::Foreign { .. }));
+    let (constraint, columns) = foreign.next()?;
+    foreign.next().is_none().then(|| constraint.full_name(table, columns))
 }
 
 fn primary_key(connection: &Connection, table: &str) -> Vec<String> {
@@ -104,14 +140,20 @@ fn check(about: &str, sql: &str) -> SqlError {
 }
 
 /// SQLite does not say which one.
-fn foreign_key(sql: &str) -> SqlError {
+fn foreign_key(connection: &Connection, sql: &str) -> SqlError {
     let first = Tokens::statement(sql, 0).name().unwrap_or_default();
     let verb = if first == "delete" || first == "drop" { "update or delete" } else { "insert or update" };
     let Some(table) = target(sql) else {
         return SqlError::new(sqlstate::FOREIGN_KEY_VIOLATION, "a foreign key constraint is violated");
     };
     let message = format!("{verb} on table \"{table}\" violates foreign key constraint");
-    SqlError::new(sqlstate::FOREIGN_KEY_VIOLATION, message).table(table)
+    let own = verb.starts_with("insert");
+    match only_foreign_key(connection, &table).filter(|_| own) {
+        Some(name) => SqlError::new(sqlstate::FOREIGN_KEY_VIOLATION, format!("{message} \"{name}\""))
+            .table(table)
+            .constraint(name),
+        None => SqlError::new(sqlstate::FOREIGN_KEY_VIOLATION, message).table(table),
+    }
 }
 
 /// The table that an INSERT, UPDATE or DELETE is about.

@@ -77,16 +77,6 @@ pub(in super::super) fn parse_vector(text: &str) -> Option<Vec<Option<String>>> 
     digits.then(|| text.split_whitespace().map(|number| Some(number.to_owned())).collect())
 }
 
-/// Booleans as the text format has them, `{t,f}`.
-pub(super) fn booleans(literal: &str) -> Option<String> {
-    let letter = |element: &Option<String>| {
-        element
-            .as_ref()
-            .map(|element| if input::boolean(element.as_bytes()) == Some(false) { "f" } else { "t" })
-    };
-    parse(literal).map(|elements| format(elements.iter().map(letter)))
-}
-
 /// Writes a stored literal as the binary format.
 pub(super) fn write_binary(literal: &str, element: Oid, out: &mut BytesMut) -> Result<(), SqlError> {
     let vector = parse_vector(literal);
@@ -160,11 +150,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vectors_have_no_braces_and_booleans_are_letters() {
+    fn vectors_have_no_braces_and_count_from_zero() {
         assert_eq!(parse_vector("1 -2").map(|numbers| numbers.len()), Some(2));
         assert_eq!(parse_vector(""), Some(Vec::new()));
         assert_eq!(parse_vector("{1}"), None);
-        assert_eq!(booleans("{1,0,NULL}").as_deref(), Some("{t,f,NULL}"));
         let mut out = BytesMut::new();
         write_binary("3", wire::oid::INT2, &mut out).expect("a vector");
         assert_eq!(out[..], [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 21, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3]);

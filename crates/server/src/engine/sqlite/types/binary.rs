@@ -4,7 +4,7 @@
 //! gives for the same text.
 
 use bytes::{BufMut, BytesMut};
-use wire::{Format, Oid, oid};
+use wire::{Format, oid};
 
 use super::super::ffi::ValueRef;
 use super::super::sql_error::SqlError;
@@ -130,9 +130,4 @@ fn lossy(value: ValueRef<'_>) -> String {
 
 fn mismatch(ty: Type, value: ValueRef<'_>) -> SqlError {
     input::invalid(&input::name(ty), &lossy(value))
-}
-
-/// Whether `oid` has a binary form of its own here; other types go as text in both formats.
-pub(in super::super) fn known(ty: Oid) -> bool {
-    super::names::internal_name(ty).is_some()
 }

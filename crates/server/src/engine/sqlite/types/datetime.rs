@@ -127,7 +127,10 @@ impl Scanner<'_> {
 pub(in super::super) fn parse_date(text: &str) -> Option<i64> {
     let mut scanner = Scanner(text.trim().as_bytes());
     let days = scanner.date()?;
-    (scanner.0.is_empty() || scanner.eat(b" Tt").is_some_and(|_| scanner.time().is_some())).then_some(days)
+    if scanner.eat(b" Tt").is_some() && scanner.0.first().is_some_and(u8::is_ascii_digit) {
+        scanner.time()?;
+    }
+    (scanner.0.is_empty() || (scanner.zone().is_some() && scanner.0.is_empty())).then_some(days)
 }
 
 /// Microseconds since midnight of `12:34:56.789`; a zone is dropped, as PostgreSQL does for `time`.
@@ -251,6 +254,7 @@ mod tests {
         assert_eq!(parse_date("2000-01-02"), Some(1));
         assert_eq!(parse_date("2000-01-02 10:00:00"), Some(1));
         assert_eq!(parse_date("2000-1-2"), Some(1));
+        assert_eq!(parse_date("2000-01-02 +00"), Some(1));
         assert_eq!(parse_date("2000-01-02x"), None);
     }
 }

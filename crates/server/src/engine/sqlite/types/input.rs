@@ -216,7 +216,7 @@ pub(in super::super) fn bytea(text: &[u8]) -> Option<Vec<u8>> {
 /// Bytes of an even number of hexadecimal digits.
 pub(in super::super) fn hex(digits: &[u8]) -> Option<Vec<u8>> {
     let value = |digit: u8| char::from(digit).to_digit(16).map(|digit| digit as u8);
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     digits.chunks_exact(2).map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect()

@@ -95,7 +95,9 @@ pub(super) fn read_binary(bytes: &[u8]) -> Option<String> {
         _unknown => return None,
     }
     let groups: Vec<u16> = words.collect();
-    if bytes.len() % 2 != 0 || groups.len() != usize::from(count) || groups.iter().any(|group| *group > 9999)
+    if !bytes.len().is_multiple_of(2)
+        || groups.len() != usize::from(count)
+        || groups.iter().any(|group| *group > 9999)
     {
         return None;
     }

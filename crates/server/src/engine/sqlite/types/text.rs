@@ -132,12 +132,24 @@ fn text(ty: Type, value: &[u8], out: &mut BytesMut) {
         oid::BOOL => out.put_slice(if super::input::boolean(value) == Some(false) { b"f" } else { b"t" }),
         oid::DATE | oid::TIME | oid::TIMESTAMP | oid::TIMESTAMPTZ => moment(ty, value, out),
         oid::NUMERIC => decimal(ty, value, out),
-        oid::BOOL_ARRAY => {
-            let letters = std::str::from_utf8(value).ok().and_then(super::array::booleans);
-            out.put_slice(letters.as_deref().map_or(value, str::as_bytes));
-        }
+        oid::BOOL_ARRAY | oid::TIMESTAMPTZ_ARRAY => elements(ty, value, out),
         _text => out.put_slice(value),
     }
+}
+
+/// Arrays whose elements are stored in another form than they are written in.
+fn elements(ty: Type, value: &[u8], out: &mut BytesMut) {
+    let parsed = std::str::from_utf8(value).ok().and_then(super::array::parse);
+    let (Some(parsed), Some(element)) = (parsed, ty.oid.element()) else { return out.put_slice(value) };
+    let written = parsed.into_iter().map(|item| {
+        item.map(|item| {
+            let mut written = BytesMut::new();
+            write(Type::new(element), ValueRef::Text(item.as_bytes()), &mut written);
+            String::from_utf8_lossy(&written).into_owned()
+        })
+    });
+    let written: Vec<Option<String>> = written.collect();
+    out.put_slice(super::array::format(written.iter().map(Option::as_deref)).as_bytes());
 }
 
 /// A numeric stored as text because a double would not hold it.
@@ -246,6 +258,7 @@ mod tests {
             (Type::new(oid::DATE), ValueRef::Text(b"someday"), "someday"),
             (Type::new(oid::UUID), ValueRef::Blob(&[0x11; 16]), "11111111-1111-1111-1111-111111111111"),
             (Type::TEXT, ValueRef::Integer(7), "7"),
+            (Type::new(oid::BOOL_ARRAY), ValueRef::Text(b"{0,1,NULL}"), "{f,t,NULL}"),
         ];
         for (ty, value, expected) in table {
             assert_eq!(shown(*ty, *value), *expected, "{value:?} as {ty:?}");

@@ -29,7 +29,7 @@ impl SqliteSession {
             self.connection.execute(statement).map_err(|failure| match self.limit.check() {
                 Err(canceled) => canceled,
                 // The place is one in SQLite's words.
-                Ok(()) => SqlError { at: None, ..translate(&failure, &self.connection, statement) },
+                Ok(()) => translate(&failure, &self.connection, statement).nowhere(),
             })?;
         }
         self.note_reading();

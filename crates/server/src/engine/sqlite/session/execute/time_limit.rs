@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use wire::backend::Severity;
 use wire::sqlstate;
 
 use super::super::super::sql_error::SqlError;
@@ -78,7 +77,7 @@ fn micros(duration: Duration) -> u64 {
 }
 
 /// What the client of a cancelled statement reads.
-pub(super) fn canceled(reason: InterruptReason) -> SqlError {
+pub(in super::super) fn canceled(reason: InterruptReason) -> SqlError {
     match reason {
         InterruptReason::User => {
             SqlError::new(sqlstate::QUERY_CANCELED, "canceling statement due to user request")
@@ -86,9 +85,9 @@ pub(super) fn canceled(reason: InterruptReason) -> SqlError {
         InterruptReason::Timeout => {
             SqlError::new(sqlstate::QUERY_CANCELED, "canceling statement due to statement timeout")
         }
-        InterruptReason::Shutdown => SqlError {
-            severity: Severity::Fatal,
-            ..SqlError::new(sqlstate::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
-        },
+        InterruptReason::Shutdown => {
+            SqlError::new(sqlstate::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+                .fatal()
+        }
     }
 }
