@@ -53,6 +53,17 @@ impl TestDatabase {
         Self { directory, database, clock }
     }
 
+    /// A database that goes on from an image.
+    pub fn from_image(image: &std::path::Path) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Arc::new(TestClock::default());
+        let path = directory.path().join("image");
+        std::fs::copy(image, &path).expect("a copy");
+        let engine = SqliteEngine::new(clock.clone(), 0);
+        let database = engine.open(&path, &Limits::default()).expect("opens");
+        Self { directory, database, clock }
+    }
+
     pub fn client(&self) -> Client {
         let start = SessionStart {
             user: "ada".to_owned(),
