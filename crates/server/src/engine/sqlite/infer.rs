@@ -14,6 +14,8 @@ use wire::oid;
 
 use std::collections::HashMap;
 
+pub(super) use self::call::makes_json;
+pub(super) use self::name::of as name_of;
 use self::scope::Scope;
 use super::sql::{Assignment, Conflict, Insert, Item, Span, Statement};
 use super::types::Type;
@@ -43,7 +45,8 @@ pub(super) struct Inferred {
     pub columns: Vec<OutColumn>,
     /// By number; `None` where nothing is known.
     pub parameters: Vec<Option<Type>>,
-    /// Operands of sums and products that are dates, times or intervals: SQLite has no arithmetic for them.
+    /// Operands of sums and products that are dates, times or intervals, for which SQLite has no arithmetic, and booleans that go into
+    /// JSON.
     pub moments: Moments,
 }
 

@@ -6,6 +6,7 @@
 
 mod call;
 mod expression;
+mod names;
 mod places;
 mod query;
 mod rows;
@@ -15,7 +16,7 @@ mod statement;
 
 use self::places::Places;
 use self::set_returning::Moved;
-use super::infer::{Moments, OutColumn};
+use super::infer::{Inferred, Moments, OutColumn};
 use super::sql::{self, Node, Span, Statement};
 use super::sql_error::SqlError;
 
@@ -56,6 +57,10 @@ struct Rewriter<'a> {
     /// The text goes into the file: only what plain SQLite knows.
     stored: bool,
     places: Places,
+    /// Where the outermost query stands, if the statement is one.
+    outermost: Option<Span>,
+    /// The columns of the result, as far as they are known.
+    shown: &'a [OutColumn],
     /// Calls whose tables wait for their select list.
     moved: Vec<Moved>,
     /// Disjoint, but for insertions at one place.
@@ -72,9 +77,11 @@ pub(super) fn rewrite(
     whole: Span,
     statement: &Statement,
     schema: &dyn Schema,
-    moments: &Moments,
+    inferred: &Inferred,
 ) -> Result<Option<Rewritten>, SqlError> {
-    Rewriter::new(sql, statement, schema, moments, false).run(whole, statement)
+    let mut rewriter = Rewriter::new(sql, statement, schema, &inferred.moments, false);
+    rewriter.shown = &inferred.columns;
+    rewriter.run(whole, statement)
 }
 
 /// As [`rewrite`], for a text that will be kept in the file: casts are SQLite's, and schema names go.
@@ -97,7 +104,12 @@ impl<'a> Rewriter<'a> {
         stored: bool,
     ) -> Self {
         let places = Places::of(statement, &|name| schema.is_users(name));
-        Self { sql, schema, moments, stored, places, moved: Vec::new(), edits: Vec::new(), refused: None }
+        let outermost = match statement {
+            Statement::Query(query) => Some(query.span.clone()),
+            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => None,
+        };
+        let (moved, edits, refused) = (Vec::new(), Vec::new(), None);
+        Self { sql, schema, moments, stored, places, outermost, shown: &[], moved, edits, refused }
     }
 
     fn run(mut self, whole: Span, statement: &Statement) -> Result<Option<Rewritten>, SqlError> {

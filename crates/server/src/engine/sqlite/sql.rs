@@ -237,6 +237,8 @@ pub(super) struct Select {
 pub(super) struct Item {
     pub expr: Expr,
     pub alias: Option<String>,
+    /// The alias as written.
+    pub alias_span: Option<Span>,
 }
 
 /// One table of a FROM clause, joins flattened.

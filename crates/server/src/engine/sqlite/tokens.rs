@@ -78,6 +78,12 @@ impl<'a> Tokens<'a> {
         self.at.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |token| token.end)
     }
 
+    /// The last token taken.
+    pub fn last_taken(&self) -> Range<usize> {
+        let last = self.at.checked_sub(1).and_then(|last| self.tokens.get(last));
+        last.map_or(0..0, |token| token.range())
+    }
+
     /// The bytes from the next token to the last.
     pub fn rest(&self) -> Range<usize> {
         let start = self.offset();

@@ -228,7 +228,7 @@ fn from_query(
     if inferred.columns.is_empty() {
         return Ok(None);
     }
-    let written = rewrite::rewrite(&text, whole, &statement, schema, &inferred.moments)?
+    let written = rewrite::rewrite(&text, whole, &statement, schema, &inferred)?
         .map_or_else(|| text.clone(), |rewritten| rewritten.sql);
     for (at, column) in inferred.columns.iter().enumerate() {
         let name = names.get(at).cloned().unwrap_or_else(|| column.name.clone());

@@ -31,7 +31,7 @@ pub(super) fn rewritten(text: &str, schema: &dyn Schema) -> Result<String, SqlEr
     let Some(expr) = sql::expression(&mut tokens).filter(|_| tokens.is_empty()) else {
         return Ok(text.to_owned());
     };
-    let select = Select { items: vec![Item { expr, alias: None }], ..Select::default() };
+    let select = Select { items: vec![Item { expr, alias: None, alias_span: None }], ..Select::default() };
     let query =
         Query { cores: vec![Core::Select(Box::new(select))], span: whole.clone(), ..Query::default() };
     let rewritten =

@@ -53,6 +53,7 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
         let length = elements(arguments, 0)?.len() as i64;
         text(list(lowest(arguments)..lowest(arguments) + length))
     })?;
+    registrar.pure("pg_zip", -1, zip)?;
     registrar.strict("pg_series", 2, |arguments| series(arguments, 1))?;
     registrar.strict("pg_series", 3, |arguments| series(arguments, arguments.integer(2)))?;
     registrar.strict("array_ndims", 1, |_| Ok(Sql::Integer(1)))?;
@@ -94,6 +95,15 @@ fn lowest(arguments: &Arguments<'_, '_>) -> i64 {
 fn list(numbers: impl Iterator<Item = i64>) -> String {
     let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
     format!("[{}]", numbers.join(","))
+}
+
+/// Arrays side by side as a JSON list of lists, as long as the longest.
+fn zip(arguments: &Arguments<'_, '_>) -> Returned {
+    let arrays: Vec<Elements> =
+        (0..arguments.len()).map(|at| nullable(arguments, at)).collect::<Result<_, _>>()?;
+    let length = arrays.iter().map(Vec::len).max().unwrap_or(0);
+    let row = |at: usize| json(&arrays.iter().map(|array| array.get(at).cloned().flatten()).collect());
+    text(format!("[{}]", (0..length).map(row).collect::<Vec<_>>().join(",")))
 }
 
 /// A series that depends on other tables, as a JSON list.

@@ -3,7 +3,7 @@
 use wire::oid;
 
 use super::super::catalog::rewrite as catalog;
-use super::super::sql::{Call, Form};
+use super::super::sql::{Call, Expr, Form};
 use super::super::types::Type;
 use super::Inference;
 use super::expression::element_of;
@@ -383,6 +383,13 @@ impl Inference<'_> {
         }
     }
 
+    /// Booleans are numbers in SQLite, but not in JSON.
+    fn note_booleans(&mut self, parts: &[&Expr], types: &[Option<Type>]) {
+        for (part, _) in parts.iter().zip(types).filter(|(_, ty)| **ty == Some(Type::BOOL)) {
+            self.moments.insert(part.span.clone(), oid::BOOL);
+        }
+    }
+
     /// Looks into the arguments; the type that matters for the result.
     fn arguments(
         &mut self,
@@ -429,10 +436,30 @@ impl Inference<'_> {
                 };
                 let types: Vec<Option<Type>> =
                     parts.iter().map(|part| self.expr(part, wanted, scope)).collect();
+                if makes_json(name) {
+                    self.note_booleans(parts, &types);
+                }
                 types.first().copied().flatten()
             }
         }
     }
+}
+
+/// Whether a function makes JSON out of values.
+pub(in super::super) fn makes_json(function: &str) -> bool {
+    matches!(
+        function,
+        "json_build_object"
+            | "jsonb_build_object"
+            | "json_build_array"
+            | "jsonb_build_array"
+            | "json_agg"
+            | "jsonb_agg"
+            | "json_object_agg"
+            | "jsonb_object_agg"
+            | "to_json"
+            | "to_jsonb"
+    )
 }
 
 fn sum(ty: Type) -> Type {

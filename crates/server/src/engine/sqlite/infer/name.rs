@@ -4,7 +4,7 @@ use super::super::sql::{Core, Expr, Kind};
 use super::super::types::{Type, names};
 
 /// The column's name.
-pub(super) fn of(expr: &Expr) -> String {
+pub(in super::super) fn of(expr: &Expr) -> String {
     find(expr).map_or_else(|| "?column?".to_owned(), |(name, _)| name)
 }
 

@@ -4,6 +4,7 @@ use wire::oid;
 
 use super::super::sql::{Core, Cte, Expr, Item, Kind, Query, Select, Source, SourceKind};
 use super::super::types::Type;
+use super::expression::element_of;
 use super::scope::Scope;
 use super::{Inference, OutColumn, name, wider};
 
@@ -145,7 +146,9 @@ impl Inference<'_> {
         let ty = self.expr(call, None, scope);
         let name = name::of(call);
         let column = source.alias.clone().unwrap_or_else(|| name.clone());
-        let mut columns = vec![OutColumn { name: column, ty, computed: false }];
+        let mut columns = self
+            .rows_of(call, scope)
+            .unwrap_or_else(|| vec![OutColumn { name: column, ty, computed: false }]);
         if ordinality {
             columns.push(OutColumn {
                 name: "ordinality".to_owned(),
@@ -154,6 +157,31 @@ impl Inference<'_> {
             });
         }
         (name, columns)
+    }
+
+    /// Columns of functions that return several.
+    fn rows_of(&mut self, call: &Expr, scope: &Scope<'_>) -> Option<Vec<OutColumn>> {
+        let Kind::Call(call) = &call.kind else { return None };
+        let column = |name: &str, ty| OutColumn { name: name.to_owned(), ty, computed: false };
+        match (call.name.as_str(), call.arguments.as_slice()) {
+            ("unnest", arrays @ [_, _, ..]) => {
+                let element = |array: &Expr| self.expr(array, None, scope).and_then(element_of);
+                let types: Vec<Option<Type>> = arrays.iter().map(element).collect();
+                Some(types.into_iter().map(|ty| column("unnest", ty.or(Some(Type::TEXT)))).collect())
+            }
+            ("_pg_expandarray", [array]) => {
+                let ty = self.expr(array, None, scope).and_then(element_of);
+                Some(vec![column("x", ty), column("n", Some(Type::INT4))])
+            }
+            ("json_each" | "jsonb_each", [_]) => {
+                Some(vec![column("key", Some(Type::TEXT)), column("value", Some(Type::new(oid::JSON)))])
+            }
+            ("json_each_text" | "jsonb_each_text", [_]) => {
+                Some(vec![column("key", Some(Type::TEXT)), column("value", Some(Type::TEXT))])
+            }
+            (name, []) => self.tables.columns_in("pg_catalog", name),
+            _single => None,
+        }
     }
 
     pub(super) fn add_table(&mut self, scope: &mut Scope<'_>, name: &str, alias: Option<&str>) {

@@ -1,8 +1,10 @@
 //! Function calls: SQL's special forms, schema-qualified names, and functions that SQLite has under another name.
 
 use super::super::catalog::rewrite as catalog;
+use super::super::infer;
 use super::super::sql::{Call, Expr, Form, Kind, Span};
 use super::Rewriter;
+use wire::oid;
 
 /// Functions that are the same under another name.
 const RENAMED: &[(&str, &str)] = &[
@@ -58,10 +60,24 @@ impl Rewriter<'_> {
         if let Some(form) = &call.form {
             return Some(self.special_form(call, form));
         }
+        if infer::makes_json(&call.name) {
+            self.json_booleans(call);
+        }
         self.special_function(call).or_else(|| {
             self.rename(call);
             None
         })
+    }
+
+    /// What SQLite would write as 0 and 1.
+    fn json_booleans(&mut self, call: &Call) {
+        for argument in &call.arguments {
+            if self.moments.get(&argument.span) == Some(&oid::BOOL) {
+                let value = self.render(&argument.span);
+                let text = format!("json(CASE WHEN {value} THEN 'true' WHEN NOT {value} THEN 'false' END)");
+                self.replace(argument.span.clone(), text);
+            }
+        }
     }
 
     fn arguments(&self, call: &Call) -> Vec<String> {

@@ -4,11 +4,11 @@ use wire::{Format, oid};
 
 use super::super::catalog::rewrite as catalog;
 use super::super::catalog::rewrite::is_identifier_type as is_reg;
-pub(super) use super::super::catalog::rewrite::to_name as reg_name;
 use super::super::lexer::{quote_name, quote_text};
 use super::super::sql::{Expr, Kind};
 use super::super::types::{Type, Value, input};
 use super::Rewriter;
+use super::names::is_reserved;
 
 impl Rewriter<'_> {
     /// The rule for an expression whose parts are done.
@@ -58,6 +58,7 @@ impl Rewriter<'_> {
                 self.render(&operand.span),
                 quote_text(&format!("$.{name}"))
             )),
+            Kind::Star { qualifier } => self.places.star(&expr.span, qualifier.as_deref()),
             Kind::Column { qualifier, name } => self.column(expr, qualifier.as_deref(), name),
             _as_it_is => None,
         };
@@ -68,10 +69,19 @@ impl Rewriter<'_> {
 
     /// A column whose name SQLite would take for something else.
     fn column(&mut self, expr: &Expr, qualifier: Option<&str>, name: &str) -> Option<String> {
-        self.places.column(&expr.span, qualifier, name).or_else(|| {
-            let hidden = catalog::hides_schema(&self.sql[expr.span.clone()]);
-            qualifier.filter(|_| hidden).map(|table| format!("{}.{}", quote_name(table), quote_name(name)))
-        })
+        if let Some(value) = self.places.column(&expr.span, qualifier, name) {
+            return Some(value);
+        }
+        let written = &self.sql[expr.span.clone()];
+        match qualifier {
+            Some(table)
+                if catalog::hides_schema(written) || (is_reserved(name) && !written.ends_with('"')) =>
+            {
+                Some(format!("{}.{}", quote_name(table), quote_name(name)))
+            }
+            None if is_reserved(name) && !written.starts_with('"') => Some(quote_name(name)),
+            Some(_) | None => None,
+        }
     }
 
     fn cast(&mut self, operand: &Expr, ty: &str) -> Option<String> {
@@ -83,7 +93,7 @@ impl Rewriter<'_> {
         let from = cast_type(operand);
         Some(match ty.oid {
             oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR if from.is_some_and(is_reg) => {
-                reg_name(from.unwrap_or_default(), &value)
+                catalog::to_name(from.unwrap_or_default(), &value)
             }
             oid::VARCHAR | oid::BPCHAR if ty.modifier > 4 => {
                 format!("substr(CAST({value} AS TEXT), 1, {})", ty.modifier - 4)
@@ -204,12 +214,8 @@ impl Rewriter<'_> {
     }
 }
 
-/// The kind of identifier that a cast makes.
-pub(super) fn reg_type(expr: &Expr) -> Option<wire::Oid> {
-    cast_type(expr).filter(|ty| is_reg(*ty))
-}
-
-fn cast_type(expr: &Expr) -> Option<wire::Oid> {
+/// The type that a cast makes.
+pub(super) fn cast_type(expr: &Expr) -> Option<wire::Oid> {
     match &expr.kind {
         Kind::Cast { ty, .. } => Type::declared(ty).map(|ty| ty.oid),
         Kind::Nested(inner) => cast_type(inner),

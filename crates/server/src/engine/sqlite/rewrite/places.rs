@@ -2,6 +2,7 @@
 //! hidden columns of catalog tables.
 
 use super::super::catalog::rewrite as catalog;
+use super::super::lexer::quote_name;
 use super::super::sql::{
     Core, Expr, Kind, Node, Select, Source, SourceKind, Span, Statement, walk_statement,
 };
@@ -14,6 +15,8 @@ pub(super) struct Places {
     catalogs: Vec<Catalog>,
     /// Calls that are tables of a FROM clause.
     calls: Vec<Span>,
+    /// The tables that each SELECT sees.
+    selects: Vec<(Span, Vec<String>)>,
 }
 
 /// A function in FROM that depends on the tables before it.
@@ -24,6 +27,8 @@ struct Lateral {
     alias: String,
     /// Names, and what they stand for.
     columns: Vec<(String, String)>,
+    /// How many of them `*` shows.
+    shown: usize,
 }
 
 /// A catalog table under a name.
@@ -50,6 +55,7 @@ impl Places {
     }
 
     fn select(&mut self, select: &Select, is_users: &dyn Fn(&str) -> bool) {
+        self.selects.push((select.span.clone(), select.from.iter().filter_map(alias_of).collect()));
         for (at, source) in select.from.iter().enumerate() {
             match &source.kind {
                 SourceKind::Table { schema, name } => {
@@ -59,12 +65,20 @@ impl Places {
                     self.catalogs.extend(oid.map(|oid| Catalog { within: select.span.clone(), alias, oid }));
                 }
                 SourceKind::Query(_) => {}
-                SourceKind::Function { call, .. } => self.function(select, source, call, at > 0),
+                SourceKind::Function { call, ordinality } => {
+                    self.function(select, source, call, (at > 0, ordinality.is_some()));
+                }
             }
         }
     }
 
-    fn function(&mut self, select: &Select, source: &Source, call: &Expr, follows: bool) {
+    fn function(
+        &mut self,
+        select: &Select,
+        source: &Source,
+        call: &Expr,
+        (follows, ordinality): (bool, bool),
+    ) {
         let Kind::Call(called) = &call.kind else { return };
         self.calls.push(call.span.clone());
         let depends = called.arguments.iter().any(|argument| names_column(argument, &select.from));
@@ -72,11 +86,12 @@ impl Places {
             return;
         }
         let alias = source.alias.clone().unwrap_or_else(|| called.name.clone());
-        let mut columns = rows::named_columns(&called.name, &alias, &source.columns);
+        let mut columns = rows::named_columns(called, &alias, &source.columns);
+        let shown = columns.len() + usize::from(ordinality);
         let counted = source.columns.get(columns.len()).map_or("ordinality", String::as_str);
         columns.push((counted.to_owned(), rows::ordinal(&alias)));
         let (within, source) = (select.span.clone(), source.span.clone());
-        self.laterals.push(Lateral { within, source, alias, columns });
+        self.laterals.push(Lateral { within, source, alias, columns, shown });
     }
 
     /// Whether a call is a table of a FROM clause.
@@ -92,6 +107,33 @@ impl Places {
     /// The innermost meaning of a column's name that is not SQLite's own.
     pub fn column(&self, span: &Span, qualifier: Option<&str>, name: &str) -> Option<String> {
         self.lateral_column(span, qualifier, name).or_else(|| self.hidden_column(span, qualifier, name))
+    }
+
+    /// What `*` or `t.*` has to become where a table shows other columns than SQLite's.
+    pub fn star(&self, span: &Span, qualifier: Option<&str>) -> Option<String> {
+        let within = |whole: &Span| inside(span, whole);
+        let (whole, tables) =
+            self.selects.iter().filter(|(whole, _)| within(whole)).min_by_key(|(whole, _)| whole.len())?;
+        let mut changed = false;
+        let mut parts = Vec::new();
+        for table in
+            tables.iter().filter(|table| qualifier.is_none_or(|qualifier| qualifier == table.as_str()))
+        {
+            let lateral =
+                self.laterals.iter().find(|lateral| lateral.within == *whole && lateral.alias == *table);
+            changed |= lateral.is_some();
+            match lateral {
+                Some(lateral) => parts.extend(
+                    lateral
+                        .columns
+                        .iter()
+                        .take(lateral.shown)
+                        .map(|(name, value)| format!("{value} AS {}", quote_name(name))),
+                ),
+                None => parts.push(format!("{}.*", quote_name(table))),
+            }
+        }
+        changed.then(|| parts.join(", "))
     }
 
     fn lateral_column(&self, span: &Span, qualifier: Option<&str>, name: &str) -> Option<String> {
@@ -134,9 +176,18 @@ fn names_column(argument: &Expr, from: &[Source]) -> bool {
 }
 
 fn names(source: &Source, qualifier: &str) -> bool {
+    alias_of(source).is_some_and(|alias| alias == qualifier)
+}
+
+/// What a table is called in its SELECT.
+fn alias_of(source: &Source) -> Option<String> {
     match (&source.alias, &source.kind) {
-        (Some(alias), _) => alias == qualifier,
-        (None, SourceKind::Table { name, .. }) => name == qualifier,
-        (None, SourceKind::Query(_) | SourceKind::Function { .. }) => false,
+        (Some(alias), _) => Some(alias.clone()),
+        (None, SourceKind::Table { name, .. }) => Some(name.clone()),
+        (None, SourceKind::Function { call, .. }) => match &call.kind {
+            Kind::Call(call) => Some(call.name.clone()),
+            _other => None,
+        },
+        (None, SourceKind::Query(_)) => None,
     }
 }

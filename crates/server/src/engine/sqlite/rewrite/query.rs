@@ -1,6 +1,6 @@
 //! LIMIT and its kin, locking, parenthesised parts of a compound.
 
-use super::super::sql::{Core, Item, Query, Select};
+use super::super::sql::{Core, Query, Select};
 use super::super::sql_error::SqlError;
 use super::Rewriter;
 
@@ -24,9 +24,10 @@ impl Rewriter<'_> {
         if let Some(locking) = &query.locking {
             self.remove(locking);
         }
+        let outermost = self.outermost.as_ref() == Some(&query.span);
         for core in &query.cores {
             match core {
-                Core::Select(select) => self.select(select),
+                Core::Select(select) => self.select(select, outermost),
                 Core::Values(_) => {}
                 Core::Nested(inner, span) => {
                     let inner = self.render(&inner.span);
@@ -36,21 +37,16 @@ impl Rewriter<'_> {
         }
     }
 
-    /// An identifier that is shown is shown as the name behind it.
-    fn shown_name(&mut self, item: &Item) {
-        if let Some(ty) = super::expression::reg_type(&item.expr) {
-            let value = self.render(&item.expr.span);
-            self.replace(item.expr.span.clone(), super::expression::reg_name(ty, &value));
-        }
-    }
-
-    fn select(&mut self, select: &Select) {
+    fn select(&mut self, select: &Select, outermost: bool) {
         if let Some(on) = &select.distinct_on {
             self.refuse(SqlError::unsupported("SELECT DISTINCT ON").at(on.start));
         }
-        for item in &select.items {
-            self.shown_name(item);
+        if outermost {
+            self.show_names(select);
+        } else {
+            self.name_columns(select);
         }
+        self.quote_aliases(select);
         self.set_returning(select);
     }
 }

@@ -60,13 +60,20 @@ fn columns(function: &str) -> Columns {
 }
 
 /// Names of the function's columns in a table called `alias`, `given` first, and the expressions behind them.
-pub(super) fn named_columns(function: &str, alias: &str, given: &[String]) -> Vec<(String, String)> {
+pub(super) fn named_columns(call: &Call, alias: &str, given: &[String]) -> Vec<(String, String)> {
+    if call.name == "unnest" && call.arguments.len() > 1 {
+        let column = |at: usize| {
+            let name = given.get(at).cloned().unwrap_or_else(|| alias.to_owned());
+            (name, format!("json_extract({}.value, '$[{at}]')", quote_name(alias)))
+        };
+        return (0..call.arguments.len()).map(column).collect();
+    }
     let column = |(at, (own, value)): (usize, &(&str, &str))| {
         let own = if own.is_empty() { alias } else { own };
         let name = given.get(at).cloned().unwrap_or_else(|| own.to_owned());
         (name, value.replace('$', &quote_name(alias)))
     };
-    columns(function).iter().enumerate().map(column).collect()
+    columns(&call.name).iter().enumerate().map(column).collect()
 }
 
 /// The number of a row of such a table, from 1.
@@ -75,8 +82,8 @@ pub(super) fn ordinal(alias: &str) -> String {
 }
 
 /// The value of a call in a select list; of several columns a JSON object.
-pub(super) fn value(function: &str, alias: &str) -> String {
-    let columns = named_columns(function, alias, &[]);
+pub(super) fn value(call: &Call, alias: &str) -> String {
+    let columns = named_columns(call, alias, &[]);
     match columns.as_slice() {
         [(_, value)] => value.clone(),
         several => {
@@ -94,6 +101,7 @@ impl Rewriter<'_> {
             call.arguments.iter().map(|argument| self.render(&argument.span)).collect();
         let list = match (call.name.as_str(), arguments.as_slice()) {
             ("unnest" | "_pg_expandarray", [array]) => format!("pg_array_json({array})"),
+            ("unnest", [_, _, ..]) => format!("pg_zip({})", arguments.join(", ")),
             ("generate_subscripts", [array, ..]) => format!("pg_subscripts({array})"),
             ("generate_series", arguments @ ([_, _] | [_, _, _])) => {
                 format!("pg_series({})", arguments.join(", "))

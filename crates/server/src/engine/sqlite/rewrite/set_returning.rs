@@ -4,7 +4,7 @@
 //! numbers of their rows, as in PostgreSQL; unlike there, the shorter ones are not filled up with NULLs.
 
 use super::super::lexer::quote_name;
-use super::super::sql::{Call, Kind, Select, Span};
+use super::super::sql::{Call, Select, Span};
 use super::Rewriter;
 use super::rows;
 
@@ -35,7 +35,7 @@ impl Rewriter<'_> {
         }
         let elements = self.elements_of(call)?;
         let alias = format!("_rows{}", span.start);
-        let value = rows::value(&call.name, &alias);
+        let value = rows::value(call, &alias);
         let alone = self.table_of(call, "value");
         self.moved.push(Moved { span: span.clone(), alias, elements, alone });
         Some(value)
@@ -53,12 +53,7 @@ impl Rewriter<'_> {
     pub(super) fn set_returning(&mut self, select: &Select) {
         let mut moved = Vec::new();
         for item in &select.items {
-            let taken = self.take_moved(&item.expr.span);
-            if let (Kind::Call(call), false, None) = (&item.expr.kind, taken.is_empty(), &item.alias) {
-                let value = self.render(&item.expr.span);
-                self.replace(item.expr.span.clone(), format!("{value} AS {}", quote_name(&call.name)));
-            }
-            moved.extend(taken);
+            moved.extend(self.take_moved(&item.expr.span));
         }
         let Some((first, others)) = moved.split_first() else { return };
         let alias = quote_name(&first.alias);

@@ -57,7 +57,7 @@ impl Rewriter<'_> {
         if lateral {
             return self.replace(source.span.clone(), format!("{elements} AS {quoted}"));
         }
-        let mut columns = rows::named_columns(&call.name, "_f", &source.columns);
+        let mut columns = rows::named_columns(call, "_f", &source.columns);
         if let ([(name, _)], true) = (columns.as_mut_slice(), source.columns.is_empty()) {
             // A column without a name of its own is called like the table.
             *name = if name == "_f" { alias } else { std::mem::take(name) };

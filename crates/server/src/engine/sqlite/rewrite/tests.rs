@@ -44,7 +44,7 @@ fn attempt(sql: &str) -> Result<Option<Rewritten>, SqlError> {
     let whole = tokens.rest();
     let Some(statement) = sql::parse(tokens) else { return Ok(None) };
     let inferred = infer(&statement, &Shop, &[]);
-    rewrite(sql, whole, &statement, &Shop, &inferred.moments)
+    rewrite(sql, whole, &statement, &Shop, &inferred)
 }
 
 fn rewritten(sql: &str) -> String {
@@ -130,7 +130,7 @@ fn functions_that_return_rows_move_into_from() {
     let table = [
         (
             "select a, unnest(b), generate_subscripts(b, 1) as n from t join u on t.id = u.id where a > 0",
-            "select a, \"_rows10\".value AS \"unnest\", \"_rows21\".value as n from t join u on t.id = u.id, \
+            "select a, \"_rows10\".value, \"_rows21\".value as n from t join u on t.id = u.id, \
              json_each(pg_array_json(b)) AS \"_rows10\" JOIN json_each(pg_subscripts(b)) AS \"_rows21\" \
              ON \"_rows21\".key = \"_rows10\".key where a > 0",
         ),
@@ -191,6 +191,30 @@ fn names_of_the_catalogs_are_found() {
 }
 
 #[test]
+fn columns_inside_a_statement_have_postgresqls_names() {
+    let table = [
+        (
+            "select s.count from (select count(*) from t) s",
+            "select s.count from (select count(*) AS \"count\" from t) s",
+        ),
+        ("select x as default, t.index from t", "select x as \"default\", \"t\".\"index\" from t"),
+        ("select coalesce((select 1), 2::int)", "select coalesce((select 1), pg_cast(23, -1, 2))"),
+        (
+            "select json_build_object('a', id = 1, 'b', a) from t",
+            "select json_object('a', json(CASE WHEN id = 1 THEN 'true' WHEN NOT id = 1 THEN 'false' END), 'b', a) from t",
+        ),
+        (
+            "select * from t, lateral unnest(a, b) with ordinality as u(x, y, n)",
+            "select \"t\".*, json_extract(\"u\".value, '$[0]') AS \"x\", json_extract(\"u\".value, '$[1]') AS \"y\", \
+             (\"u\".key + 1) AS \"n\" from t,   json_each(pg_zip(a, b)) AS \"u\"",
+        ),
+    ];
+    for (sql, expected) in table {
+        assert_eq!(rewritten(sql), expected, "{sql}");
+    }
+}
+
+#[test]
 fn what_sqlite_cannot_do_is_refused_by_name() {
     assert_eq!(
         rewritten("select distinct on (a) * from t"),
@@ -202,11 +226,11 @@ fn what_sqlite_cannot_do_is_refused_by_name() {
 
 #[test]
 fn positions_map_back_to_the_text() {
-    let sql = "select a::int, nothing from t";
+    let sql = "select a::int, missing from t";
     let rewritten = attempt(sql).expect("allowed").expect("changed");
-    let at = rewritten.sql.find("nothing").expect("kept");
+    let at = rewritten.sql.find("missing").expect("kept");
     let (new, old) = rewritten.map.iter().rev().find(|(new, _)| *new <= at).expect("a piece");
-    assert_eq!(old + (at - new), sql.find("nothing").expect("there"));
+    assert_eq!(old + (at - new), sql.find("missing").expect("there"));
 }
 
 #[test]

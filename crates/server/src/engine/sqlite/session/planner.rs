@@ -232,8 +232,8 @@ impl SqliteSession {
         let view = View::new(&self.connection, &self.known, self.generation());
         let rewritten = match reading.statement() {
             Some(statement) => {
-                let moments = &reading.inferred(&view, declared).moments;
-                rewrite::rewrite(text, range.clone(), statement, &view, moments)?
+                let inferred = reading.inferred(&view, declared);
+                rewrite::rewrite(text, range.clone(), statement, &view, inferred)?
             }
             None => None,
         };

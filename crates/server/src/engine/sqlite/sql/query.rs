@@ -157,7 +157,8 @@ impl Parser<'_> {
         loop {
             let expr = self.expr()?;
             let alias = self.alias(true)?;
-            items.push(Item { expr, alias });
+            let alias_span = alias.is_some().then(|| self.tokens.last_taken());
+            items.push(Item { expr, alias, alias_span });
             if !self.tokens.take(",") {
                 return Some(items);
             }
