@@ -315,7 +315,10 @@ const FUNCTIONS: &[(&[&str], Returns)] = &[
     (&["unnest"], ElementOf),
     (&["generate_series"], Argument),
     (&["generate_subscripts"], Fixed(oid::INT4)),
-    (&["pg_sleep", "pg_advisory_lock", "setseed", "pg_advisory_xact_lock"], Fixed(oid::VOID)),
+    (
+        &["pg_sleep", "pg_advisory_lock", "pg_advisory_unlock_all", "setseed", "pg_advisory_xact_lock"],
+        Fixed(oid::VOID),
+    ),
     (&["pg_typeof", "to_regtype"], Fixed(oid::REGTYPE)),
     (&["to_regclass"], Fixed(oid::REGCLASS)),
 ];

@@ -133,8 +133,9 @@ impl Rewriter<'_> {
             "!~*" => format!("(NOT pg_regex({l}, {r}, 1))"),
             "ilike" | "~~*" => format!("pg_ilike({l}, {r})"),
             "not ilike" | "!~~*" => format!("(NOT pg_ilike({l}, {r}))"),
-            "~~" => format!("({l} LIKE {r})"),
-            "!~~" => format!("({l} NOT LIKE {r})"),
+            "like" | "not like" if !may_escape(right) => return None,
+            "like" | "~~" => format!(r"({l} LIKE {r} ESCAPE '\')"),
+            "not like" | "!~~" => format!(r"({l} NOT LIKE {r} ESCAPE '\')"),
             "similar" => format!("pg_similar({l}, {r})"),
             "not similar" => format!("(NOT pg_similar({l}, {r}))"),
             "^" => format!("power({l}, {r})"),
@@ -200,7 +201,10 @@ impl Rewriter<'_> {
             "~*" => format!("pg_regex({left}, {right}, 1)"),
             "ilike" | "~~*" => format!("pg_ilike({left}, {right})"),
             "not ilike" => format!("NOT pg_ilike({left}, {right})"),
-            "~~" => format!("{left} LIKE {right}"),
+            "like" | "not like" | "~~" => {
+                let not = if operator == "not like" { "NOT " } else { "" };
+                format!(r"{left} {not}LIKE {right} ESCAPE '\'")
+            }
             operator => format!("{left} {operator} {right}"),
         }
     }
@@ -231,6 +235,14 @@ fn stored_cast(ty: Type, value: String) -> String {
         oid::NUMERIC => format!("CAST({value} AS NUMERIC)"),
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME => format!("CAST({value} AS TEXT)"),
         _text => value,
+    }
+}
+
+/// Whether a backslash in the pattern could protect what follows it, as it does in PostgreSQL and not in SQLite.
+fn may_escape(pattern: &Expr) -> bool {
+    match &pattern.kind {
+        Kind::Text(text) => text.contains('\\'),
+        _unknown_yet => true,
     }
 }
 

@@ -274,7 +274,8 @@ impl SqliteSession {
     }
 }
 
-/// Words that SQLite accepts with another meaning: casts to types it does not have, arrays, intervals, typed literals.
+/// Words that SQLite accepts with another meaning: casts to types it does not have, arrays, intervals, typed literals,
+/// patterns in which a backslash protects.
 fn needs_rewriting(tokens: &Tokens<'_>) -> bool {
     let mut tokens = tokens.clone();
     let sql = tokens.sql;
@@ -287,6 +288,7 @@ fn needs_rewriting(tokens: &Tokens<'_>) -> bool {
             Kind::Word => match token.text(sql).len() {
                 4 => {
                     token.is_word(sql, "cast")
+                        || token.is_word(sql, "like")
                         || (token.is_word(sql, "date") || token.is_word(sql, "time"))
                             && before_string(&tokens)
                 }

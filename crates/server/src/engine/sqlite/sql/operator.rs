@@ -219,8 +219,12 @@ impl Parser<'_> {
             return Some(Kind::Quantified { left: Box::new(left), operator, all, right, middle });
         }
         let right = Box::new(self.climb(level::PATTERN)?);
+        let mut operator = operator;
         if self.tokens.eat("escape") {
             self.climb(level::PATTERN)?;
+            if operator.ends_with("like") && !operator.ends_with("ilike") {
+                operator.push_str(" escape");
+            }
         }
         Some(Kind::Binary { operator, operator_span, left: Box::new(left), right })
     }
