@@ -5,8 +5,11 @@
 //! A third argument `memory` keeps the journal in memory. A fourth is a number of further databases to load; what they
 //! cost is printed.
 
+// The tests' stand-ins for a handler and for controllers; not all of them is needed here.
+#[allow(dead_code)]
 #[path = "../tests/server/support/client.rs"]
 mod client;
+#[allow(dead_code)]
 #[path = "../tests/server/support/controllers.rs"]
 mod controllers;
 #[path = "../tests/server/support/net.rs"]

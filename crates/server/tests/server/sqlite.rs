@@ -158,7 +158,7 @@ async fn sessions_over_real_sockets_write_side_by_side() {
             let mut config = tokio_postgres::Config::new();
             config.user("alice").dbname("shop");
             let (client, connection) = config.connect_raw(stream, NoTls).await.expect("logged in");
-            tokio::spawn(async move { connection.await });
+            tokio::spawn(connection);
             client
         };
         let first = connect().await;

@@ -62,8 +62,11 @@ fn parse(text: &str) -> (Vec<Block>, String) {
     (blocks, before)
 }
 
-/// `b> sql`, `x(1|2)> sql`, `> sql`.
-fn head(line: &str) -> Option<(String, Option<Vec<Option<String>>>, String)> {
+/// Parameters of an extended query in text form; `None` is NULL.
+type Parameters = Vec<Option<String>>;
+
+/// `b> sql`, `x(1|2)> sql`, `> sql`: the client, the parameters if it is an extended query, and the SQL.
+fn head(line: &str) -> Option<(String, Option<Parameters>, String)> {
     let (prefix, sql) = line.split_once("> ")?;
     if let Some(parameters) = prefix.strip_prefix("x(").and_then(|rest| rest.strip_suffix(')')) {
         let parameters = parameters.split('|').filter(|_| !parameters.is_empty());
