@@ -2,4 +2,5 @@
 
 mod capture;
 mod client;
+mod random;
 mod scripts;

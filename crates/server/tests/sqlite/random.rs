@@ -261,9 +261,10 @@ fn settle(client: &mut Client, database: &TestDatabase, seed: u64, log: &[BytesM
         transcript(&sent)
     );
     assert_eq!(status, Some(client.session.transaction_status()), "seed {seed}");
-    assert!(!client.session.busy(), "seed {seed}");
+    assert!(!client.session.busy(), "seed {seed}: busy after\n{}\nafter {log:?}", transcript(&sent));
     if status == Some(TransactionStatus::Failed) {
-        assert!(client.query("rollback").starts_with("-> ROLLBACK"), "seed {seed}");
+        let answer = client.query("rollback");
+        assert!(answer.contains("-> ROLLBACK"), "seed {seed}: {answer}\nafter {log:?}");
     }
     let answer = client.query("select 1");
     assert!(answer.contains("-> SELECT 1"), "seed {seed}: {answer}\nafter {log:?}");
@@ -334,7 +335,7 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
 
 #[test]
 fn random_frames_never_break_a_session() {
-    seeds(150).for_each(run);
+    seeds(120).for_each(run);
 }
 
 #[test]
