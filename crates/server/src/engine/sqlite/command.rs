@@ -84,6 +84,10 @@ pub(super) enum Command {
     Define(Definition),
     /// `VACUUM FULL`: SQLite's own.
     Rebuild,
+    /// How SQLite would go about a statement.
+    Explain {
+        query: Range<usize>,
+    },
     /// Accepted without effect; the tag to answer with.
     Nothing(&'static str),
     /// PostgreSQL has it, this engine has not.

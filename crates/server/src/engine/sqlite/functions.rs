@@ -9,6 +9,7 @@ mod cast;
 mod datetime;
 mod format;
 mod json;
+mod like;
 mod math;
 mod md5;
 mod regex;
@@ -33,6 +34,7 @@ pub(super) fn register(connection: &mut Connection, facts: &Facts) -> rusqlite::
     let registrar = Registrar { connection: connection.binding() };
     text::register(&registrar)?;
     regex::register(&registrar)?;
+    like::register(&registrar)?;
     format::register(&registrar)?;
     math::register(&registrar)?;
     datetime::register(&registrar, facts)?;

@@ -87,6 +87,11 @@ pub(super) enum Kind {
         operand: Box<Expr>,
         query: Box<Query>,
     },
+    /// `pattern ESCAPE escape`.
+    Escaped {
+        pattern: Box<Expr>,
+        escape: Box<Expr>,
+    },
     Between {
         operand: Box<Expr>,
         low: Box<Expr>,
@@ -221,6 +226,8 @@ pub(super) struct Select {
     pub items_end: usize,
     /// Where the FROM clause ends, if there is one.
     pub from_end: Option<usize>,
+    /// `TABLE` in place of `SELECT * FROM`.
+    pub table_keyword: Option<Span>,
     /// `DISTINCT ON (…)`.
     pub distinct_on: Option<Span>,
     pub items: Vec<Item>,

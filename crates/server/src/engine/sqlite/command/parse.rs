@@ -30,6 +30,7 @@ pub(in super::super) fn parse(tokens: &mut Tokens<'_>) -> Result<Option<Command>
         "move" => cursor::parse_fetch(tokens, true)?,
         "close" => Command::Close(if tokens.eat("all") { None } else { Some(tokens.name()?) }),
         "copy" => copy::parse(tokens)?,
+        "explain" => explain(tokens)?,
         "vacuum" => vacuum(tokens),
         word => match without_effect(word, tokens) {
             Some(command) => return Ok(Some(command)),
@@ -41,7 +42,11 @@ pub(in super::super) fn parse(tokens: &mut Tokens<'_>) -> Result<Option<Command>
     };
     if !matches!(
         command,
-        Command::Prepare { .. } | Command::Declare { .. } | Command::Rebuild | Command::Nothing(_)
+        Command::Prepare { .. }
+            | Command::Declare { .. }
+            | Command::Explain { .. }
+            | Command::Rebuild
+            | Command::Nothing(_)
     ) {
         tokens.expect_end()?;
     }
@@ -64,6 +69,7 @@ fn without_effect(word: &str, tokens: &mut Tokens<'_>) -> Option<Command> {
         "do" => Command::Unsupported("DO"),
         "call" => Command::Unsupported("CALL"),
         "merge" => Command::Unsupported("MERGE"),
+        "import" => Command::Unsupported("IMPORT FOREIGN SCHEMA"),
         "attach" => Command::Unsupported("ATTACH"),
         "detach" => Command::Unsupported("DETACH"),
         "create" => return created(tokens),
@@ -168,6 +174,27 @@ fn execute(tokens: &mut Tokens<'_>) -> Result<Command, SqlError> {
 fn deallocate(tokens: &mut Tokens<'_>) -> Result<Command, SqlError> {
     tokens.eat("prepare");
     Ok(Command::Deallocate(if tokens.eat("all") { None } else { Some(tokens.name()?) }))
+}
+
+/// `EXPLAIN [(options)] [VERBOSE] statement`; ANALYZE would have to run it.
+fn explain(tokens: &mut Tokens<'_>) -> Result<Command, SqlError> {
+    let start = tokens.offset();
+    if tokens.is("(") {
+        tokens.skip_group()?;
+        let options = tokens.sql[start..tokens.taken_to()].to_ascii_lowercase();
+        let wants =
+            |word: &str| options.split(|c: char| !c.is_ascii_alphanumeric()).any(|option| option == word);
+        if wants("analyze") || wants("json") || wants("xml") || wants("yaml") {
+            return Ok(Command::Unsupported("EXPLAIN with ANALYZE or another format than text"));
+        }
+    }
+    if tokens.eat("analyze") || tokens.eat("analyse") {
+        while tokens.advance().is_some() {}
+        return Ok(Command::Unsupported("EXPLAIN ANALYZE"));
+    }
+    tokens.eat("verbose");
+    tokens.eat_all(&["query", "plan"]);
+    Ok(Command::Explain { query: tokens.rest() })
 }
 
 /// Only FULL has something to do: SQLite reuses free pages by itself.

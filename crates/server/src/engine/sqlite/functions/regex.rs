@@ -1,4 +1,4 @@
-//! Regular expressions and ILIKE. The engine runs in linear time, so a pattern can never hang a session.
+//! Regular expressions and SIMILAR TO. The engine runs in linear time, so a pattern can never hang a session.
 //!
 //! PostgreSQL's flavour has back references and look-around, which this has not: they are 2201B.
 
@@ -41,8 +41,6 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
     registrar.strict("regexp", 2, |arguments| {
         boolean(compile(&arguments.text(0), false)?.is_match(&arguments.text(1)))
     })?;
-    registrar
-        .strict("pg_ilike", 2, |arguments| boolean(like(&arguments.text(1))?.is_match(&arguments.text(0))))?;
     registrar.strict("pg_similar", 2, |arguments| {
         boolean(similar(&arguments.text(1))?.is_match(&arguments.text(0)))
     })?;
@@ -114,22 +112,6 @@ fn from_postgresql(pattern: &str) -> String {
         .replace("\\Z", "$")
 }
 
-/// A LIKE pattern without regard to case; a backslash protects.
-fn like(pattern: &str) -> Result<Arc<Regex>, SqlError> {
-    let mut source = String::from("^");
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '%' => source.push_str(".*"),
-            '_' => source.push('.'),
-            '\\' => source.push_str(&regex::escape(&chars.next().map(String::from).unwrap_or_default())),
-            c => source.push_str(&regex::escape(&c.to_string())),
-        }
-    }
-    source.push('$');
-    compile(&source, true)
-}
-
 /// SQL's own patterns: LIKE's wildcards within a regular expression.
 fn similar(pattern: &str) -> Result<Arc<Regex>, SqlError> {
     let mut source = String::from("^(?:");
@@ -198,19 +180,6 @@ fn split(arguments: &Arguments<'_, '_>) -> Returned {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ilike_ignores_case_and_minds_its_escapes() {
-        for (pattern, value, matches) in [
-            ("A%", "abc", true),
-            ("a_c", "ABC", true),
-            ("a\\_c", "abc", false),
-            ("a.c", "abc", false),
-            ("%É", "xé", true),
-        ] {
-            assert_eq!(like(pattern).map(|regex| regex.is_match(value)), Ok(matches), "{pattern} on {value}");
-        }
-    }
 
     #[test]
     fn replacements_refer_to_groups() {

@@ -83,6 +83,10 @@ impl Inference<'_> {
                 });
                 None
             }
+            Kind::Escaped { pattern, escape } => {
+                self.expr(escape, Some(Type::TEXT), scope);
+                self.expr(pattern, expected, scope)
+            }
             Kind::Nested(inner) => self.expr(inner, expected, scope),
             Kind::Collate { operand, .. } => self.expr(operand, expected, scope),
             Kind::AtTimeZone { operand, zone, .. } => {

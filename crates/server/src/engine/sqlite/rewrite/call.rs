@@ -28,6 +28,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("btrim", "trim"),
     ("ceiling", "ceil"),
     ("pow", "power"),
+    ("lastval", "last_insert_rowid"),
     ("array_to_json", "pg_array_json"),
 ];
 

@@ -125,7 +125,7 @@ impl Rewriter<'_> {
     }
 
     fn binary(&mut self, operator: &str, left: &Expr, right: &Expr) -> Option<String> {
-        let (l, r) = (self.render(&left.span), self.render(&right.span));
+        let (l, r) = (self.render(&left.span), self.pattern(right, operator));
         Some(match operator {
             "~" => format!("pg_regex({l}, {r}, 0)"),
             "~*" => format!("pg_regex({l}, {r}, 1)"),
@@ -146,6 +146,16 @@ impl Rewriter<'_> {
             "+" | "-" | "*" | "/" => return self.arithmetic(operator, left, right),
             _sqlite_knows => return None,
         })
+    }
+
+    /// The right side of an operator; an escape character becomes an argument where the operator becomes a function.
+    fn pattern(&self, right: &Expr, operator: &str) -> String {
+        match &right.kind {
+            Kind::Escaped { pattern, escape } if operator.ends_with("ilike") => {
+                format!("{}, {}", self.render(&pattern.span), self.render(&escape.span))
+            }
+            _plain => self.render(&right.span),
+        }
     }
 
     /// Dates, times and intervals are text to SQLite.
@@ -242,6 +252,8 @@ fn stored_cast(ty: Type, value: String) -> String {
 fn may_escape(pattern: &Expr) -> bool {
     match &pattern.kind {
         Kind::Text(text) => text.contains('\\'),
+        // It says itself what protects.
+        Kind::Escaped { .. } => false,
         _unknown_yet => true,
     }
 }

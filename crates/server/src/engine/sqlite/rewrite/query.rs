@@ -38,6 +38,9 @@ impl Rewriter<'_> {
     }
 
     fn select(&mut self, select: &Select, outermost: bool) {
+        if let Some(keyword) = &select.table_keyword {
+            self.replace(keyword.clone(), "SELECT * FROM".to_owned());
+        }
         if let Some(on) = &select.distinct_on {
             self.refuse(SqlError::unsupported("SELECT DISTINCT ON").at(on.start));
         }

@@ -2,6 +2,7 @@
 
 mod cursors;
 mod define;
+mod explain;
 mod prepared;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ impl SqliteSession {
     pub(super) fn command_columns(&mut self, command: &Command) -> Result<Vec<Column>, SqlError> {
         match command {
             Command::Show(name) => Ok(vec![Column::text(name)]),
+            Command::Explain { .. } => Ok(vec![Column::text("QUERY PLAN")]),
             Command::ShowAll => Ok(["name", "setting", "description"].map(Column::text).to_vec()),
             Command::Fetch { name, discard: false, .. } => Ok(self.cursor(name)?.plan.columns.clone()),
             Command::Execute { name, .. } => Ok(self.prepared(name)?.columns.clone()),
@@ -74,6 +76,7 @@ impl SqliteSession {
             Command::Copy(statement) => self.copy(statement, plan, execution, out),
             Command::Define(definition) => self.define(definition),
             Command::Rebuild => self.rebuild(),
+            Command::Explain { .. } => self.explain_plan(plan),
             Command::Nothing(word) => tag(word),
             Command::Unsupported(what) => Err(SqlError::unsupported(what)),
         }

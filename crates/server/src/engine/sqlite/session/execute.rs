@@ -288,6 +288,7 @@ impl SqliteSession {
             (Answer::Fetch(rows), _) => format!("FETCH {rows}"),
             (Answer::Move(rows), _) => format!("MOVE {rows}"),
             (Answer::Plan, Action::Sql(sql)) => sql.tag.complete(execution.rows, changes),
+            (Answer::Plan, Action::Command(Command::Explain { .. })) => "EXPLAIN".to_owned(),
             (Answer::Plan, Action::Command(_) | Action::Empty) => "SHOW".to_owned(),
         };
         backend::command_complete(out, tag);

@@ -159,6 +159,9 @@ impl SqliteSession {
             if let Some(query) = query {
                 inner = Some(self.plan_inner(&query, declared)?);
             }
+            if let Command::Explain { query } = command {
+                inner = Some(self.plan(&text[query.clone()].into(), 0, declared, false)?.plan);
+            }
         }
         let parameters = inner.as_ref().map_or_else(|| declared.to_vec(), |inner| inner.parameters.clone());
         let (text, generation) = (Arc::clone(text), self.generation());

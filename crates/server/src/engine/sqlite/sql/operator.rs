@@ -218,13 +218,14 @@ impl Parser<'_> {
             self.need(")")?;
             return Some(Kind::Quantified { left: Box::new(left), operator, all, right, middle });
         }
-        let right = Box::new(self.climb(level::PATTERN)?);
-        let mut operator = operator;
+        let mut right = Box::new(self.climb(level::PATTERN)?);
         if self.tokens.eat("escape") {
-            self.climb(level::PATTERN)?;
-            if operator.ends_with("like") && !operator.ends_with("ilike") {
-                operator.push_str(" escape");
-            }
+            let escape = self.climb(level::PATTERN)?;
+            // What a rewritten operator takes as one more argument.
+            right = Box::new(Expr {
+                span: right.span.start..escape.span.end,
+                kind: Kind::Escaped { pattern: right, escape: Box::new(escape) },
+            });
         }
         Some(Kind::Binary { operator, operator_span, left: Box::new(left), right })
     }

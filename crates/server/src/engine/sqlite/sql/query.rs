@@ -12,7 +12,9 @@ pub(super) fn starts(tokens: &Tokens<'_>) -> bool {
         ahead += 1;
     }
     let word = tokens.peek_at(ahead);
-    word.is_some_and(|token| ["select", "values", "with"].iter().any(|word| token.is_word(tokens.sql, word)))
+    word.is_some_and(|token| {
+        ["select", "values", "with", "table"].iter().any(|word| token.is_word(tokens.sql, word))
+    })
 }
 
 impl Parser<'_> {
@@ -97,8 +99,29 @@ impl Parser<'_> {
                 }
             }
         }
+        if self.tokens.is_word("table") {
+            return self.whole_table();
+        }
         self.need_word("select")?;
         self.select().map(|select| Core::Select(Box::new(select)))
+    }
+
+    /// `TABLE t` is `SELECT * FROM t`.
+    fn whole_table(&mut self) -> Option<Core> {
+        let start = self.tokens.offset();
+        self.tokens.eat("table");
+        let keyword = self.span_from(start);
+        let at = self.tokens.taken_to();
+        let item = Item {
+            expr: Expr { kind: super::Kind::Star { qualifier: None }, span: at..at },
+            alias: None,
+            alias_span: None,
+        };
+        let mut select =
+            Select { items: vec![item], table_keyword: Some(keyword), items_end: at, ..Select::default() };
+        self.source(&mut select.from, &mut select.conditions)?;
+        select.from_end = Some(self.tokens.taken_to());
+        Some(Core::Select(Box::new(select)))
     }
 
     fn select(&mut self) -> Option<Select> {

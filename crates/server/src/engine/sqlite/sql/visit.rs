@@ -110,6 +110,10 @@ fn walk<'a>(expr: &'a Expr, see: &mut dyn FnMut(Node<'a>)) {
             walk(left, see);
             walk(right, see);
         }
+        Kind::Escaped { pattern, escape } => {
+            walk(pattern, see);
+            walk(escape, see);
+        }
         Kind::AtTimeZone { operand, zone, .. } => {
             walk(operand, see);
             walk(zone, see);
