@@ -71,24 +71,31 @@ impl Server {
 impl Session<'_> {
     /// Goes on with whatever can go on; ready when a decision is needed.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        loop {
+        // A direction that waits is not asked again before this task is woken: the other one's progress is not what it
+        // waits for.
+        let (mut down_waits, mut up_waits) = (false, false);
+        while !(down_waits && up_waits) {
             match self.client.entry.handle.poll_order_often(cx, &mut self.waker) {
                 Order::GoOn => {}
                 Order::Drain if !self.is_at_rest() => {}
                 Order::Drain | Order::End => return Poll::Ready(Event::Ordered),
             }
-            let down = self.poll_down(cx);
-            if let Poll::Ready(Some(event)) = down {
-                return Poll::Ready(event);
+            if !down_waits {
+                match self.poll_down(cx) {
+                    Poll::Ready(Some(event)) => return Poll::Ready(event),
+                    Poll::Ready(None) => {}
+                    Poll::Pending => down_waits = true,
+                }
             }
-            let up = self.poll_up(cx);
-            if let Poll::Ready(Some(event)) = up {
-                return Poll::Ready(event);
-            }
-            if down.is_pending() && up.is_pending() {
-                return Poll::Pending;
+            if !up_waits {
+                match self.poll_up(cx) {
+                    Poll::Ready(Some(event)) => return Poll::Ready(event),
+                    Poll::Ready(None) => {}
+                    Poll::Pending => up_waits = true,
+                }
             }
         }
+        Poll::Pending
     }
 
     /// Whether nobody loses anything if the session ends here.

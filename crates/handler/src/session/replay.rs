@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 
 use crate::limits::REPLAY_BYTES_MAX;
 
@@ -13,7 +13,9 @@ const IDLE_BYTES_MAX: usize = 512;
 /// Everything sent since the last answered request.
 #[derive(Debug, Default)]
 pub(super) struct Replay {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
+    /// Bytes at the beginning that are answered.
+    done: usize,
     /// Where the requests in `bytes` end, counted from the end of the one before.
     ends: VecDeque<usize>,
     /// Bytes after the last end.
@@ -26,7 +28,7 @@ impl Replay {
     /// Bytes went to the server.
     pub(super) fn sent(&mut self, bytes: &[u8]) {
         self.open += bytes.len();
-        if self.incomplete || self.bytes.len() + bytes.len() > REPLAY_BYTES_MAX {
+        if self.incomplete || self.bytes.len() + bytes.len() > REPLAY_BYTES_MAX + self.done {
             self.give_up();
         } else {
             self.bytes.extend_from_slice(bytes);
@@ -43,17 +45,22 @@ impl Replay {
         if let Some(len) = self.ends.pop_front()
             && !self.incomplete
         {
-            self.bytes.advance(len);
+            self.done += len;
         }
         if self.ends.is_empty() && self.open == 0 {
             self.clear();
+        } else if self.done > REPLAY_BYTES_MAX {
+            // A pipeline that never runs dry.
+            self.bytes.drain(..self.done);
+            self.done = 0;
         }
     }
 
     /// What is under way cannot be sent again.
     pub(super) fn give_up(&mut self) {
         self.incomplete = true;
-        self.bytes = BytesMut::new();
+        self.bytes = Vec::new();
+        self.done = 0;
     }
 
     /// Whether everything unanswered is here.
@@ -63,7 +70,7 @@ impl Replay {
 
     /// Takes everything unanswered; nothing counts as sent any more.
     pub(super) fn take(&mut self) -> BytesMut {
-        let bytes = std::mem::take(&mut self.bytes);
+        let bytes = BytesMut::from(&self.bytes[self.done..]);
         *self = Self::default();
         bytes
     }
@@ -76,9 +83,10 @@ impl Replay {
         if self.ends.capacity() > IDLE_BYTES_MAX / size_of::<usize>() {
             self.ends = VecDeque::new();
         }
+        self.done = 0;
         self.bytes.clear();
-        if !self.bytes.try_reclaim(1) || self.bytes.capacity() > IDLE_BYTES_MAX {
-            self.bytes = BytesMut::new();
+        if self.bytes.capacity() > IDLE_BYTES_MAX {
+            self.bytes = Vec::new();
         }
     }
 }

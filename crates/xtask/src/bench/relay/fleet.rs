@@ -147,10 +147,11 @@ fn pgbouncer(folder: &Path, port: u16, postgres: u16) -> anyhow::Result<Process>
 
 /// The handler, and the password that PostgreSQL must accept from it.
 fn handler(port: u16, postgres: u16) -> anyhow::Result<(Process, String)> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut command = Command::new(env!("CARGO"));
     command
         .args(["run", "--quiet", "--release", "--package", "handler", "--example", "front", "--"])
-        .args([format!("127.0.0.1:{port}"), format!("127.0.0.1:{postgres}")])
+        .args([format!("127.0.0.1:{port}"), format!("127.0.0.1:{postgres}"), cores.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     let mut child = command.spawn().context("cannot start the handler")?;
