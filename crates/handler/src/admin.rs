@@ -2,6 +2,7 @@
 //! drivers ask of any server when they connect. Everything else is refused, with a hint.
 
 mod cursor;
+mod lists;
 mod parse;
 mod run;
 mod scalar;

@@ -7,6 +7,8 @@
 //! A server that does not serve that database at that epoch answers with an ErrorResponse of SQLSTATE
 //! [`NOT_OWNER`]; its detail, if any, is the epoch that the server knows, in decimal. The handler asks a
 //! controller again and the client notices nothing. The same error, FATAL, ends a session whose database moves.
+//! With it the server promises that nothing which it has not answered was done, so handlers give unanswered requests
+//! to the next owner. Where it cannot promise that, it ends the session with SQLSTATE 40003 instead.
 
 use model::Epoch;
 

@@ -148,7 +148,10 @@ impl Router {
             .await
             .map_err(Arc::new)?;
         self.saw(route.revision);
-        Ok(self.routes().learn(route))
+        let mut routes = self.routes();
+        let route = routes.learn(route);
+        metrics::routes_known(routes.len());
+        Ok(route)
     }
 
     /// Everything may have changed.

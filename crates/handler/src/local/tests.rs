@@ -1,9 +1,14 @@
 //! Conversations with the machine itself, without anybody to run statements.
 
 use bytes::BytesMut;
-use wire::{backend::Message as Answered, frontend, sqlstate};
+use wire::{
+    backend::Message as Answered,
+    frontend::{self, Target},
+    sqlstate,
+};
 
 use super::*;
+use crate::limits::LOCAL_STATEMENTS_MAX;
 
 /// Sends messages and gives the answers in short; every job is done with an empty answer.
 fn talk(local: &mut Local, write: impl FnOnce(&mut BytesMut)) -> Vec<String> {

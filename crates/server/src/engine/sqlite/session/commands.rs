@@ -78,7 +78,13 @@ impl SqliteSession {
             Command::Rebuild => self.rebuild(),
             Command::Explain { .. } => self.explain_plan(plan),
             Command::Nothing(word) => tag(word),
-            Command::Unsupported(what) => Err(SqlError::unsupported(what)),
+            Command::Unsupported(what) => {
+                // Handlers answer these, except where nobody could.
+                if matches!(*what, "CREATE DATABASE" | "DROP DATABASE" | "ALTER DATABASE") {
+                    self.refuse_block(what)?;
+                }
+                Err(SqlError::unsupported(what))
+            }
         }
     }
 
