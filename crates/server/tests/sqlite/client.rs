@@ -266,5 +266,10 @@ fn type_name(oid: Oid, modifier: i32) -> String {
         .iter()
         .find(|(known, _)| *known == oid)
         .map_or_else(|| format!("#{}", oid.0), |(_, name)| (*name).to_owned());
-    if modifier < 0 { name } else { format!("{name}({modifier})") }
+    match (oid, modifier) {
+        (_, ..0) => name,
+        (oid::NUMERIC, modifier) => format!("{name}({},{})", (modifier - 4) >> 16, (modifier - 4) & 0x7ff),
+        (oid::VARCHAR | oid::BPCHAR, modifier) => format!("{name}({})", modifier - 4),
+        (_, modifier) => format!("{name}({modifier})"),
+    }
 }

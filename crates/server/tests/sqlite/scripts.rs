@@ -100,27 +100,70 @@ fn answer(client: &mut Client, block: &Block) -> String {
     answer
 }
 
-fn run(path: &Path) {
-    let text = std::fs::read_to_string(path).expect("a script");
-    let (blocks, after) = parse(&text);
-    let database = TestDatabase::new();
-    let mut clients: HashMap<String, Client> = HashMap::new();
-    let mut written = String::new();
-    let mut wrong = Vec::new();
-    for block in &blocks {
-        let client = clients.entry(block.session.clone()).or_insert_with(|| database.client());
-        let answer = answer(client, block).replace("\n\n", "\n");
-        if answer != block.expected {
-            wrong.push(format!("{}expected:\n{}got:\n{answer}", block.source, block.expected));
+/// The sessions of one database, by their letters.
+struct Stage {
+    database: TestDatabase,
+    clients: HashMap<String, Client>,
+    /// Answers that differ from what stands in the text.
+    wrong: Vec<String>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self { database: TestDatabase::new(), clients: HashMap::new(), wrong: Vec::new() }
+    }
+
+    /// Plays a script; returns it with the answers that came.
+    fn play(&mut self, text: &str) -> String {
+        let (blocks, after) = parse(text);
+        let mut written = String::new();
+        for block in &blocks {
+            let client = self.clients.entry(block.session.clone()).or_insert_with(|| self.database.client());
+            let answer = answer(client, block).replace("\n\n", "\n");
+            if answer != block.expected {
+                self.wrong.push(format!("{}expected:\n{}got:\n{answer}", block.source, block.expected));
+            }
+            written.push_str(&format!("{}{}{answer}", block.before, block.source));
         }
-        written.push_str(&format!("{}{}{answer}", block.before, block.source));
+        written + &after
     }
-    written.push_str(&after);
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(path, written).expect("the script can be written");
-        return;
+
+    fn end(self, path: &Path, written: &str) {
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            return std::fs::write(path, written).expect("the script can be written");
+        }
+        let wrong = &self.wrong;
+        assert!(
+            wrong.is_empty(),
+            "{}: {} answers differ\n\n{}",
+            path.display(),
+            wrong.len(),
+            wrong.join("\n")
+        );
     }
-    assert!(wrong.is_empty(), "{}: {} answers differ\n\n{}", path.display(), wrong.len(), wrong.join("\n"));
+}
+
+fn run(path: &Path) {
+    let mut stage = Stage::new();
+    let written = stage.play(&std::fs::read_to_string(path).expect("a script"));
+    stage.end(path, &written);
+}
+
+/// The examples of the page that says what differs, in its order and in one database.
+#[test]
+fn the_page_of_differences_tells_the_truth() {
+    const OPEN: &str = "```sqlscript\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("POSTGRESQL.md");
+    let page = std::fs::read_to_string(&path).expect("the page");
+    let mut stage = Stage::new();
+    let mut parts = page.split(OPEN);
+    let mut written = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (script, after) = part.split_once("```").expect("a block has an end");
+        let played = stage.play(script);
+        written.push_str(&format!("{OPEN}{played}```{after}"));
+    }
+    stage.end(&path, &written);
 }
 
 fn script(name: &str) -> PathBuf {
