@@ -11,6 +11,7 @@ mod facts;
 mod fill;
 mod functions;
 mod mention;
+mod procs;
 pub(super) mod rewrite;
 mod rows;
 mod sources;

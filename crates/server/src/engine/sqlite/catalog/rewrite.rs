@@ -8,28 +8,32 @@ use super::functions::{names, sizes};
 use super::tables::{self, INFORMATION, SCHEMA};
 
 /// Types whose values are numbers of objects and print as their names.
+const IDENTIFIERS: &[(&str, Oid)] = &[
+    ("regclass", oid::REGCLASS),
+    ("regnamespace", oid::REGNAMESPACE),
+    ("regproc", oid::REGPROC),
+    ("regprocedure", names::REGPROCEDURE),
+    ("regrole", names::REGROLE),
+    ("regtype", oid::REGTYPE),
+];
+
 pub(in super::super) fn is_identifier_type(ty: Oid) -> bool {
-    matches!(ty, oid::REGCLASS | oid::REGTYPE | oid::REGPROC | oid::REGNAMESPACE | names::REGROLE)
+    IDENTIFIERS.iter().any(|(_, oid)| *oid == ty)
 }
 
-/// `value::regclass` and its kin, as a number; functions are known by name only.
+/// The identifier type of this name, as written in a cast.
+pub(in super::super) fn identifier_type(name: &str) -> Option<Oid> {
+    let name = name.rsplit('.').next().unwrap_or(name).trim().trim_matches('"');
+    IDENTIFIERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, oid)| *oid)
+}
+
+/// `value::regclass` and its kin, as a number.
 pub(in super::super) fn to_identifier(ty: Oid, value: &str) -> String {
-    if ty == oid::REGPROC {
-        return format!("{}({value})", names::FUNCTION);
-    }
     format!("{}({}, {value})", names::TO_OID, ty.0)
-}
-
-/// Such a value as the number it is.
-pub(in super::super) fn to_number(ty: Oid, value: String) -> String {
-    if ty == oid::REGPROC { format!("{}({}, {value})", names::TO_OID, ty.0) } else { value }
 }
 
 /// The text of such a value.
 pub(in super::super) fn to_name(ty: Oid, value: &str) -> String {
-    if ty == oid::REGPROC {
-        return value.to_owned();
-    }
     format!("{}({}, {value})", names::TO_NAME, ty.0)
 }
 

@@ -10,6 +10,7 @@ mod views;
 use self::Freshness::{Fixed, Schema, Statement};
 use super::context::Context;
 use super::facts::Facts;
+use super::procs;
 use super::tables::Table;
 use super::types;
 use super::values::Rows;
@@ -52,7 +53,8 @@ const SOURCES: &[Source] = &[
     source("pg_trigger", Schema, |facts, _| keys::trigger(facts)),
     source("pg_sequence", Schema, |facts, _| keys::sequence(facts)),
     source("pg_depend", Schema, |facts, _| keys::depend(facts)),
-    source("pg_type", Fixed, |_, _| types::rows()),
+    source("pg_type", Schema, |facts, _| types::rows(facts)),
+    source("pg_proc", Fixed, |_, _| procs::rows()),
     source("pg_range", Fixed, |_, _| types::ranges()),
     source("pg_am", Fixed, |_, _| fixed::access_methods()),
     source("pg_collation", Fixed, |_, _| fixed::collations()),

@@ -59,7 +59,7 @@ fn storage(ty: Oid) -> &'static str {
         oid::INT2 => "INT2",
         oid::INT4 => "INT4",
         oid::INT8 => "INT8",
-        oid::OID | oid::XID => "OID",
+        oid::OID | oid::XID | oid::REGPROC => "OID",
         oid::FLOAT4 => "FLOAT4",
         oid::FLOAT8 => "FLOAT8",
         _text => "TEXT",

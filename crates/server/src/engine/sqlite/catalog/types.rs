@@ -5,8 +5,10 @@ use std::sync::OnceLock;
 
 use wire::Oid;
 
-use super::super::types::names;
-use super::context::{OWNER, PG_CATALOG};
+use super::super::types::{Value, names};
+use super::context::{OWNER, PG_CATALOG, namespace};
+use super::facts::{Facts, Relation, oids};
+use super::procs;
 use super::tables::lines;
 use super::values::{Rows, row};
 
@@ -97,7 +99,9 @@ pub(super) fn by_oid(oid: Oid) -> Option<&'static TypeRow> {
 
 /// The number of a type, by any of its spellings; modifiers are left aside.
 pub(super) fn oid_of(name: &str) -> Option<u32> {
-    let lower = name.trim().to_lowercase();
+    let unquoted = name.replace("\".\"", ".").trim().trim_matches('"').to_owned();
+    let quoted_char = unquoted == "char" && name.contains('"');
+    let lower = if quoted_char { "\"char\"".to_owned() } else { unquoted.to_lowercase() };
     if lower.trim_start_matches("pg_catalog.") == "\"char\"" {
         return Some(wire::oid::CHAR.0);
     }
@@ -152,8 +156,39 @@ pub(super) fn sql_name(oid: u32, modifier: i32) -> Option<String> {
     Some(row.name.clone())
 }
 
+/// The type of a relation's rows.
+fn row_type(relation: &Relation) -> Vec<Value> {
+    let schema = namespace(relation.temporary);
+    let function = |name: &str| procs::oid_of(name).unwrap_or(0);
+    row![
+        oids::row_type(relation.oid),
+        &relation.name,
+        schema,
+        OWNER,
+        -1,
+        false,
+        "c",
+        "C",
+        false,
+        true,
+        ",",
+        0,
+        relation.oid,
+        0,
+        0,
+        function("record_in"),
+        function("record_out"),
+        function("record_recv"),
+        function("record_send"),
+        "d",
+        "x",
+        -1,
+        0,
+    ]
+}
+
 /// All rows.
-pub(super) fn rows() -> Rows {
+pub(super) fn rows(facts: &Facts) -> Rows {
     let mut rows = Rows::new(&[
         "oid",
         "typname",
@@ -167,24 +202,22 @@ pub(super) fn rows() -> Rows {
         "typisdefined",
         "typdelim",
         "typsubscript",
+        "typrelid",
         "typelem",
         "typarray",
         "typinput",
         "typoutput",
         "typreceive",
         "typsend",
-        "typmodin",
-        "typmodout",
-        "typanalyze",
         "typalign",
         "typstorage",
         "typtypmod",
         "typcollation",
     ]);
     for ty in &index().0 {
-        let function =
-            |suffix: &str, there: bool| if there { format!("{}{suffix}", ty.stem) } else { "-".to_owned() };
-        let subscript = if ty.stem == "array_" { "array_subscript_handler" } else { "-" };
+        let function = |suffix: &str| {
+            procs::oid_of(&format!("{}{suffix}", ty.stem)).filter(|_| suffix != "recv" || ty.binary)
+        };
         rows.push(row![
             ty.oid,
             &ty.name,
@@ -197,21 +230,22 @@ pub(super) fn rows() -> Rows {
             ty.preferred,
             true,
             ty.delimiter,
-            subscript,
+            if ty.stem == "array_" { procs::oid_of("array_subscript_handler") } else { None }.unwrap_or(0),
+            0,
             ty.element,
             ty.array,
-            function("in", true),
-            function("out", true),
-            function("recv", ty.binary),
-            function("send", ty.binary),
-            "-",
-            "-",
-            "-",
+            function("in").unwrap_or(0),
+            function("out").unwrap_or(0),
+            function("recv").unwrap_or(0),
+            function("send").unwrap_or(0),
             ty.alignment,
             ty.storage,
             -1,
             ty.collation,
         ]);
+    }
+    for relation in &facts.relations {
+        rows.push(row_type(relation));
     }
     rows
 }
@@ -229,7 +263,8 @@ pub(super) fn ranges() -> Rows {
     let mut rows =
         Rows::new(&["rngtypid", "rngsubtype", "rngmultitypid", "rngsubopc", "rngcanonical", "rngsubdiff"]);
     for (range, subtype, multirange, class, canonical, difference) in RANGES {
-        rows.push(row![*range, *subtype, *multirange, *class, *canonical, *difference]);
+        let function = |name: &str| procs::oid_of(name).unwrap_or(0);
+        rows.push(row![*range, *subtype, *multirange, *class, function(canonical), function(difference)]);
     }
     rows
 }
@@ -250,6 +285,7 @@ mod tests {
             ("character varying(20)", Some(1043)),
             ("timestamp(3) with time zone", Some(1184)),
             ("\"char\"", Some(18)),
+            ("\"pg_catalog\".\"int8\"", Some(20)),
             ("char", Some(1042)),
             ("tsvector", Some(3614)),
             ("_bool", Some(1000)),

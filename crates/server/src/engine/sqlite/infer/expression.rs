@@ -2,6 +2,7 @@
 
 use wire::oid;
 
+use super::super::catalog::rewrite as catalog;
 use super::super::sql::{Expr, Kind};
 use super::super::types::Type;
 use super::scope::Scope;
@@ -23,7 +24,10 @@ impl Inference<'_> {
             Kind::Binary { operator, left, right, .. } => self.binary(operator, left, right, expected, scope),
             Kind::Cast { operand, ty, .. } => {
                 let ty = Type::declared(ty);
-                self.expr(operand, ty.map(|ty| Type::new(ty.oid)), scope);
+                let from = self.expr(operand, ty.map(|ty| Type::new(ty.oid)), scope);
+                if let Some(from) = from.filter(|from| catalog::is_identifier_type(from.oid)) {
+                    self.moments.insert(operand.span.clone(), from.oid);
+                }
                 ty
             }
             Kind::Typed { ty, .. } => Type::declared(ty),
@@ -40,7 +44,8 @@ impl Inference<'_> {
             }
             Kind::AnyOf { left: operand, elements: list } | Kind::InList { operand, list } => {
                 let parts: Vec<&Expr> = std::iter::once(&**operand).chain(list).collect();
-                self.common(&parts, None, scope);
+                let ty = self.common(&parts, None, scope);
+                self.note_truth(&parts, ty);
                 Some(Type::BOOL)
             }
             Kind::InQuery { operand, query } => {
@@ -213,7 +218,17 @@ impl Inference<'_> {
             lefts.iter().zip(rights).for_each(|(left, right)| self.compared(left, right, scope));
             return;
         }
-        self.common(&[left, right], None, scope);
+        let ty = self.common(&[left, right], None, scope);
+        self.note_truth(&[left, right], ty);
+    }
+
+    /// SQLite compares a boolean with `'t'` as a number with a text.
+    fn note_truth(&mut self, parts: &[&Expr], ty: Option<Type>) {
+        if ty == Some(Type::BOOL) {
+            for part in parts.iter().filter(|part| matches!(part.kind, Kind::Text(_))) {
+                self.moments.insert(part.span.clone(), oid::BOOL);
+            }
+        }
     }
 
     /// `||` joins text, arrays and JSON.

@@ -14,6 +14,9 @@ impl Rewriter<'_> {
     /// The rule for an expression whose parts are done.
     pub(super) fn expression(&mut self, expr: &Expr) {
         let text = match &expr.kind {
+            Kind::Text(text) if self.moments.get(&expr.span) == Some(&oid::BOOL) => {
+                input::boolean(text.as_bytes()).map(|truth| u8::from(truth).to_string())
+            }
             Kind::Text(text) if !self.sql[expr.span.clone()].starts_with('\'') => Some(quote_text(text)),
             Kind::Cast { operand, ty, .. } => self.cast(operand, ty),
             Kind::Typed { ty, text } => self.typed(ty, text, expr.span.start),
@@ -86,11 +89,14 @@ impl Rewriter<'_> {
 
     fn cast(&mut self, operand: &Expr, ty: &str) -> Option<String> {
         let value = self.render(&operand.span);
+        if let (Some(identifier), false) = (catalog::identifier_type(ty), self.stored) {
+            return Some(catalog::to_identifier(identifier, &value));
+        }
         let Some(ty) = Type::declared(ty) else { return Some(value) };
         if self.stored {
             return Some(stored_cast(ty, value));
         }
-        let from = cast_type(operand);
+        let from = cast_type(operand).or_else(|| self.moments.get(&operand.span).copied());
         Some(match ty.oid {
             oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR if from.is_some_and(is_reg) => {
                 catalog::to_name(from.unwrap_or_default(), &value)
@@ -100,10 +106,7 @@ impl Rewriter<'_> {
             }
             oid::TEXT | oid::VARCHAR | oid::NAME | oid::CSTRING => format!("CAST({value} AS TEXT)"),
             oid::CHAR => format!("substr(CAST({value} AS TEXT), 1, 1)"),
-            reg if is_reg(reg) => catalog::to_identifier(reg, &value),
-            oid::OID | oid::INT4 | oid::INT8 if from.is_some_and(is_reg) => {
-                catalog::to_number(from.unwrap_or_default(), value)
-            }
+            oid::OID | oid::INT4 | oid::INT8 if from.is_some_and(is_reg) => value,
             _other => format!("pg_cast({}, {}, {value})", ty.oid.0, ty.modifier),
         })
     }
@@ -231,7 +234,7 @@ impl Rewriter<'_> {
 /// The type that a cast makes.
 pub(super) fn cast_type(expr: &Expr) -> Option<wire::Oid> {
     match &expr.kind {
-        Kind::Cast { ty, .. } => Type::declared(ty).map(|ty| ty.oid),
+        Kind::Cast { ty, .. } => catalog::identifier_type(ty).or_else(|| Type::declared(ty).map(|ty| ty.oid)),
         Kind::Nested(inner) => cast_type(inner),
         _other => None,
     }

@@ -25,7 +25,8 @@ impl Schema for Shop {
 
 impl Tables for Shop {
     fn columns(&self, table: &str) -> Option<Vec<OutColumn>> {
-        let columns = [("id", "integer"), ("a", "text"), ("b", "date"), ("c", "timestamptz")];
+        let columns =
+            [("id", "integer"), ("a", "text"), ("b", "date"), ("c", "timestamptz"), ("ok", "boolean")];
         let column = |(name, ty): (&str, &str)| OutColumn {
             name: name.to_owned(),
             ty: Type::declared(ty),
@@ -186,7 +187,11 @@ fn names_of_the_catalogs_are_found() {
             "select 'x'::regclass, a::regtype::text",
             "select pg_reg_name(2205, pg_reg_oid(2205, 'x')), pg_reg_name(2206, pg_reg_oid(2206, a))",
         ),
-        ("select 1 where 'f'::regproc = a", "select 1 where pg_reg_function('f') = a"),
+        (
+            "select 1 where 'f(int)'::pg_catalog.regprocedure = a and a = any((select b from t)::int[])",
+            "select 1 where pg_reg_oid(2202, 'f(int)') = a and a IN (SELECT value FROM json_each(pg_array_json(pg_cast(1007, -1, (select b from t)))))",
+        ),
+        ("select 1 where 'f'::regproc = a", "select 1 where pg_reg_oid(24, 'f') = a"),
     ];
     for (sql, expected) in table {
         assert_eq!(rewritten(sql), expected, "{sql}");
@@ -201,6 +206,10 @@ fn columns_inside_a_statement_have_postgresqls_names() {
             "select s.count from (select count(*) AS \"count\" from t) s",
         ),
         ("select x as default, t.index from t", "select x as \"default\", \"t\".\"index\" from t"),
+        (
+            "select 1::int from t where ok = 'f' or a = 't'",
+            "select pg_cast(23, -1, 1) from t where ok = 0 or a = 't'",
+        ),
         ("select coalesce((select 1), 2::int)", "select coalesce((select 1), pg_cast(23, -1, 2))"),
         (
             "select json_build_object('a', id = 1, 'b', a) from t",

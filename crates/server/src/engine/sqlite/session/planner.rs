@@ -23,7 +23,7 @@ use super::super::sql;
 use super::super::sql_error::SqlError;
 use super::super::tokens::Tokens;
 use super::super::translate::translate;
-use super::super::types::Type;
+use super::super::types::{Type, input};
 use super::SqliteSession;
 use super::copying::copied_query;
 use super::execute::in_failed_block;
@@ -47,13 +47,15 @@ pub(super) struct Planned {
 /// A statement's words, understood as far as somebody asks.
 struct Reading<'a> {
     tokens: &'a Tokens<'a>,
+    /// It mentions the catalogs, whose names and types SQLite does not know.
+    catalog: bool,
     statement: OnceCell<Option<sql::Statement>>,
     inferred: OnceCell<Inferred>,
 }
 
 impl<'a> Reading<'a> {
-    fn new(tokens: &'a Tokens<'a>) -> Self {
-        Self { tokens, statement: OnceCell::new(), inferred: OnceCell::new() }
+    fn new(tokens: &'a Tokens<'a>, catalog: bool) -> Self {
+        Self { tokens, catalog, statement: OnceCell::new(), inferred: OnceCell::new() }
     }
 
     fn statement(&self) -> Option<&sql::Statement> {
@@ -191,7 +193,7 @@ impl SqliteSession {
         if let Some(mention) = &catalog {
             self.prepare_catalog(mention)?;
         }
-        let reading = Reading::new(tokens);
+        let reading = Reading::new(tokens, catalog.is_some());
         let Ready { sql, statement, source } = self.make_ready(text, &reading, declared)?;
         let view = View::new(&self.connection, &self.known, generation);
         let described = describe::describe(&statement, &reading, &view, declared)?;
@@ -228,7 +230,7 @@ impl SqliteSession {
     ) -> Result<Ready, SqlError> {
         let range = reading.tokens.rest();
         let as_it_is = || self.ready_as_it_is(text, range.clone());
-        let first = if needs_rewriting(reading.tokens) { None } else { Some(as_it_is()) };
+        let first = if reading.catalog || needs_rewriting(reading.tokens) { None } else { Some(as_it_is()) };
         if let Some(Ok(ready)) = first {
             return Ok(ready);
         }
@@ -299,8 +301,9 @@ fn needs_rewriting(tokens: &Tokens<'_>) -> bool {
                 9 => token.is_word(sql, "timestamp") && before_string(&tokens),
                 _length => false,
             },
+            // SQLite compares a boolean with such a text as a number with a text.
+            Kind::String => is_truth(token.text(sql)),
             Kind::Quoted
-            | Kind::String
             | Kind::Escaped
             | Kind::Dollar
             | Kind::Blob
@@ -314,6 +317,12 @@ fn needs_rewriting(tokens: &Tokens<'_>) -> bool {
         }
     }
     false
+}
+
+/// `'t'`, `'false'` and the like.
+fn is_truth(literal: &str) -> bool {
+    let text = literal.trim_matches('\'');
+    !text.is_empty() && text.len() <= 5 && input::boolean(text.as_bytes()).is_some()
 }
 
 fn before_string(tokens: &Tokens<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! Function calls, plain and in SQL's special forms.
 
 use super::expression::Parser;
-use super::{Call, Expr, Form, Kind, Span};
+use super::{Call, Expr, Form, Kind, Span, query};
 
 /// Functions that are called without parentheses.
 const BARE: &[&str] = &[
@@ -89,7 +89,7 @@ fn arguments(parser: &mut Parser<'_>, call: &mut Call) -> Option<()> {
     }
     let _quantifier =
         parser.tokens.eat("distinct") || parser.tokens.eat("all") || parser.tokens.eat("variadic");
-    if ["select", "values", "with"].iter().any(|word| parser.tokens.is_word(word)) {
+    if query::starts_here(&parser.tokens) {
         let query = parser.query()?;
         let span = query.span.clone();
         call.arguments.push(Expr { kind: Kind::Subquery(Box::new(query)), span });

@@ -150,7 +150,7 @@ impl Parser<'_> {
         if quantified && self.tokens.peek_at(1).is_some_and(|next| next.is(self.sql(), "(")) {
             self.skip(2);
             let middle = operator_span.start..self.tokens.taken_to();
-            let right = if query::starts(&self.tokens) {
+            let right = if query::starts_here(&self.tokens) {
                 let query = self.query()?;
                 let span = query.span.clone();
                 Expr { kind: Kind::Subquery(Box::new(query)), span }

@@ -17,6 +17,11 @@ pub(super) fn starts(tokens: &Tokens<'_>) -> bool {
     })
 }
 
+/// Whether the next word begins a query.
+pub(super) fn starts_here(tokens: &Tokens<'_>) -> bool {
+    ["select", "values", "with"].iter().any(|word| tokens.is_word(word))
+}
+
 impl Parser<'_> {
     pub fn query(&mut self) -> Option<Query> {
         self.deeper(Self::query_inside)

@@ -6,6 +6,8 @@
 
 /// PostgreSQL's own objects are below.
 const FIRST_USER: u32 = 16_384;
+/// Types of relations' rows.
+const FIRST_TYPE: u32 = 1 << 26;
 /// Indexes of primary keys for which SQLite keeps none.
 const FIRST_KEY: u32 = 1 << 27;
 /// Sequences of identity columns.
@@ -45,6 +47,11 @@ impl Entry {
     }
 }
 
+/// The type of a relation's rows.
+pub(in super::super) fn row_type(relation: u32) -> u32 {
+    relation.wrapping_sub(FIRST_USER).wrapping_add(FIRST_TYPE)
+}
+
 /// The sequence of a table's identity column.
 pub(in super::super) fn sequence(table: u32) -> u32 {
     table.wrapping_sub(FIRST_USER).wrapping_add(FIRST_SEQUENCE)
@@ -70,7 +77,9 @@ mod tests {
         for temporary in [false, true] {
             let first = Entry { row: 1, temporary };
             let second = Entry { row: 2, temporary };
-            let mut numbers = vec![first.object(), second.object(), first.key(), second.key()];
+            let types = [row_type(first.object()), row_type(second.object())];
+            let mut numbers =
+                vec![first.object(), second.object(), types[0], types[1], first.key(), second.key()];
             numbers.extend([sequence(first.object()), sequence(second.object())]);
             numbers.extend([first.constraint(0), first.constraint(1023)]);
             numbers.extend([default(first.object(), 1), default(first.object(), 1023), second.constraint(0)]);

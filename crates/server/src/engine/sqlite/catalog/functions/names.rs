@@ -7,22 +7,21 @@ use super::super::super::sql_error::SqlError;
 use super::super::context::{NAMESPACES, OWNER, PG_TEMP};
 use super::super::facts::{Facts, oids};
 use super::super::sources::relations::sequence_name;
-use super::super::{definitions, tables, types};
+use super::super::{definitions, procs, tables, types};
 use super::{Registrar, boolean, number, optional, text};
 
 /// A cast of the second argument to the identifier type with the number of the first.
 pub(in super::super) const TO_OID: &str = "pg_reg_oid";
 /// What a value (the second argument) of such a type prints as.
 pub(in super::super) const TO_NAME: &str = "pg_reg_name";
-/// A function's name without its schema: functions are shown by name and have no number here.
-pub(in super::super) const FUNCTION: &str = "pg_reg_function";
-
 pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
     for (name, ty) in [
         ("to_regclass", oid::REGCLASS),
         ("to_regtype", oid::REGTYPE),
         ("to_regnamespace", oid::REGNAMESPACE),
         ("to_regrole", REGROLE),
+        ("to_regproc", oid::REGPROC),
+        ("to_regprocedure", REGPROCEDURE),
     ] {
         let (facts, context) = (registrar.facts.clone(), registrar.context.clone());
         registrar.add(name, 1, move |arguments| {
@@ -30,11 +29,7 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
             number(name.and_then(|name| lookup(&facts.get(), &context.user, ty, &name)))
         })?;
     }
-    registrar.constant(
-        &["to_regproc", "to_regprocedure", "to_regoper", "to_regoperator"],
-        &[1],
-        &Sql::Null,
-    )?;
+    registrar.constant(&["to_regoper", "to_regoperator"], &[1], &Sql::Null)?;
     registrar.with_facts("pg_table_is_visible", &[1], |facts, arguments| {
         arguments.oid(0).map_or(Sql::Null, |oid| boolean(is_visible(facts, oid)))
     })?;
@@ -81,6 +76,8 @@ pub(super) fn register(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
 
 /// `regrole`.
 pub(in super::super) const REGROLE: Oid = Oid(4096);
+/// `regprocedure`: functions with the types of their arguments, which are not looked at.
+pub(in super::super) const REGPROCEDURE: Oid = Oid(2202);
 
 fn casts(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
     let (facts, context) = (registrar.facts.clone(), registrar.context.clone());
@@ -103,9 +100,6 @@ fn casts(registrar: &Registrar<'_>) -> rusqlite::Result<()> {
             return optional(arguments.text(1));
         };
         text(name(&facts.get(), &context.user, Oid(ty), value).unwrap_or_else(|| value.to_string()))
-    })?;
-    registrar.with_facts(FUNCTION, &[1], |_, arguments| {
-        optional(arguments.text(0).map(|name| parts(&name).pop().unwrap_or(name)))
     })
 }
 
@@ -113,7 +107,7 @@ fn missing(ty: Oid, name: &str) -> SqlError {
     let (state, what) = match ty {
         oid::REGTYPE => (sqlstate::UNDEFINED_OBJECT, "type"),
         oid::REGNAMESPACE => (sqlstate::INVALID_SCHEMA_NAME, "schema"),
-        oid::REGPROC => (sqlstate::UNDEFINED_FUNCTION, "function"),
+        oid::REGPROC | REGPROCEDURE => (sqlstate::UNDEFINED_FUNCTION, "function"),
         REGROLE => (sqlstate::UNDEFINED_OBJECT, "role"),
         _relation => (sqlstate::UNDEFINED_TABLE, "relation"),
     };
@@ -129,7 +123,10 @@ pub(super) fn lookup(facts: &Facts, user: &str, ty: Oid, name: &str) -> Option<u
             NAMESPACES.iter().find(|(_, known)| *known == name).map(|(oid, _)| *oid)
         }
         REGROLE => (parts(name).pop()? == user).then_some(OWNER),
-        oid::REGPROC => None,
+        oid::REGPROC | REGPROCEDURE => {
+            let name = name.split('(').next().unwrap_or(name);
+            procs::oid_of(&parts(name).pop()?)
+        }
         _relation => relation(facts, name),
     }
 }
@@ -178,6 +175,7 @@ fn name(facts: &Facts, user: &str, ty: Oid, value: u32) -> Option<String> {
         }
         REGROLE => (value == OWNER).then(|| definitions::quote_ident(user)),
         oid::REGCLASS => relation_name(facts, value),
+        oid::REGPROC | REGPROCEDURE => procs::name_of(value).map(str::to_owned),
         _plain => None,
     }
 }

@@ -3,6 +3,7 @@
 use super::super::context::{BTREE, HEAP, NAMESPACES, NOCASE, OWNER, PG_CATALOG, PG_TEMP, RTRIM};
 use super::super::definitions::keywords;
 use super::super::facts::Facts;
+use super::super::procs;
 use super::super::values::{Rows, row};
 
 /// The schema of temporary tables is there when one of them is.
@@ -16,9 +17,10 @@ pub(super) fn namespaces(facts: &Facts) -> Rows {
 }
 
 pub(super) fn access_methods() -> Rows {
+    let function = |name: &str| procs::oid_of(name).unwrap_or(0);
     let mut rows = Rows::new(&["oid", "amname", "amhandler", "amtype"]);
-    rows.push(row![HEAP, "heap", "heap_tableam_handler", "t"]);
-    rows.push(row![BTREE, "btree", "bthandler", "i"]);
+    rows.push(row![HEAP, "heap", function("heap_tableam_handler"), "t"]);
+    rows.push(row![BTREE, "btree", function("bthandler"), "i"]);
     rows
 }
 

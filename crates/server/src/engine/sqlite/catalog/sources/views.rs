@@ -73,7 +73,7 @@ pub(super) fn sequences(facts: &Facts, context: &Context) -> Rows {
     ]);
     for (relation, _, column) in facts.identities() {
         let name = sequence_name(relation, column);
-        rows.push(row![relation.schema(), name, &context.user, 20, 1, 1, i64::MAX, 1, false, 1]);
+        rows.push(row![relation.schema(), name, &context.user, "bigint", 1, 1, i64::MAX, 1, false, 1]);
     }
     rows
 }
