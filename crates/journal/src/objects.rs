@@ -1,6 +1,6 @@
 //! What the journal asks of an object store, and nothing more. Each store is one file below.
 //!
-//! The contract, which [`prove`] tests as far as a running store can be tested:
+//! The contract, which [`prove()`] tests as far as a running store can be tested:
 //! - [`create`](Objects::create) is atomic: of all who race for a key exactly one gets [`Created::Made`], and from then
 //!   on everybody reads that one's bytes, whole, or nothing at all after a delete.
 //! - What `create` has answered [`Created::Made`] or [`Created::Taken`] for, and what [`list`](Objects::list) shows,

@@ -76,7 +76,7 @@ impl Store {
         Ok(store)
     }
 
-    /// The store at a place: a directory, or with the feature `cloud` a URL as [`crate::objects::Cloud::at`] takes it.
+    /// The store at a place: a directory, or with the feature `cloud` a URL as `objects::Cloud::at` takes it.
     /// Tested.
     ///
     /// # Errors

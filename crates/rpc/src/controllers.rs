@@ -1,6 +1,6 @@
 //! The fleet's controllers as one thing to ask: follows the leader, goes on to the next when one is gone.
 //!
-//! Only what had no effect, or is harmless to repeat, is repeated. Every call of [`ControllerApi`] is harmless to
+//! Only what had no effect, or is harmless to repeat, is repeated. Every call of [`ControllerApi`](crate::controller::ControllerApi) is harmless to
 //! repeat: creates carry a key, changes of owner an expected epoch, and what is named twice stays as it is; the one
 //! exception, a drop that went through unnoticed, is settled in [`Controllers::operate`].
 

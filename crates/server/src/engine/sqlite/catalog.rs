@@ -1,7 +1,7 @@
 //! PostgreSQL's catalogs over a SQLite database, for the tools that look into them.
 //!
 //! `pg_catalog` is an attached in-memory database of real tables, one per session, made and filled when a statement first
-//! [mentions](mentions) one of them and refreshed when the schema has changed. Tables of `information_schema` stand in it too, under
+//! [mentions] one of them and refreshed when the schema has changed. Tables of `information_schema` stand in it too, under
 //! names that cannot be met by chance. Everything shown is derived from [`facts::Facts`], which are read from SQLite's own
 //! schema; nothing is stored in the database's file, and the session's guard refuses to write to the catalogs.
 

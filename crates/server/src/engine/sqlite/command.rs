@@ -1,6 +1,6 @@
 //! Statements that the session answers itself: transactions, settings, prepared statements, cursors, COPY.
 //!
-//! [`parse`] looks at the first word and leaves everything else to SQLite.
+//! [`parse()`] looks at the first word and leaves everything else to SQLite.
 
 mod copy;
 mod cursor;

@@ -1,6 +1,6 @@
 //! What the database holds, in PostgreSQL's terms: the source of every catalog table and function.
 //!
-//! Read from SQLite's schema and pragmas ([`read`]); what those do not tell (names of constraints, CHECK, deferrable, generated
+//! Read from SQLite's schema and pragmas ([`read()`]); what those do not tell (names of constraints, CHECK, deferrable, generated
 //! columns) comes from the text of CREATE TABLE ([`definition`]). Nothing of it is kept in the file.
 
 mod definition;
