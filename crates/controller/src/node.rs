@@ -12,9 +12,10 @@ mod route;
 mod standing;
 mod watch;
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use model::{DatabaseId, Revision};
+use openraft::type_config::alias::InstantOf;
 use rpc::{Host, Refusal, controller::DatabaseRef};
 use tokio_util::task::TaskTracker;
 
@@ -22,7 +23,7 @@ use crate::{
     blocking::Worker,
     limits::BEHIND_WAIT,
     machine::{State, View},
-    raft::Raft,
+    raft::{Raft, TypeConfig},
     reign::Reign,
     servers::Servers,
     settings::Settings,
@@ -42,6 +43,8 @@ pub struct Node {
     pub tasks: TaskTracker,
     servers: Servers,
     reign: RwLock<Option<Arc<Reign>>>,
+    /// When this controller last heard from a leader, or led itself.
+    heard: Mutex<Option<InstantOf<TypeConfig>>>,
     /// For long computations.
     calculator: Worker<()>,
 }
@@ -51,7 +54,8 @@ impl Node {
     pub fn new(settings: Settings, host: Host, raft: Raft, view: View, calculator: Worker<()>) -> Self {
         let servers = Servers::new(host.clone());
         let reign = RwLock::new(None);
-        Self { settings, host, raft, view, tasks: TaskTracker::new(), servers, reign, calculator }
+        let (tasks, heard) = (TaskTracker::new(), Mutex::default());
+        Self { settings, host, raft, view, tasks, servers, reign, heard, calculator }
     }
 
     /// The present reign.

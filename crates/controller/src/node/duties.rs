@@ -27,6 +27,7 @@ impl Node {
             drop(metrics.borrow_and_update());
             self.metrics().running_state.map_err(|fatal| fatal.to_string())?;
             self.succeed().await;
+            self.listen().await;
             self.show_readiness();
             tokio::select! {
                 biased;

@@ -6,7 +6,7 @@ use rpc::{
     Readiness, Refusal,
     controller::{ControllerInfo, ControllerStatus},
 };
-use tokio::time::Duration;
+use tokio::time::{Duration, timeout};
 
 use super::Node;
 use crate::raft::TypeConfig;
@@ -23,6 +23,7 @@ impl Node {
     pub(super) fn not_leading(&self) -> Refusal {
         let metrics = self.metrics();
         match metrics.current_leader {
+            Some(_) if self.is_cut_off(&metrics) => Refusal::Unavailable { reason: self.quorum() },
             Some(leader) if leader != self.settings.id.0 => {
                 let node = metrics.membership_config.get_node(&leader).map(|node| node.addr.clone());
                 Refusal::NotLeader { leader: node }
@@ -66,10 +67,23 @@ impl Node {
         answered.is_none_or(|at| at.elapsed() > self.settings.election_max)
     }
 
-    /// Whether it believes that it leads, and no quorum has said so for a lease.
-    fn leads_nobody(&self, metrics: &Metrics) -> bool {
-        let confirmed = metrics.last_quorum_acked.map(|at| at.elapsed());
-        metrics.state.is_leader() && confirmed.is_none_or(|ago| ago > self.settings.lease)
+    /// Asks the engine when it last heard from a leader.
+    pub(super) async fn listen(&self) {
+        let asked = self.raft.with_raft_state(|state| state.vote_last_modified());
+        // An engine that is busy or gone has nothing new to say; what it said last grows old.
+        if let Ok(Ok(heard)) = timeout(self.settings.election_max, asked).await {
+            *self.heard.lock().expect("BUG: nothing panics while holding this lock") = heard;
+        }
+    }
+
+    /// Whether it leads and no quorum has said so for a lease, or follows a leader that has been silent for so long.
+    fn is_cut_off(&self, metrics: &Metrics) -> bool {
+        let ago = if metrics.state.is_leader() {
+            metrics.last_quorum_acked.map(|at| at.elapsed())
+        } else {
+            self.heard.lock().expect("BUG: nothing panics while holding this lock").map(|at| at.elapsed())
+        };
+        ago.is_none_or(|ago| ago > self.settings.lease)
     }
 
     /// How it is doing.
@@ -127,7 +141,7 @@ impl Node {
             return Readiness::NotReady("shutting down".into());
         }
         let metrics = self.metrics();
-        if metrics.current_leader.is_none() || self.leads_nobody(&metrics) {
+        if metrics.current_leader.is_none() || self.is_cut_off(&metrics) {
             return Readiness::NotReady(self.quorum());
         }
         if self.view.read(|state| state.fleet().id().is_none()) {
