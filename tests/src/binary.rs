@@ -23,10 +23,10 @@ fn build() -> PathBuf {
     }
     let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
     assert!(status.success(), "the stationmaster program cannot be built");
-    // This test runs in target/<profile>/deps.
+    // A test runs in target/<profile>/deps, a measurement in target/<profile>/examples.
     let mut path = std::env::current_exe().expect("a path of our own");
     path.pop();
-    if path.ends_with("deps") {
+    if path.ends_with("deps") || path.ends_with("examples") {
         path.pop();
     }
     path.join("stationmaster")

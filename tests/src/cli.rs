@@ -1,9 +1,10 @@
 //! The command line, as an operator uses it.
 
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Write},
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
 };
 
 use serde_json::Value;
@@ -17,6 +18,13 @@ pub struct Cli {
     pub controllers: Vec<String>,
     /// The fleet's secret.
     pub secret_file: Option<PathBuf>,
+}
+
+/// A command that goes on. Killed when it is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
 }
 
 /// A command that has ended.
@@ -38,11 +46,35 @@ impl Cli {
         self.run_with(arguments, "")
     }
 
+    /// Starts it, and collects what it prints until it is dropped.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(arguments);
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = piped.spawn().unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let collected = lines.clone();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                collected.lock().expect("nobody panics").push(line);
+            }
+        });
+        Running { child, lines }
+    }
+
     /// Runs it to its end with something to read.
     ///
     /// # Panics
     /// When it cannot be started.
     pub fn run_with(&self, arguments: &[&str], stdin: &str) -> Ran {
+        let said = format!("stationmaster {}", arguments.join(" "));
+        Ran::of(&mut self.command(arguments), said, stdin)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         without_our_environment(&mut command).args(arguments);
         if !self.controllers.is_empty() {
@@ -51,8 +83,25 @@ impl Cli {
         if let Some(file) = &self.secret_file {
             command.env("STATIONMASTER_SECRET_FILE", file);
         }
-        let said = format!("stationmaster {}", arguments.join(" "));
-        Ran::of(&mut command, said, stdin)
+        command
+    }
+}
+
+impl Running {
+    /// The lines that it has printed up to now.
+    ///
+    /// # Panics
+    /// Never: nobody panics while holding the lock.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().expect("nobody panics").clone()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

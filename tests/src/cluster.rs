@@ -24,6 +24,9 @@ pub const USER: &str = "alice";
 /// That user's password.
 pub const PASSWORD: &str = "open sesame";
 
+/// The file that says where a controller is to die.
+const FAULT: &str = "fault";
+
 /// What a process is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -183,6 +186,28 @@ impl Cluster {
     pub async fn owner(&self, name: &str) -> Option<usize> {
         let server = self.info(name).await.owner?.server.to_string();
         self.servers.iter().position(|process| process.name() == server)
+    }
+
+    /// Has the controller die, as if by kill -9, that comes to this point first: one of `controller::fault`, such as
+    /// `failover: assigned`. For clusters built with [`Builder::faults`].
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn arm(&self, point: &str) {
+        let (draft, file) = (self.directory.join("fault-draft"), self.directory.join(FAULT));
+        std::fs::write(&draft, point).and_then(|()| std::fs::rename(&draft, &file)).expect("a file of ours");
+    }
+
+    /// Waits until a controller has died at the point that was armed; its index.
+    pub async fn struck(&self) -> usize {
+        let dead = until("a controller dies at its fault point", async || {
+            let dead = self.controllers.iter().position(|process| !process.is_running());
+            dead.ok_or_else(|| "all of them run".to_owned())
+        })
+        .await;
+        self.controllers[dead].ended().await;
+        assert!(!self.directory.join(FAULT).exists(), "it died of something else");
+        dead
     }
 
     /// How a controller is doing.

@@ -19,7 +19,7 @@ mod wait;
 
 pub use admin::{Sample, get, parse as parse_metrics};
 pub use binary::binary;
-pub use cli::{Cli, Ran};
+pub use cli::{Cli, Ran, Running};
 pub use clients::{PgEnv, java, java_class_path, program, python};
 pub use cluster::{Builder, Cluster, PASSWORD, Role, USER};
 pub use logs::Tail;

@@ -21,6 +21,7 @@ pub struct Process {
     config: PathBuf,
     admin: SocketAddr,
     log: PathBuf,
+    environment: Vec<(String, PathBuf)>,
     child: Mutex<Option<Child>>,
 }
 
@@ -28,7 +29,14 @@ impl Process {
     /// A process that is not started yet.
     pub fn new(name: &str, role: &'static str, config: &Path, admin: SocketAddr) -> Self {
         let log = config.with_extension("log");
-        Self { name: name.into(), role, config: config.into(), admin, log, child: Mutex::new(None) }
+        let (environment, child) = (Vec::new(), Mutex::new(None));
+        Self { name: name.into(), role, config: config.into(), admin, log, environment, child }
+    }
+
+    /// The same with an environment variable.
+    pub fn with_variable(mut self, name: &str, value: PathBuf) -> Self {
+        self.environment.push((name.into(), value));
+        self
     }
 
     /// What it is called in the cluster.
@@ -61,6 +69,7 @@ impl Process {
         let log =
             OpenOptions::new().create(true).append(true).open(&self.log).expect("the log can be written");
         let spawned = without_our_environment(&mut Command::new(binary()))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .arg(self.role)
             .arg("--config")
             .arg(&self.config)

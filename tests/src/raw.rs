@@ -23,6 +23,8 @@ const AUTHENTICATION_SASL_CONTINUE: u32 = 11;
 /// A connection without manners.
 pub struct Raw {
     stream: TcpStream,
+    /// What was reported by ParameterStatus at the login, as `NAME=VALUE`.
+    pub reports: Vec<String>,
 }
 
 impl Raw {
@@ -31,7 +33,7 @@ impl Raw {
     /// # Errors
     /// Whatever the network says.
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self { stream: TcpStream::connect(address).await? })
+        Ok(Self { stream: TcpStream::connect(address).await?, reports: Vec::new() })
     }
 
     /// Sends bytes; a connection that is closed already takes them too.
@@ -86,6 +88,10 @@ impl Raw {
             let (tag, body) = self.message().await.expect("the other end says how it ends");
             match (tag, body.first_chunk::<4>().map(|code| u32::from_be_bytes(*code))) {
                 (b'E' | b'Z', _) => return (tag, body),
+                (b'S', _) => {
+                    let text = String::from_utf8_lossy(&body);
+                    self.reports.push(text.trim_end_matches('\0').replace('\0', "="));
+                }
                 (b'R', Some(AUTHENTICATION_SASL)) => {
                     let client = client.as_ref().expect("it asks once");
                     let message = client.message();

@@ -3,7 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{Digest, Incarnation, Name, Registration, RequestId, Revision};
-use rpc::{Refusal, controller::*, tarpc::context::Context};
+use rpc::{
+    Refusal,
+    controller::*,
+    events::{EventsPage, EventsRequest},
+    tarpc::context::Context,
+    time_limit::{Overrun, Verdict},
+};
 
 use tracing::Instrument as _;
 
@@ -68,6 +74,10 @@ impl ControllerApi for Api {
         self.0.users()
     }
 
+    async fn events(self, _: Context, request: EventsRequest) -> Result<EventsPage, Refusal> {
+        self.0.events(request).await
+    }
+
     async fn register_server(
         self,
         _: Context,
@@ -79,6 +89,10 @@ impl ControllerApi for Api {
 
     async fn heartbeat(self, _: Context, heartbeat: Heartbeat) -> Result<HeartbeatReply, Refusal> {
         self.0.heartbeat(heartbeat).await
+    }
+
+    async fn report_time_limit(self, _: Context, overrun: Overrun) -> Result<Verdict, Refusal> {
+        self.0.report_time_limit(overrun).await
     }
 
     async fn register_handler(

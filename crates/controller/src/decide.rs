@@ -1,15 +1,33 @@
 //! Everything that a leader decides, without any IO: time comes as an argument, and what to do goes out as a value.
 
-mod cleanup;
+mod blame;
+mod brake;
+mod cause;
+mod errands;
+mod facts;
+mod grey;
 mod liveness;
 mod moving;
+mod overruns;
+mod pending;
 mod placing;
 mod registering;
+mod rescue;
 mod routing;
+mod slowness;
 
-pub use cleanup::{Cleanup, Purge};
+pub use blame::{Evidence, Judgement, Measure, judge};
+pub use brake::{Brake, Silence, Turn, Verdict};
+pub use cause::Cause;
+pub use errands::{Errand, Errands};
+pub use facts::Facts;
+pub use grey::{Care, Grey, Patient, Treatment};
 pub use liveness::Liveness;
 pub use moving::{Aim, Move, Moving};
+pub use overruns::Overruns;
+pub use pending::{Pending, Promise};
 pub use placing::{Candidacy, place};
 pub use registering::supersedes;
+pub use rescue::Rescue;
 pub use routing::{Found, LoadFailure, Routing, Step, Trouble};
+pub use slowness::Slowness;

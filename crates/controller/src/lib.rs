@@ -13,6 +13,7 @@ mod api;
 mod blocking;
 mod decide;
 mod error;
+mod fault;
 mod formation;
 mod limits;
 mod machine;

@@ -55,6 +55,10 @@ pub const READ_INDEX_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Most changes in one answer to a watcher. The rest comes with the next call.
 pub const WATCH_CHANGES_MAX: usize = 4_096;
+/// Facts that may wait to be recorded as events. Further ones are only counted.
+pub const FACTS_WAITING_MAX: usize = 2_048;
+/// How many of the newest events are looked through for the one that explains a decision.
+pub const EVENTS_LOOKED_AT: usize = 4_096;
 /// Longest that a watcher is kept waiting for a change.
 pub const WATCH_WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -70,6 +74,8 @@ pub const CREATE_PLACEMENTS_MAX: u32 = 4;
 
 /// How long a server may take to load a database.
 pub const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// What a server says that has not registered yet, or not again.
+pub const BETWEEN_LIVES: model::Incarnation = model::Incarnation(0);
 /// How long a server may take to answer a probe.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an owner may finish what runs when a database is taken from it by an operator.
@@ -80,18 +86,62 @@ pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 pub const MOVE_WAIT: Duration = Duration::from_millis(4_500);
 /// Most steps of one change of owner. It takes four; more means that others keep overtaking it.
 pub const MOVE_STEPS_MAX: u32 = 16;
+/// Pause between looks at whether an owner that should let go has died meanwhile.
+pub const OUTLIVED_PAUSE: Duration = Duration::from_millis(50);
 /// Databases taken from one draining server at a time. More would only make them wait for each other's loads.
 pub const DRAINS_IN_FLIGHT_MAX: usize = 8;
 /// Databases of the map looked at in one go for those of a draining server. Look-ups wait for no longer than that takes.
 pub const DRAIN_PAGE: usize = 4_096;
 /// Pause before those that a draining server still has are tried again.
 pub const DRAIN_RETRY: Duration = Duration::from_millis(500);
+/// How often a request that took too long is provided again, each time by another server. A poison query must not
+/// walk through the fleet.
+pub const REPEATS_MAX: u32 = 2;
+/// For how long an overrun counts as evidence for those after it.
+pub const OVERRUN_WINDOW: Duration = Duration::from_secs(30);
+/// Overruns kept as evidence at most, the newest.
+pub const OVERRUNS_MAX: usize = 4_096;
+/// So many other databases that timed out on a server lately speak against the server.
+pub const OVERRUN_CROWD_MIN: usize = 2;
+/// A server whose journals take so long is slow. An append takes milliseconds, on cloud stores some tens of them.
+pub const SLOW_JOURNAL: Duration = Duration::from_millis(500);
+/// A server is slow whose threads take so long for a job that is nothing. It takes some tens of microseconds.
+pub const SLOW_WORKERS: Duration = Duration::from_millis(250);
+/// A server is slow whose timers are late by so much. They are late by less than a millisecond.
+pub const SLOW_TIMERS: Duration = Duration::from_millis(250);
+/// Lives of servers remembered that ended lately, for the background failover of what they had. Of older ones the
+/// databases are loaded by the next request.
+pub const FALLEN_MAX: usize = 64;
+/// How long after a server's end a new leader goes on with its background failover. Later the databases that anybody
+/// uses have been loaded by requests.
+pub const FAILOVER_FRESH: Duration = Duration::from_secs(60);
+/// Databases of one dead server that are loaded elsewhere in the background. The rest waits for requests.
+pub const FAILOVER_DATABASES_MAX: usize = 10_000;
+/// The same, when it is not known which of them were in use, because the leader died with the server.
+pub const FAILOVER_UNKNOWN_MAX: usize = 1_000;
+
+/// How many times as long as it takes to be emptied an emptied server must be well until it takes databases again.
+pub const GREY_WELL_TIMES: u32 = 2;
+/// How many times as long nobody else is emptied after one was.
+pub const GREY_PAUSE_TIMES: u32 = 10;
+
 /// How long a server may take to purge a dropped database.
 pub const PURGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Dropped databases purged at a time.
 pub const PURGES_IN_FLIGHT_MAX: usize = 4;
 /// How long to leave a dropped database alone whose purge failed.
 pub const PURGE_RETRY: Duration = Duration::from_secs(10);
+
+/// How long a server may take to make a copy of a database. One of something older is copied byte by byte.
+pub const FORK_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long an operator waits for a copy. The work goes on without it, and the next call joins it.
+pub const FORK_WAIT: Duration = Duration::from_millis(4_500);
+/// Copies being made at a time. Further ones wait.
+pub const FORKS_IN_FLIGHT_MAX: usize = 4;
+/// How long to leave a copy alone that could not be made for now.
+pub const FORK_RETRY: Duration = Duration::from_secs(1);
+/// Copies of which it is remembered why they could not be made. The oldest is forgotten first.
+pub const FORKS_FAILED_MAX: usize = 256;
 
 /// How long handing leadership over may take at shutdown, before this controller just stops.
 pub const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -106,6 +156,7 @@ pub const CONNECTIONS_MAX: usize = 20_000;
 
 const _: () = assert!(PROPOSE_TIMEOUT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(ROUTE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
+const _: () = assert!(FORK_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(MOVE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(READ_INDEX_TIMEOUT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(RELEASE_TIMEOUT.as_millis() + PROPOSE_TIMEOUT.as_millis() < 8_000);

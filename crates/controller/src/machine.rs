@@ -19,7 +19,7 @@ use openraft::{
 pub use image::Image;
 pub use snapshots::Builder;
 use snapshots::Snapshots;
-pub use tally::Tally;
+pub use tally::{Fallen, Tally};
 pub use view::{State, View};
 
 use crate::{

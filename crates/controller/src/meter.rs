@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use openraft::EntryPayload;
+use rpc::time_limit::Blame;
 
-use crate::raft::{Applied, LogEntry};
+use crate::{
+    decide::Cause,
+    raft::{Applied, LogEntry},
+};
 
 const PROPOSALS: &str = "stationmaster_controller_proposals_total";
 const PROPOSAL_SECONDS: &str = "stationmaster_controller_proposal_seconds";
@@ -14,6 +18,8 @@ const CHANGES: &str = "stationmaster_controller_changes_total";
 const LOADS: &str = "stationmaster_controller_loads_prompted_total";
 const MOVES: &str = "stationmaster_controller_moves_total";
 const MOVE_SECONDS: &str = "stationmaster_controller_move_seconds";
+const OVERRUNS: &str = "stationmaster_controller_time_limit_overruns_total";
+const SLOW_SERVERS: &str = "stationmaster_controller_slow_servers_total";
 const FSYNC_SECONDS: &str = "stationmaster_controller_fsync_seconds";
 const LOG_WRITE_SECONDS: &str = "stationmaster_controller_log_write_seconds";
 const LOG_WRITES: &str = "stationmaster_controller_log_writes_total";
@@ -22,6 +28,9 @@ const LEADER: &str = "stationmaster_controller_leader";
 const TERM: &str = "stationmaster_controller_term";
 const REVISION: &str = "stationmaster_controller_applied_revision";
 const DATABASES: &str = "stationmaster_controller_databases";
+const EXPIRIES: &str = "stationmaster_controller_expiries_total";
+const BRAKE: &str = "stationmaster_controller_brake_engaged";
+const FAILOVER_WAITING: &str = "stationmaster_controller_failover_waiting";
 const SERVERS_UP: &str = "stationmaster_controller_servers_up";
 
 /// Why a database was given to a server.
@@ -37,6 +46,10 @@ pub enum Reason {
     Operator,
     /// Its owner is being emptied.
     Drain,
+    /// Its owner was to blame for a request that took too long.
+    TimeLimit,
+    /// Its owner died while it was in use.
+    Failover,
 }
 
 impl Reason {
@@ -47,6 +60,8 @@ impl Reason {
             Self::Failed => "failed",
             Self::Operator => "operator",
             Self::Drain => "drain",
+            Self::TimeLimit => "time_limit",
+            Self::Failover => "failover",
         }
     }
 }
@@ -85,6 +100,11 @@ pub fn describe() {
         metrics::Unit::Seconds,
         "One planned change of owner that was done, from asking the owner to let go to the new one having loaded"
     );
+    describe_counter!(
+        OVERRUNS,
+        "Requests that took longer than their database's limit, by who is to blame and what was done"
+    );
+    describe_counter!(SLOW_SERVERS, "Servers emptied for being slow, or given work again for being well");
     describe_histogram!(FSYNC_SECONDS, metrics::Unit::Seconds, "One flush and sync of the log");
     describe_histogram!(
         LOG_WRITE_SECONDS,
@@ -97,6 +117,12 @@ pub fn describe() {
     describe_gauge!(TERM, "The Raft term");
     describe_gauge!(REVISION, "The last applied revision of the map");
     describe_gauge!(DATABASES, "Databases in the map");
+    describe_counter!(EXPIRIES, "Servers declared dead by this controller as the leader, by cause");
+    describe_gauge!(BRAKE, "1 while too many servers are silent at once for any to be declared dead for it");
+    describe_gauge!(
+        FAILOVER_WAITING,
+        "Databases of dead servers that wait for being loaded elsewhere in the background"
+    );
     describe_gauge!(SERVERS_UP, "Servers that are up in the map");
 }
 
@@ -122,6 +148,35 @@ pub fn moved(done: Option<Duration>) {
     if let Some(took) = done {
         histogram!(MOVE_SECONDS).record(took.as_secs_f64());
     }
+}
+
+/// A server was declared dead.
+pub fn expired(cause: Cause) {
+    counter!(EXPIRIES, "cause" => cause.label()).increment(1);
+}
+
+/// The brake against mass expiry is on, or off.
+pub fn brake(engaged: bool) {
+    gauge!(BRAKE).set(f64::from(u8::from(engaged)));
+}
+
+/// A request took longer than its database's limit.
+pub fn overrun(blame: Blame, outcome: &'static str) {
+    let blame = match blame {
+        Blame::Server => "server",
+        Blame::Query => "query",
+    };
+    counter!(OVERRUNS, "blame" => blame, "outcome" => outcome).increment(1);
+}
+
+/// So many databases wait for the background failover.
+pub fn failover_waiting(databases: usize) {
+    gauge!(FAILOVER_WAITING).set(databases as f64);
+}
+
+/// A slow server is emptied, or is well again.
+pub fn slow_server(emptied: bool) {
+    counter!(SLOW_SERVERS, "treatment" => if emptied { "emptied" } else { "restored" }).increment(1);
 }
 
 /// The log was flushed and synced.

@@ -3,14 +3,21 @@
 mod assign;
 mod draining;
 mod duties;
+mod events;
+mod failover;
+mod forking;
+mod grey;
 mod heartbeats;
 mod lookups;
 mod moving;
 mod operate;
 mod propose;
+mod reasons;
 mod route;
 mod standing;
+mod time_limit;
 mod watch;
+mod witness;
 
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -21,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     blocking::Worker,
+    decide::Facts,
     limits::BEHIND_WAIT,
     machine::{State, View},
     raft::{Raft, TypeConfig},
@@ -45,6 +53,8 @@ pub struct Node {
     reign: RwLock<Option<Arc<Reign>>>,
     /// When this controller last heard from a leader, or led itself.
     heard: Mutex<Option<InstantOf<TypeConfig>>>,
+    /// What is to be recorded as events.
+    facts: Mutex<Facts>,
     /// For long computations.
     calculator: Worker<()>,
 }
@@ -54,8 +64,8 @@ impl Node {
     pub fn new(settings: Settings, host: Host, raft: Raft, view: View, calculator: Worker<()>) -> Self {
         let servers = Servers::new(host.clone());
         let reign = RwLock::new(None);
-        let (tasks, heard) = (TaskTracker::new(), Mutex::default());
-        Self { settings, host, raft, view, tasks, servers, reign, heard, calculator }
+        let (tasks, heard, facts) = (TaskTracker::new(), Mutex::default(), Mutex::default());
+        Self { settings, host, raft, view, tasks, servers, reign, heard, facts, calculator }
     }
 
     /// The present reign.

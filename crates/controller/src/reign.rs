@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Mutex,
-    time::Duration,
 };
 
 use futures::{
@@ -13,16 +12,25 @@ use futures::{
 };
 use model::{DatabaseId, Epoch, Tenure};
 use rpc::{Refusal, controller::Route};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
-use crate::decide::{Cleanup, Liveness};
+use crate::{
+    decide::{Brake, Errands, Grey, Liveness, Overruns, Pending, Rescue},
+    limits::{OVERRUN_WINDOW, OVERRUNS_MAX},
+    settings::Settings,
+};
 
 /// One leader's reign.
 pub struct Reign {
     /// The term it leads in.
     pub term: u64,
     state: Mutex<State>,
+    /// Tells those who wait for a verdict on a server that the brake or a probe has spoken.
+    word: watch::Sender<()>,
     flights: Mutex<BTreeMap<DatabaseId, Flight>>,
 }
 
@@ -37,10 +45,32 @@ pub type Landed = Result<Option<Route>, Refusal>;
 pub struct State {
     /// Who was heard of.
     pub liveness: Liveness,
+    /// Holds back when too many are silent.
+    pub brake: Brake,
+    /// Servers that the leader's own probe is on its way to.
+    pub probing: BTreeSet<Tenure>,
+    /// When a server that heartbeats were missing from last answered a probe.
+    pub answered: BTreeMap<Tenure, Instant>,
+    /// Databases of dead servers, to be loaded elsewhere.
+    pub rescue: Rescue,
+    /// Servers that are being asked what they have loaded.
+    pub surveying: BTreeSet<Tenure>,
+    /// Databases on their way to servers.
+    pub pending: Pending,
     /// Purges of dropped databases.
-    pub cleanup: Cleanup,
+    pub cleanup: Errands,
+    /// Copies that are being made.
+    pub forking: Errands,
+    /// Why copies could not be made, the last of them.
+    pub forks_failed: BTreeMap<DatabaseId, String>,
     /// Databases that their owner has loaded, with the epoch.
     pub loaded: HashMap<DatabaseId, Epoch>,
+    /// Which databases timed out where lately.
+    pub overruns: Overruns,
+    /// Who is slow, and since when.
+    pub grey: Grey,
+    /// Servers that this reign has emptied because they were slow.
+    pub emptied: BTreeSet<Tenure>,
     /// Lives that are being declared over. Their heartbeats are not acknowledged any more.
     pub expiring: BTreeSet<Tenure>,
     /// Servers that are being emptied by a task of this reign.
@@ -49,15 +79,36 @@ pub struct State {
 
 impl Reign {
     /// Begins.
-    pub fn new(term: u64, lease: Duration, now: Instant) -> Self {
+    pub fn new(term: u64, settings: &Settings, now: Instant) -> Self {
         let state = State {
-            liveness: Liveness::new(lease, now),
-            cleanup: Cleanup::default(),
+            liveness: Liveness::new(settings.lease, settings.heartbeat, now),
+            brake: Brake::new(settings.brake_percent, settings.brake_window, settings.lease),
+            probing: BTreeSet::new(),
+            answered: BTreeMap::new(),
+            rescue: Rescue::new(settings.failover_per_second, settings.failover_in_flight as usize, now),
+            surveying: BTreeSet::new(),
+            pending: Pending::default(),
+            cleanup: Errands::default(),
+            forking: Errands::default(),
+            forks_failed: BTreeMap::new(),
             loaded: HashMap::new(),
+            overruns: Overruns::new(OVERRUN_WINDOW, OVERRUNS_MAX),
+            grey: Grey::new(settings.empty_slow_after),
+            emptied: BTreeSet::new(),
             expiring: BTreeSet::new(),
             draining: BTreeSet::new(),
         };
-        Self { term, state: Mutex::new(state), flights: Mutex::default() }
+        Self { term, state: Mutex::new(state), word: watch::Sender::default(), flights: Mutex::default() }
+    }
+
+    /// The brake or a probe has spoken.
+    pub fn speak(&self) {
+        self.word.send_replace(());
+    }
+
+    /// Hears of every such word.
+    pub fn words(&self) -> watch::Receiver<()> {
+        self.word.subscribe()
     }
 
     /// Looks at or changes what is known.

@@ -6,13 +6,14 @@ use rpc::{
     Host, Service, connect, context,
     handshake::Role,
     server::{
-        LoadRequest, Loaded, PurgeRequest, ReleaseRequest, ServerApiClient, ServerRefusal, ServerStatus,
+        ForkRequest, Forked, LoadRequest, Loaded, PurgeRequest, ReleaseRequest, ServerApiClient,
+        ServerRefusal, ServerStatus,
     },
     tarpc::{client::RpcError, context::Context},
 };
 use tokio::time::timeout;
 
-use crate::limits::{LOAD_TIMEOUT, PROBE_TIMEOUT, PURGE_TIMEOUT, RELEASE_TIMEOUT};
+use crate::limits::{FORK_TIMEOUT, LOAD_TIMEOUT, PROBE_TIMEOUT, PURGE_TIMEOUT, RELEASE_TIMEOUT};
 
 /// The way to all servers.
 pub struct Servers {
@@ -59,6 +60,15 @@ impl Servers {
             async move { client.release(context, request).await }
         };
         Ok(self.call(address, RELEASE_TIMEOUT, call).await??)
+    }
+
+    /// Makes a server make a copy of a database.
+    pub async fn fork(&self, address: &str, request: ForkRequest) -> Result<Forked, CallError> {
+        let call = |client: ServerApiClient, context| {
+            let request = request.clone();
+            async move { client.fork(context, request).await }
+        };
+        Ok(self.call(address, FORK_TIMEOUT, call).await??)
     }
 
     /// Makes a server delete a dropped database's journal.

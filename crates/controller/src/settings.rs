@@ -39,9 +39,24 @@ pub struct Settings {
     /// Switched off it survives a killed process only: a power cut may then lose acknowledged changes of this
     /// controller. It notices, refuses to start, and must be replaced; if a majority is hit, changes of the map are lost.
     pub power_loss_safe: bool,
+    /// How long a server that answers heartbeats must measure itself slow until it is emptied; it takes databases again
+    /// once it has been well for twice as long. Zero: nobody is ever emptied for it. Default 30 s.
+    pub empty_slow_after: Duration,
     /// Whether a refused connection proves that a server's process is dead. Default true: its databases are given to
     /// others at once. Switch it off where something else answers for a server's address, such as a proxy.
     pub refused_is_dead: bool,
+    /// The brake against mass expiry: when more than this share of the servers, and two at least, are silent at once
+    /// or were declared dead for it within [`brake_window`](Self::brake_window), no more are declared dead for silence
+    /// until some are heard of again, are proved dead, or an operator says so. In percent, 1 to 100; 100 turns the
+    /// brake off. Default 50.
+    pub brake_percent: u64,
+    /// How long a server that was declared dead for its silence counts for the brake. Default 30 s.
+    pub brake_window: Duration,
+    /// Background failover: how many databases of a dead server that were in use are loaded elsewhere per second, on
+    /// average, without waiting for a request. 0 to 10,000; zero leaves them all to requests. Default 50.
+    pub failover_per_second: u64,
+    /// How many of them at a time. 1 to 1,000. Default 8.
+    pub failover_in_flight: u64,
 }
 
 /// What is wrong with the settings.
@@ -98,6 +113,18 @@ impl Settings {
     /// Default of [`snapshot_every`](Self::snapshot_every).
     pub const DEFAULT_SNAPSHOT_EVERY: u64 = 20_000;
 
+    /// Default of [`brake_percent`](Self::brake_percent).
+    pub const DEFAULT_BRAKE_PERCENT: u64 = 50;
+    /// Default of [`brake_window`](Self::brake_window).
+    pub const DEFAULT_BRAKE_WINDOW: Duration = Duration::from_secs(30);
+
+    /// Default of [`failover_per_second`](Self::failover_per_second).
+    pub const DEFAULT_FAILOVER_PER_SECOND: u64 = 50;
+    /// Default of [`failover_in_flight`](Self::failover_in_flight).
+    pub const DEFAULT_FAILOVER_IN_FLIGHT: u64 = 8;
+    /// Default of [`empty_slow_after`](Self::empty_slow_after).
+    pub const DEFAULT_EMPTY_SLOW_AFTER: Duration = Duration::from_secs(30);
+
     /// Settings with every default.
     pub fn new(
         id: ControllerId,
@@ -117,7 +144,12 @@ impl Settings {
             election_max: Self::DEFAULT_ELECTION_MAX,
             snapshot_every: Self::DEFAULT_SNAPSHOT_EVERY,
             power_loss_safe: true,
+            empty_slow_after: Self::DEFAULT_EMPTY_SLOW_AFTER,
             refused_is_dead: true,
+            brake_percent: Self::DEFAULT_BRAKE_PERCENT,
+            brake_window: Self::DEFAULT_BRAKE_WINDOW,
+            failover_per_second: Self::DEFAULT_FAILOVER_PER_SECOND,
+            failover_in_flight: Self::DEFAULT_FAILOVER_IN_FLIGHT,
         }
     }
 
@@ -129,6 +161,7 @@ impl Settings {
         }
         self.check_addresses(&mut problems);
         self.check_times(&mut problems);
+        self.check_shares(&mut problems);
         if self.snapshot_every < SNAPSHOT_EVERY_MIN {
             problems.push(bounds(
                 "snapshot_every",
@@ -199,6 +232,21 @@ impl Settings {
     }
 }
 
+impl Settings {
+    fn check_shares(&self, problems: &mut Vec<SettingsError>) {
+        for (name, given, allowed) in [
+            ("brake_percent", self.brake_percent, 1..=100),
+            ("failover_per_second", self.failover_per_second, 0..=10_000),
+            ("failover_in_flight", self.failover_in_flight, 1..=1_000),
+        ] {
+            if !allowed.contains(&given) {
+                let (least, most) = allowed.into_inner();
+                problems.push(bounds(name, given, format!("between {least} and {most}")));
+            }
+        }
+    }
+}
+
 fn is_address(address: &str) -> bool {
     address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
@@ -231,14 +279,23 @@ mod tests {
             lease: Duration::from_millis(1),
             election_max: Duration::from_millis(1),
             snapshot_every: 0,
+            brake_percent: 0,
+            failover_in_flight: 0,
             address: "nowhere".into(),
             members: vec![(ControllerId(1), "a:1".into()), (ControllerId(1), "a:1".into())],
             ..settings()
         };
         let text = wrong.problems().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        for expected in
-            ["lease", "election_max", "snapshot_every", "\"nowhere\"", "controller 1 twice", "a:1 twice"]
-        {
+        for expected in [
+            "lease",
+            "election_max",
+            "snapshot_every",
+            "brake_percent",
+            "failover_in_flight",
+            "\"nowhere\"",
+            "controller 1 twice",
+            "a:1 twice",
+        ] {
             assert!(text.contains(expected), "{expected} is missing in:\n{text}");
         }
     }

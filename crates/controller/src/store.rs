@@ -18,6 +18,8 @@ pub use disk::{Disk, Encode, Loaded, Write};
 pub use error::StoreError;
 pub use log::Log;
 pub use sled_disk::SledDisk;
+#[cfg(test)]
+use sled_disk::{DataFile, Wrap};
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,12 @@ mod changes;
 mod draining;
 #[path = "cluster/durability.rs"]
 mod durability;
+#[path = "cluster/failover.rs"]
+mod failover;
 #[path = "cluster/fleet.rs"]
 mod fleet;
+#[path = "cluster/forks.rs"]
+mod forks;
 #[path = "cluster/moves.rs"]
 mod moves;
 #[path = "cluster/net.rs"]
@@ -18,5 +22,9 @@ mod refusals;
 mod routes;
 #[path = "cluster/server.rs"]
 mod server;
+#[path = "cluster/silence.rs"]
+mod silence;
+#[path = "cluster/time_limits.rs"]
+mod time_limits;
 #[path = "cluster/watching.rs"]
 mod watching;

@@ -8,8 +8,11 @@ use std::{io::Read, sync::Arc, time::Duration};
 
 use model::*;
 use rpc::{
-    Host, Listen, Readiness, Refusal, Secret, Service, TcpDial, controller::*, session,
+    Host, Listen, Readiness, Refusal, Secret, Service, TcpDial,
+    controller::*,
+    session,
     tarpc::context::Context,
+    time_limit::{Overrun, Verdict},
 };
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
@@ -90,6 +93,7 @@ impl ControllerApi for Lone {
             epoch: Epoch(1),
             owner: Tenure { server: ServerId(1), incarnation: Incarnation(1) },
             address: self.postgres,
+            options: model::DatabaseOptions::default(),
             revision: Revision(1),
         })
     }
@@ -133,6 +137,13 @@ impl ControllerApi for Lone {
     async fn controllers(self, _: Context) -> Vec<ControllerInfo> {
         Vec::new()
     }
+    async fn events(
+        self,
+        _: Context,
+        _: rpc::events::EventsRequest,
+    ) -> Result<rpc::events::EventsPage, Refusal> {
+        unreachable!("nobody asks for it")
+    }
     async fn digest(self, _: Context) -> Digest {
         Digest { revision: Revision(1), value: 0 }
     }
@@ -145,6 +156,9 @@ impl ControllerApi for Lone {
         Err(not_asked())
     }
     async fn heartbeat(self, _: Context, _: Heartbeat) -> Result<HeartbeatReply, Refusal> {
+        Err(not_asked())
+    }
+    async fn report_time_limit(self, _: Context, _: Overrun) -> Result<Verdict, Refusal> {
         Err(not_asked())
     }
 }

@@ -43,9 +43,17 @@ pub(crate) async fn handle(handler: &Handler, source: &str, key: CancelKey<'_>) 
 
 async fn own(handler: &Handler, key: Key) -> &'static str {
     let Some(session) = handler.sessions.find(key) else { return "unknown" };
-    let Some(target) = session.target() else { return "idle" };
+    let Some(target) = session.target() else {
+        return if session.cancel_waiting() { "held" } else { "idle" };
+    };
     let key = CancelKey { process_id: target.process_id, secret: &target.secret };
     deliver(&*handler.host.dial, &target.address, key).await
+}
+
+/// Has a server end what a session of its own is running; whether it has taken note.
+pub(crate) async fn terminate(handler: &Handler, target: &Target) -> bool {
+    let key = CancelKey { process_id: target.process_id, secret: &target.secret };
+    deliver(&*handler.host.dial, &target.address, key).await == "delivered"
 }
 
 async fn foreign(handler: &Handler, key: Key) -> &'static str {

@@ -1,5 +1,7 @@
 //! What a client is told when something does not work: SQLSTATE, text, detail, hint. All chosen here.
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use model::{NameError, Rejection};
 use rpc::{Effect, Refusal};
@@ -9,7 +11,7 @@ use wire::{
     sqlstate,
 };
 
-use crate::sql::Pin;
+use crate::{held::Full, sql::Pin};
 
 /// One failure, safe to show to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +134,10 @@ pub(crate) fn no_route(database: &str, error: &rpc::Error) -> Failure {
         Refusal::DatabaseNameUnknown { .. } | Refusal::Rejected(Rejection::DatabaseUnknown { .. }) => {
             unknown_database(database)
         }
+        Refusal::Rejected(Rejection::DatabaseForming { .. }) => unavailable(
+            &format!("database \"{database}\" is not ready yet"),
+            "It is a copy of another database that is still being made.".into(),
+        ),
         Refusal::NoServer { reason } => unavailable(
             "no database server is up",
             format!("Database \"{database}\" has nobody to serve it: {reason}."),
@@ -145,6 +151,7 @@ pub(crate) fn no_route(database: &str, error: &rpc::Error) -> Failure {
         | Refusal::Lost { .. }
         | Refusal::Rejected(_)
         | Refusal::ServerNameUnknown { .. }
+        | Refusal::ForkFailed { .. }
         | Refusal::Behind { .. } => {
             unavailable("the controllers cannot say where the database is", one_line(refusal))
         }
@@ -152,13 +159,34 @@ pub(crate) fn no_route(database: &str, error: &rpc::Error) -> Failure {
 }
 
 /// Nobody served the database within the time there was.
-pub(crate) fn not_served(database: &str, seconds: u64, last: &str) -> Failure {
+pub(crate) fn not_served(database: &str, waited: Duration, last: &str) -> Failure {
     Failure::new(
         sqlstate::CANNOT_CONNECT_NOW,
         format!("database \"{database}\" is not being served at the moment"),
     )
-    .detail(format!("No server served it within {seconds} s. The last try: {last}."))
+    .detail(format!("No server served it within {waited:?} (attach_timeout_ms). The last try: {last}."))
     .hint("Try again in a moment.")
+}
+
+/// Every server went away while the session was being made again there.
+pub(crate) fn servers_vanish(database: &str) -> Failure {
+    Failure::new(
+        sqlstate::CANNOT_CONNECT_NOW,
+        format!("database \"{database}\" is not being served at the moment"),
+    )
+    .detail("Every server that took the session over went away at once.")
+    .hint("Try again in a moment.")
+}
+
+/// Too many requests wait for a server already.
+pub(crate) fn held_full(database: &str, full: Full, waits: Duration) -> Failure {
+    let Full { setting, max, unit } = full;
+    Failure::new(sqlstate::CANNOT_CONNECT_NOW, format!("too many requests wait for database \"{database}\""))
+        .detail(format!(
+            "The server of \"{database}\" is being looked for, and this handler holds at most {max} {unit} \
+             meanwhile ({setting}). The request was not sent."
+        ))
+        .hint(format!("Try again in a second. What waits is served or fails within {waits:?}."))
 }
 
 /// One server after the other has sent a request back.
@@ -198,6 +226,10 @@ fn refused(refusal: &Refusal) -> Option<Failure> {
         Refusal::DatabaseNameUnknown { name } => unknown_database(name),
         Refusal::Rejected(rejection) => Failure::new(rejection_code(rejection), rejection_text(rejection)),
         Refusal::ServerNameUnknown { .. } => Failure::new(sqlstate::UNDEFINED_OBJECT, refusal.to_string()),
+        Refusal::ForkFailed { reason } => {
+            Failure::new(sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE, "the database could not be copied")
+                .detail(format!("{reason}."))
+        }
         Refusal::NotLeader { .. }
         | Refusal::Unavailable { .. }
         | Refusal::Lost { .. }
@@ -229,7 +261,38 @@ fn rejection_code(rejection: &Rejection) -> SqlState {
             sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE
         }
         Rejection::ServerDraining { .. } => sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        Rejection::DatabaseForming { .. }
+        | Rejection::DatabaseFormed { .. }
+        | Rejection::DatabaseCopied { .. } => sqlstate::OBJECT_IN_USE,
     }
+}
+
+/// A request was canceled while it waited for a server.
+pub(crate) fn canceled_waiting() -> Failure {
+    Failure::new(sqlstate::QUERY_CANCELED, "canceling statement due to user request")
+        .detail("It was waiting for a server and was not sent to any.")
+}
+
+/// A request was canceled while it ran.
+pub(crate) fn canceled() -> Failure {
+    Failure::new(sqlstate::QUERY_CANCELED, "canceling statement due to user request")
+}
+
+/// A request took longer than its database allows and was ended.
+pub(crate) fn time_limit(limit: Duration, evidence: &str) -> Failure {
+    Failure::new(sqlstate::QUERY_CANCELED, "canceling statement due to the database's time limit")
+        .detail(format!("It took longer than {} ms; {evidence}.", limit.as_millis()))
+        .hint("The limit is the database's option time_limit.")
+}
+
+/// As [`time_limit`], but its server does not say that it was ended.
+pub(crate) fn time_limit_unconfirmed(limit: Duration, evidence: &str) -> Failure {
+    Failure::new(
+        sqlstate::STATEMENT_COMPLETION_UNKNOWN,
+        "the statement exceeded the database's time limit and its server does not confirm its end",
+    )
+    .detail(format!("It took longer than {} ms; {evidence}.", limit.as_millis()))
+    .hint("It may still take effect: look before you repeat it.")
 }
 
 /// An explicit transaction was cut before it could commit.
@@ -242,14 +305,67 @@ pub(crate) fn transaction_lost() -> Failure {
     .hint("Repeat the transaction.")
 }
 
-/// A request was cut and may have taken effect.
-pub(crate) fn completion_unknown() -> Failure {
+/// A request was cut, may have taken effect, and nobody can tell any more.
+pub(crate) fn completion_unknown(why: &str) -> Failure {
     Failure::new(
         sqlstate::STATEMENT_COMPLETION_UNKNOWN,
         "the server was lost while it worked on this request",
     )
-    .detail("Whether the request took effect is unknown.")
+    .detail(format!("Whether the request took effect is unknown: {why}."))
     .hint("Look before you repeat it.")
+}
+
+/// A request was done, and its answer is gone.
+pub(crate) fn done() -> Failure {
+    Failure::new(
+        sqlstate::STATEMENT_COMPLETION_UNKNOWN,
+        "the request was done, but its answer was lost with its server",
+    )
+    .detail("The request was committed.")
+    .hint("Do not repeat it.")
+}
+
+/// As [`done`], for a request whose transaction was committed by a later one.
+pub(crate) fn done_in_transaction() -> Failure {
+    Failure::new(
+        sqlstate::STATEMENT_COMPLETION_UNKNOWN,
+        "the answer to this request was lost with its server",
+    )
+    .detail("If it was part of the transaction that a later request has committed, it was committed with it.")
+    .hint("Look before you repeat it.")
+}
+
+/// Why a request that had no effect is not done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotDone {
+    /// A request after it was done.
+    PassedOver,
+    /// Its bytes are not at hand.
+    NotKept,
+    /// Several servers were lost over it.
+    TooOften,
+    /// The client has canceled it.
+    Canceled,
+}
+
+/// A request was cut and certainly had no effect.
+pub(crate) fn not_done(why: NotDone) -> Failure {
+    let cut = |detail: &str| {
+        Failure::new(sqlstate::SERIALIZATION_FAILURE, "the request was not done because its server was lost")
+            .detail(detail)
+            .hint("It had no effect. Send it again.")
+    };
+    match why {
+        NotDone::PassedOver => {
+            cut("A request that was sent after it is done already, and requests are not done out of order.")
+        }
+        NotDone::NotKept => cut("It was too long to be kept for another server, or sent data for COPY."),
+        NotDone::TooOften => cut("Several servers in a row were lost while they worked on it."),
+        NotDone::Canceled => {
+            Failure::new(sqlstate::QUERY_CANCELED, "canceling statement due to user request")
+                .detail("Its server was lost. It had no effect.")
+        }
+    }
 }
 
 /// The connection to the server was cut where the session cannot go on.

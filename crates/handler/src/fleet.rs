@@ -2,12 +2,15 @@
 //!
 //! Everything here may be old. A stale route is refused by the server's epoch: it costs a round trip and nothing else.
 
+mod pace;
 mod peers;
 mod router;
 mod routes;
 mod users;
+mod voids;
 mod watch;
 
+pub(crate) use pace::Pace;
 pub(crate) use peers::Peers;
 pub(crate) use router::{Failed, RouteError, Router};
 pub(crate) use users::Users;

@@ -11,9 +11,10 @@ use tokio::{
 
 use crate::{
     Settings,
-    backend::LoginKeys,
+    backend::{LoginKeys, Turns},
     cancel::Rate,
     fleet::{Peers, Router, Users},
+    held::Held,
     metrics::Traffic,
     sessions::Sessions,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Handler {
     pub(crate) peers: Arc<Peers>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) login_keys: LoginKeys,
+    pub(crate) turns: Turns,
+    pub(crate) held: Arc<Held>,
     pub(crate) traffic: Traffic,
     /// True once the map has been read.
     pub(crate) synced: watch::Receiver<bool>,
@@ -51,6 +54,8 @@ impl Handler {
             peers: Arc::default(),
             sessions: Arc::default(),
             login_keys: LoginKeys::default(),
+            turns: Turns::default(),
+            held: Arc::new(Held::new(&settings)),
             traffic: Traffic::new(),
             synced,
             room: Arc::new(Semaphore::new(settings.sessions_max.min(Semaphore::MAX_PERMITS))),

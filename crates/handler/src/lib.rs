@@ -5,7 +5,8 @@
 //! because servers refuse by epoch, and any handler serves any database. What it does itself: log-ins, cancel
 //! requests, statements about databases, and keeping clients from noticing that a server is gone where that is safe.
 //!
-//! It refuses to guess: a request that may have taken effect is never sent again.
+//! It refuses to guess: a request that may have taken effect is sent again only when the next owner has said that it was
+//! not done.
 
 mod admin;
 mod answering;
@@ -17,6 +18,7 @@ mod error;
 mod failure;
 mod fleet;
 mod handler;
+mod held;
 mod limits;
 mod link;
 mod local;

@@ -14,8 +14,12 @@ pub const INSPECT_BYTES_MAX: usize = 64 << 10;
 pub const SQL_PREFIX_BYTES: usize = 1 << 10;
 
 /// Most bytes of unanswered requests that a session keeps in order to send them again, where that is proven to be
-/// harmless. Past it they are forgotten and a lost server is an error to the client.
+/// harmless. Past it they are forgotten, and those that a lost server has not done fail with 40001.
 pub const REPLAY_BYTES_MAX: usize = 64 << 10;
+
+/// Most bytes of an answer that a session keeps while it is not complete, in order to go on from there when its server is
+/// lost. Past it a lost server ends the session with 08006.
+pub const FORWARDED_BYTES_MAX: usize = 8 << 10;
 
 /// Prepared statements that a session keeps in order to prepare them again on another server, in bytes of Parse
 /// messages. Past it the session is pinned to its server.
@@ -60,12 +64,20 @@ pub const ATTACH_PAUSE_MIN: Duration = Duration::from_millis(5);
 /// The longest such pause.
 pub const ATTACH_PAUSE_MAX: Duration = Duration::from_millis(500);
 
+/// Sessions that one handler opens at one server at once; the others wait for their turn. Enough to keep a server busy,
+/// few enough that a server that takes over a thousand sessions is not stampeded.
+pub const ATTACHES_PER_SERVER_MAX: usize = 32;
+
 /// How often a session is made again when each new server goes away at once.
 pub const RESTORE_TRIES_MAX: usize = 5;
 
 /// How often the same requests are given to another server, each time because one has said that it did not begin them.
 /// Past it they fail with 57P03.
 pub const REPLAYS_MAX: u32 = 8;
+
+/// How often the same request is done again after its server was lost over it and the next one has said that it was not
+/// done. Past it it fails with 40001: it may be what the servers die of.
+pub const RESENDS_MAX: u32 = 3;
 
 /// How long a controller holds a watch open. Shorter than a call may take.
 pub const WATCH_WAIT: Duration = Duration::from_secs(2);
@@ -90,6 +102,17 @@ pub const CANCELS_PER_SECOND: u32 = 20;
 pub const CANCEL_SOURCES_MAX: usize = 10_000;
 /// How long delivering a cancel request may take.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a server may take to end a request that exceeds its database's time limit, and to say so. Past it the
+/// database is given to another server, whose fence ends the request for good.
+pub const TERMINATE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often the leader is asked for its verdict on one such request while reassigning its database takes long.
+pub const REPORTS_MAX: usize = 4;
+
+/// Requests that are answered within this part of the time limit are quick: they show that the server is not to blame
+/// for others.
+pub const QUICK_SHARE: u32 = 10;
 
 const _: () = assert!(SQL_PREFIX_BYTES < INSPECT_BYTES_MAX);
 const _: () =

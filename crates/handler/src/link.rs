@@ -147,6 +147,20 @@ impl Link {
         Ok(read.is_some())
     }
 
+    /// Waits until the other end has gone. What it sends meanwhile goes into the inbox, up to a bound or until `more`,
+    /// which is told how much it is, wants no more; from then on it is not noticed going. May be dropped at any time.
+    pub(crate) async fn gone(&mut self, mut more: impl FnMut(usize) -> bool) {
+        let mut wanted = true;
+        while wanted && self.inbox.len() < CHUNK_BYTES {
+            let before = self.inbox.len();
+            if !matches!(self.fill().await, Ok(true)) {
+                return;
+            }
+            wanted = more(self.inbox.len() - before);
+        }
+        std::future::pending().await
+    }
+
     /// The next frame, without its header; `None` when the other end has closed between two frames. May be dropped
     /// and called again.
     pub(crate) async fn frame(&mut self, len_max: usize) -> Result<Option<(u8, Bytes)>, LinkError> {
@@ -183,7 +197,8 @@ impl Link {
         }
     }
 
-    async fn throw_away(&mut self, mut len: usize) -> Result<(), LinkError> {
+    /// Throws away so many bytes. Not to be dropped and called again.
+    pub(crate) async fn throw_away(&mut self, mut len: usize) -> Result<(), LinkError> {
         loop {
             let thrown = len.min(self.inbox.len());
             self.inbox.advance(thrown);

@@ -114,6 +114,24 @@ impl Local {
         self.statements.extend(committing.map(|name| (name.to_owned(), commit.clone())));
     }
 
+    /// As [`Local::fail_transaction`], when the client has been told already.
+    pub(crate) fn transaction_has_failed<'a>(&mut self, committing: impl Iterator<Item = &'a str>) {
+        self.fail_transaction(failure::transaction_failed(), committing);
+        self.first_failure = None;
+    }
+
+    /// The series that is open fails; whatever the client sends up to its Sync is skipped.
+    pub(crate) fn fail_open_series(
+        &mut self,
+        failure: &Failure,
+        then: TransactionStatus,
+        out: &mut BytesMut,
+    ) {
+        self.status = then;
+        self.series_open = true;
+        self.fail_series(failure, None, out);
+    }
+
     /// Whether the session can go back to its server: nothing begun, no transaction.
     pub(crate) fn is_over(&self) -> bool {
         !self.series_open
@@ -269,8 +287,14 @@ impl Local {
     fn begin(&mut self, statement: &Statement, out: &mut BytesMut) -> Result<bool, Failure> {
         use TransactionStatus::{Failed, Idle, InTransaction};
         let tag = match (statement, self.status) {
+            (Statement::Commit, Failed) if self.first_failure.is_some() => {
+                // Who asks for a commit must be told that there is none: drivers do not look at the tag.
+                self.status = Idle;
+                return Err(self.take_transaction_failed());
+            }
             (Statement::Commit, Failed) | (Statement::Rollback, _) => {
                 self.status = Idle;
+                self.first_failure = None;
                 "ROLLBACK"
             }
             (Statement::Commit, Idle | InTransaction) => {

@@ -29,6 +29,28 @@ pub(crate) fn describe() {
         "stationmaster_handler_backends_lost_total",
         "Server sessions lost, by what became of the client's"
     );
+    describe_gauge!("stationmaster_handler_held", "Requests that wait for a server now");
+    describe_counter!(
+        "stationmaster_handler_held_total",
+        "Requests that waited for a server, by how that ended"
+    );
+    describe_histogram!(
+        "stationmaster_handler_held_seconds",
+        Unit::Seconds,
+        "How long requests waited for a server, by how that ended"
+    );
+    describe_counter!(
+        "stationmaster_handler_held_refused_total",
+        "Requests that were not held because too many were, by the setting that says so"
+    );
+    describe_counter!(
+        "stationmaster_handler_settled_total",
+        "Requests whose server was lost before it answered, by what the next one said of them"
+    );
+    describe_counter!(
+        "stationmaster_handler_time_limits_total",
+        "Requests that exceeded their database's time limit, by what became of them"
+    );
     describe_counter!("stationmaster_handler_cancels_total", "Cancel requests, by result");
     describe_counter!("stationmaster_handler_requests_total", "Requests answered");
     describe_counter!("stationmaster_handler_bytes_total", "Bytes relayed, by whom they came from");
@@ -120,6 +142,34 @@ pub(crate) fn routes_known(count: usize) {
 /// A session lost its server; `outcome` is what became of it.
 pub(crate) fn backend_lost(outcome: &'static str) {
     counter!("stationmaster_handler_backends_lost_total", "outcome" => outcome).increment(1);
+}
+
+/// So many requests wait for a server.
+pub(crate) fn held(requests: usize) {
+    gauge!("stationmaster_handler_held").set(requests as f64);
+}
+
+/// A request waited for a server; `outcome` is how that ended.
+pub(crate) fn held_until(outcome: &'static str, waited: Duration) {
+    counter!("stationmaster_handler_held_total", "outcome" => outcome).increment(1);
+    histogram!("stationmaster_handler_held_seconds", "outcome" => outcome).record(waited.as_secs_f64());
+}
+
+/// A request was not held because of this setting.
+pub(crate) fn held_no_more(setting: &'static str) {
+    counter!("stationmaster_handler_held_refused_total", "setting" => setting).increment(1);
+}
+
+/// Requests without an answer were settled.
+pub(crate) fn settled(outcomes: impl Iterator<Item = &'static str>) {
+    for outcome in outcomes {
+        counter!("stationmaster_handler_settled_total", "outcome" => outcome).increment(1);
+    }
+}
+
+/// A request exceeded its database's time limit, and this became of it.
+pub(crate) fn time_limit(outcome: &'static str) {
+    counter!("stationmaster_handler_time_limits_total", "outcome" => outcome).increment(1);
 }
 
 /// A cancel request came.

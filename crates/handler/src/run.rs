@@ -42,6 +42,7 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Resul
         router: handler.router.clone(),
         users: handler.users.clone(),
         peers: handler.peers.clone(),
+        sessions: handler.sessions.clone(),
         synced,
         ready: handler.host.ready.clone(),
     };

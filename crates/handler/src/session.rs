@@ -1,23 +1,32 @@
 //! A client's session with its database: which bytes go where, and what to do when the server goes away.
 //!
 //! The decisions are pure: [`ledger`] counts what is owed, [`memory`] keeps what would have to be made again,
-//! [`up`] and [`down`] read the two directions, [`loss`] says what becomes of a session without its server.
-//! [`relay`] and [`conduct`] are the shell around them: one task for each session.
+//! [`up`] and [`down`] read the two directions, [`loss`] says what becomes of a session without its server, and
+//! [`settling`] what its client is told about requests that had no answer.
+//! [`deadline`] watches how long requests take.
+//! [`relay`], [`conduct`], [`settle`] and [`overdue`] are the shell around them: one task for each session.
 
 mod conduct;
+mod deadline;
 mod down;
+mod forwarded;
 mod ledger;
 mod loss;
 mod memory;
+mod overdue;
 mod relay;
 mod replay;
+mod settle;
+mod settling;
 mod tracker;
 mod up;
 
-use std::{sync::Arc, task::Waker};
+use std::{pin::Pin, sync::Arc, task::Waker};
 
-use model::DatabaseId;
+use model::{DatabaseId, SessionId};
+use rand::Rng;
 use rpc::controller::Route;
+use tokio::time::Sleep;
 
 use crate::{
     connection::{Client, End},
@@ -29,6 +38,10 @@ use crate::{
 struct Session<'a> {
     handler: &'a Handler,
     client: &'a mut Client,
+    /// What servers know it by.
+    id: SessionId,
+    /// The number of the first request that the next server gets.
+    next_number: u64,
     server: Option<relay::Server>,
     tracker: tracker::Tracker,
     up: up::Up,
@@ -44,6 +57,10 @@ struct Session<'a> {
     client_fresh: bool,
     /// The client is not read until nothing is under way.
     holding: bool,
+    /// How long the request in front may take.
+    deadline: deadline::Deadline,
+    /// Wakes the session for the deadline; made when it is needed first.
+    timer: Option<Pin<Box<Sleep>>>,
     /// Who is woken when the session is told something.
     waker: Option<Waker>,
 }
@@ -54,6 +71,8 @@ pub(crate) async fn run(handler: &Handler, client: &mut Client) -> End {
     let mut session = Session {
         handler,
         client,
+        id: SessionId(rand::rng().random()),
+        next_number: 1,
         server: None,
         tracker: tracker::Tracker::default(),
         up: up::Up::new(len_max),
@@ -64,6 +83,8 @@ pub(crate) async fn run(handler: &Handler, client: &mut Client) -> End {
         stale: None,
         client_fresh: true,
         holding: false,
+        deadline: deadline::Deadline::default(),
+        timer: None,
         waker: None,
     };
     session.serve().await

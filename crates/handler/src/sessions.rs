@@ -4,12 +4,13 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, Waker},
 };
 
 use futures::task::AtomicWaker;
+use model::{Incarnation, ServerId, ServerState, Tenure};
 
 use crate::cancel::{Key, Target};
 
@@ -28,6 +29,14 @@ pub(crate) enum Order {
 #[derive(Debug, Default)]
 pub(crate) struct Handle {
     order: AtomicU8,
+    /// It waits for a server.
+    waiting: AtomicBool,
+    /// It has been canceled while it waited.
+    canceled: AtomicBool,
+    /// The server that it is on.
+    owner: Mutex<Option<Tenure>>,
+    /// That server's life is over, by what the map says; it may be silent and never say so itself.
+    server_over: AtomicBool,
     waker: AtomicWaker,
     target: Mutex<Option<Target>>,
 }
@@ -73,6 +82,62 @@ impl Handle {
         self.waker.wake();
     }
 
+    /// The session waits for a server until the guard is dropped.
+    pub(crate) fn wait(self: &Arc<Self>) -> Waiting {
+        self.canceled.store(false, Ordering::Release);
+        self.waiting.store(true, Ordering::Release);
+        Waiting(self.clone())
+    }
+
+    /// Cancels what the session waits with; false when it does not wait.
+    pub(crate) fn cancel_waiting(&self) -> bool {
+        let waiting = self.waiting.load(Ordering::Acquire);
+        if waiting {
+            self.canceled.store(true, Ordering::Release);
+            self.waker.wake();
+        }
+        waiting
+    }
+
+    /// Whether it was canceled when it last waited.
+    pub(crate) fn is_canceled(&self) -> bool {
+        self.canceled.load(Ordering::Acquire)
+    }
+
+    /// Waits until it is canceled.
+    pub(crate) async fn canceled(&self) {
+        std::future::poll_fn(|cx| {
+            self.waker.register(cx.waker());
+            if self.is_canceled() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// The session is on this server from now on, or on none.
+    pub(crate) fn set_owner(&self, owner: Option<Tenure>) {
+        let mut now = self.owner.lock().expect("BUG: nothing panics while holding this lock");
+        *now = owner;
+        self.server_over.store(false, Ordering::Release);
+    }
+
+    /// Whether the map says that its server's life is over.
+    pub(crate) fn is_server_over(&self) -> bool {
+        self.server_over.load(Ordering::Acquire)
+    }
+
+    /// A server is in this life now, up or not.
+    fn server(&self, server: ServerId, incarnation: Incarnation, state: ServerState) {
+        let owner = self.owner.lock().expect("BUG: nothing panics while holding this lock");
+        let over = owner.is_some_and(|owner| {
+            owner.server == server && (owner.incarnation != incarnation || !state.is_alive())
+        });
+        if over {
+            // Under the lock: the session may be about to go on elsewhere.
+            self.server_over.store(true, Ordering::Release);
+            self.waker.wake();
+        }
+    }
+
     /// Where a cancel request for this session goes now.
     pub(crate) fn target(&self) -> Option<Target> {
         self.target.lock().expect("BUG: nothing panics while holding this lock").clone()
@@ -81,6 +146,15 @@ impl Handle {
     /// The session has another server, or none.
     pub(crate) fn set_target(&self, target: Option<Target>) {
         *self.target.lock().expect("BUG: nothing panics while holding this lock") = target;
+    }
+}
+
+/// A session that waits for a server.
+pub(crate) struct Waiting(Arc<Handle>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.store(false, Ordering::Release);
     }
 }
 
@@ -118,6 +192,11 @@ impl Sessions {
     /// Tells every session.
     pub(crate) fn tell(&self, order: Order) {
         self.lock().values().for_each(|handle| handle.tell(order));
+    }
+
+    /// A server is in this life now, up or not: wakes those whose server's life is over.
+    pub(crate) fn server(&self, server: ServerId, incarnation: Incarnation, state: ServerState) {
+        self.lock().values().for_each(|handle| handle.server(server, incarnation, state));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Handle>>> {

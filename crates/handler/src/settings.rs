@@ -22,8 +22,18 @@ pub struct Settings {
     /// How long a connection may take to authenticate before it is closed. Default 10 s.
     pub authentication_timeout: Duration,
     /// How long a session's start, or its next request, waits for a server to serve its database.
-    /// Past it the client gets 57P03. Default 20 s.
+    /// Past it the client gets 57P03; for a request whose server was lost, and of which nobody can say what became, 40003.
+    /// Default 20 s.
     pub attach_timeout: Duration,
+    /// Requests that wait for a server at a time: starts of sessions and requests of sessions whose server is gone.
+    /// One more fails at once with 57P03, and its session goes on. Default 10,000.
+    pub held_requests_max: usize,
+    /// Bytes of such requests. Past it as above. Default 128 MiB.
+    pub held_bytes_max: usize,
+    /// As [`held_requests_max`](Settings::held_requests_max), for each database. Default 2,000.
+    pub held_requests_per_database_max: usize,
+    /// As [`held_bytes_max`](Settings::held_bytes_max), for each database. Default 32 MiB.
+    pub held_bytes_per_database_max: usize,
     /// How long open transactions and running requests may go on once the handler shuts down. Default 5 s.
     pub drain_timeout: Duration,
     /// Longest message in either direction, in bytes. A longer one ends the session with 08P01.
@@ -46,6 +56,14 @@ impl Settings {
     pub const DEFAULT_AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(10);
     /// Default of [`attach_timeout`](Settings::attach_timeout).
     pub const DEFAULT_ATTACH_TIMEOUT: Duration = Duration::from_secs(20);
+    /// Default of [`held_requests_max`](Settings::held_requests_max).
+    pub const DEFAULT_HELD_REQUESTS_MAX: usize = 10_000;
+    /// Default of [`held_bytes_max`](Settings::held_bytes_max).
+    pub const DEFAULT_HELD_BYTES_MAX: usize = 128 << 20;
+    /// Default of [`held_requests_per_database_max`](Settings::held_requests_per_database_max).
+    pub const DEFAULT_HELD_REQUESTS_PER_DATABASE_MAX: usize = 2_000;
+    /// Default of [`held_bytes_per_database_max`](Settings::held_bytes_per_database_max).
+    pub const DEFAULT_HELD_BYTES_PER_DATABASE_MAX: usize = 32 << 20;
     /// Default of [`drain_timeout`](Settings::drain_timeout).
     pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
     /// Default of [`frame_bytes_max`](Settings::frame_bytes_max).
@@ -64,6 +82,10 @@ impl Settings {
             unauthenticated_max: Self::DEFAULT_UNAUTHENTICATED_MAX,
             authentication_timeout: Self::DEFAULT_AUTHENTICATION_TIMEOUT,
             attach_timeout: Self::DEFAULT_ATTACH_TIMEOUT,
+            held_requests_max: Self::DEFAULT_HELD_REQUESTS_MAX,
+            held_bytes_max: Self::DEFAULT_HELD_BYTES_MAX,
+            held_requests_per_database_max: Self::DEFAULT_HELD_REQUESTS_PER_DATABASE_MAX,
+            held_bytes_per_database_max: Self::DEFAULT_HELD_BYTES_PER_DATABASE_MAX,
             drain_timeout: Self::DEFAULT_DRAIN_TIMEOUT,
             frame_bytes_max: Self::DEFAULT_FRAME_BYTES_MAX,
             threads: 0,

@@ -5,7 +5,9 @@ mod bad_input;
 mod cancel;
 mod client;
 mod controller;
+mod exactly_once;
 mod fleet;
+mod held;
 mod login;
 mod loss;
 mod net;
@@ -13,6 +15,7 @@ mod relay;
 mod routes;
 mod server;
 mod shutdown;
+mod time_limits;
 
 pub(crate) use client::{Raw, connect};
 pub(crate) use fleet::{Fleet, Until};

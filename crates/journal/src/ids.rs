@@ -24,7 +24,7 @@ impl Position {
 
     /// The position after it.
     #[must_use]
-    pub fn next(self) -> Self {
+    pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 

@@ -112,6 +112,15 @@ impl Store {
         prove(self.objects_shared(), &Key::new(folder)).await
     }
 
+    /// Looks at an object that is not there: the cheapest question there is, to measure how long an answer takes.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn look(&self) -> Result<(), ObjectError> {
+        let key = Key::new(format!("{}/look", self.fleet()));
+        self.objects().read(&key, None).await.map(drop)
+    }
+
     /// The databases that have a journal here, sorted.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::{
     limits::INLINE_MAX,
     log::Log,
     names::Name,
-    objects::ObjectError,
+    objects::{ErrorKind, ObjectError},
     open::header,
     own::{Owned, Unsettled, put_own},
     policy::{Debt, snapshot_due, snapshot_due_at_unload},
@@ -130,6 +130,22 @@ impl AppendError {
             | Self::Refused { .. }
             | Self::Unsettled { .. }
             | Self::Closed { .. } => Effect::None,
+        }
+    }
+
+    /// Whether [`Writer::resume`] may yet settle it: not when the store itself must not be trusted any more.
+    pub fn may_resume(&self) -> bool {
+        matches!(self, Self::Stalled { source, .. } if source.kind != ErrorKind::Broken)
+    }
+
+    /// The same after a [`Writer::resume`] that was not waited for: what it sent may land at any time.
+    #[must_use]
+    pub fn given_up(self) -> Self {
+        match self {
+            Self::Stalled { database, position, source, surely_absent: _ } => {
+                Self::Stalled { database, position, source, surely_absent: false }
+            }
+            other => other,
         }
     }
 }

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Entry, Fleet};
 
-/// The version of log entries that is written.
-const ENTRY_VERSION: u8 = 1;
-/// The version of snapshots that is written.
-const SNAPSHOT_VERSION: u8 = 1;
+/// The newest version of log entries: 1 is a time and a command, 2 has between them why.
+const ENTRY_VERSION: u8 = 2;
+/// The newest version of snapshots. Each is written in the oldest that can say it: a map that uses nothing new has the
+/// bytes that it always had, and earlier releases read it.
+const SNAPSHOT_VERSION: u8 = 3;
 /// Length of the checksum at a snapshot's end: xxh3-64 of everything before, little-endian.
 const CHECKSUM_BYTES: usize = 8;
 
@@ -53,6 +54,12 @@ pub enum Error {
         #[source]
         source: bincode::Error,
     },
+    /// A part of a snapshot that a later release added.
+    #[error("snapshot has a part of kind {kind}, which this release does not know; upgrade before starting")]
+    PartUnknown {
+        /// Its number.
+        kind: u8,
+    },
     /// Decodes, but cannot be a map.
     #[error("snapshot contradicts itself: {reason}")]
     Contradiction {
@@ -63,7 +70,10 @@ pub enum Error {
 
 /// Encodes a log entry.
 pub fn encode_entry(entry: &Entry) -> Vec<u8> {
-    encode(ENTRY_VERSION, entry)
+    match &entry.why {
+        None => encode(1, &(entry.at, &entry.command)),
+        Some(why) => encode(2, &(entry.at, why, &entry.command)),
+    }
 }
 
 /// Decodes a log entry of any version ever written.
@@ -72,12 +82,21 @@ pub fn encode_entry(entry: &Entry) -> Vec<u8> {
 /// [`Error`] when it is damaged or from a later release.
 pub fn decode_entry(bytes: &[u8]) -> Result<Entry, Error> {
     const WHAT: &str = "log entry";
-    decode(WHAT, body(WHAT, ENTRY_VERSION, bytes)?)
+    match body(WHAT, ENTRY_VERSION, bytes)? {
+        (1, body) => {
+            let (at, command) = decode(WHAT, body)?;
+            Ok(Entry { at, command, why: None })
+        }
+        (_, body) => {
+            let (at, why, command) = decode(WHAT, body)?;
+            Ok(Entry { at, command, why: Some(why) })
+        }
+    }
 }
 
 /// Encodes the whole map.
 pub fn encode_snapshot(fleet: &Fleet) -> Vec<u8> {
-    let mut bytes = encode(SNAPSHOT_VERSION, &snapshot::flatten(fleet));
+    let mut bytes = snapshot::V3::of(fleet).encode();
     let checksum = xxhash_rust::xxh3::xxh3_64(&bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
     bytes
@@ -90,15 +109,26 @@ pub fn encode_snapshot(fleet: &Fleet) -> Vec<u8> {
 pub fn decode_snapshot(bytes: &[u8]) -> Result<Fleet, Error> {
     const WHAT: &str = "snapshot";
     body(WHAT, SNAPSHOT_VERSION, bytes)?;
-    let checked = checked(WHAT, bytes)?;
-    snapshot::build(decode(WHAT, body(WHAT, SNAPSHOT_VERSION, checked)?)?)
+    let (version, body) = body(WHAT, SNAPSHOT_VERSION, checked(WHAT, bytes)?)?;
+    match version {
+        1 => snapshot::build(decode::<snapshot::V1>(WHAT, body)?.into()),
+        2 => snapshot::build(decode(WHAT, body)?),
+        _ => decode::<snapshot::V3>(WHAT, body)?.build(),
+    }
 }
 
 /// Hash of everything replicated except the revision.
+///
+/// It begins with what earlier versions knew, in their bytes, so that a map which uses nothing newer keeps its digest.
 pub(crate) fn fingerprint(fleet: &Fleet) -> u128 {
     let mut flat = snapshot::flatten(fleet);
-    flat.revision = crate::Revision(0);
-    xxhash_rust::xxh3::xxh3_128(&encode(SNAPSHOT_VERSION, &flat))
+    flat.v1.revision = crate::Revision(0);
+    let mut bytes = flat.encode();
+    for part in snapshot::parts(fleet) {
+        bytes.push(part.kind);
+        bytes.extend_from_slice(&part.bytes);
+    }
+    xxhash_rust::xxh3::xxh3_128(&bytes)
 }
 
 fn encode<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
@@ -107,13 +137,13 @@ fn encode<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
     bytes
 }
 
-/// What follows the version. The version is looked at first: nothing else of a later release can be trusted.
-fn body<'a>(what: &'static str, known: u8, bytes: &'a [u8]) -> Result<&'a [u8], Error> {
+/// The version and what follows it. It is looked at first: nothing else of a later release can be trusted.
+fn body<'a>(what: &'static str, known: u8, bytes: &'a [u8]) -> Result<(u8, &'a [u8]), Error> {
     let (version, body) = bytes.split_first().ok_or(Error::Empty { what })?;
-    if *version != known {
+    if !(1..=known).contains(version) {
         return Err(Error::VersionUnknown { what, version: *version, known });
     }
-    Ok(body)
+    Ok((*version, body))
 }
 
 /// What precedes the checksum, if it fits.

@@ -7,17 +7,26 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DatabaseId, Epoch, FleetId, HandlerId, IdempotencyKey, Incarnation, Name, NameError, ServerId, Tenure,
-    TimestampMs,
+    DatabaseId, DatabaseOption, Epoch, Fact, FleetId, HandlerId, IdempotencyKey, Incarnation, Name,
+    NameError, ServerId, Tenure, TimestampMs, Why,
 };
 
 /// One log entry: a command, and when the leader read its clock for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The leader's wall clock when it proposed this.
     pub at: TimestampMs,
     /// What to change.
     pub command: Command,
+    /// Why, for those who ask afterwards. Never decided by.
+    pub why: Option<Why>,
+}
+
+impl Entry {
+    /// An entry that does not say why.
+    pub fn new(at: TimestampMs, command: Command) -> Self {
+        Self { at, command, why: None }
+    }
 }
 
 /// A change of the map.
@@ -117,6 +126,58 @@ pub enum Command {
         /// Whether to.
         draining: bool,
     },
+    /// Makes a database that is to be a copy of another as that is or was. It is *forming*, and nobody's, until its
+    /// journal says what it is a copy of.
+    ForkDatabase {
+        /// Its name; must be free.
+        name: Name,
+        /// What it is to be a copy of.
+        fork: Fork,
+        /// As with [`Command::CreateDatabase`].
+        key: Option<IdempotencyKey>,
+    },
+    /// The copy's journal says what it is a copy of: from now on it is a database like any other.
+    FormDatabase {
+        /// Which.
+        database: DatabaseId,
+    },
+    /// The copy cannot be made: drops it, unless it was made meanwhile.
+    AbandonDatabase {
+        /// Which.
+        database: DatabaseId,
+    },
+    /// Changes some options of a database (R20, R21) and leaves the others.
+    SetDatabaseOptions {
+        /// Which.
+        database: DatabaseId,
+        /// The new values; of one that is there twice, the last.
+        options: Vec<DatabaseOption>,
+    },
+    /// Remembers what the leader found out, and changes nothing else.
+    RecordEvents {
+        /// Facts, oldest first; at most [`FACTS_MAX`](crate::FACTS_MAX) are taken.
+        facts: Vec<Fact>,
+    },
+}
+
+/// What a copy is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fork {
+    /// The database to copy.
+    pub parent: DatabaseId,
+    /// As it is, or as it was when.
+    pub at: ForkPoint,
+}
+
+/// The moment of a database's life that a copy begins as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForkPoint {
+    /// With everything that was acknowledged when it was asked for.
+    Newest,
+    /// At this position of its journal.
+    Position(u64),
+    /// With everything that was committed by then.
+    Time(TimestampMs),
 }
 
 /// What a server says of itself when it starts.
@@ -254,6 +315,26 @@ pub enum Rejection {
     ServerDraining {
         /// Which.
         server: ServerId,
+    },
+    /// The database is a copy that is still being made.
+    #[error("database {database} is a copy that is still being made")]
+    DatabaseForming {
+        /// Which.
+        database: DatabaseId,
+    },
+    /// The database is not being made any more.
+    #[error("database {database} is made already")]
+    DatabaseFormed {
+        /// Which.
+        database: DatabaseId,
+    },
+    /// A copy of the database is being made.
+    #[error("database {database} is being copied to {copy}; wait for that, or drop the copy")]
+    DatabaseCopied {
+        /// Which.
+        database: DatabaseId,
+        /// The copy.
+        copy: DatabaseId,
     },
 }
 

@@ -6,17 +6,22 @@
 mod apply;
 mod changes;
 mod databases;
+mod events;
+mod forks;
 mod records;
 mod servers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, Vector};
 
 pub use changes::{Change, Changes};
 pub use records::{Database, Handler, Server, ServerState, User};
 
-use crate::{DatabaseId, Epoch, FleetId, HandlerId, IdempotencyKey, Name, Revision, ServerId, Tenure, codec};
+use crate::{
+    DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Name, Revision,
+    ServerId, Tenure, codec,
+};
 
 /// The whole replicated state.
 #[derive(Clone, Debug, Default)]
@@ -27,16 +32,23 @@ pub struct Fleet {
     pub(crate) database_last: u64,
     pub(crate) databases: OrdMap<DatabaseId, Database>,
     pub(crate) names: OrdMap<Name, DatabaseId>,
+    /// Options of those databases that have any that are not at their defaults.
+    pub(crate) options: OrdMap<DatabaseId, DatabaseOptions>,
     /// Dropped databases whose journals are still to be purged, with the epoch to fence them at.
     pub(crate) dropped: BTreeMap<DatabaseId, Epoch>,
+    /// Copies whose journals do not yet say what they are copies of; dropped ones until they are forgotten.
+    pub(crate) forming: BTreeMap<DatabaseId, Fork>,
     pub(crate) servers: BTreeMap<ServerId, Server>,
     pub(crate) handlers: BTreeMap<HandlerId, Handler>,
     pub(crate) users: BTreeMap<Name, User>,
     /// Idempotency keys of created databases, oldest first.
     pub(crate) keys: OrdMap<IdempotencyKey, DatabaseId>,
-    pub(crate) keys_in_order: imbl::Vector<IdempotencyKey>,
+    pub(crate) keys_in_order: Vector<IdempotencyKey>,
+    /// What happened lately. Not part of the digest: it tells how the map came to be, not what it is, and reaches back
+    /// less far where the map came from a snapshot of an earlier release.
+    pub(crate) events: EventLog,
     /// What changed lately. Not part of the digest: it starts empty after a snapshot.
-    pub(crate) recent: VecDeque<(Revision, Change)>,
+    pub(crate) recent: Vector<(Revision, Change)>,
     /// The revision that `recent` reaches back to, exclusive.
     pub(crate) recent_since: Revision,
 }
@@ -81,6 +93,11 @@ impl Fleet {
     /// A database's id by name.
     pub fn database_named(&self, name: &str) -> Option<DatabaseId> {
         self.names.get(name).copied()
+    }
+
+    /// A database's options; the defaults when nobody ever set any.
+    pub fn database_options(&self, id: DatabaseId) -> DatabaseOptions {
+        self.options.get(&id).copied().unwrap_or_default()
     }
 
     /// All databases by name, those after `after` only.

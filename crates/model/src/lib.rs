@@ -6,13 +6,19 @@
 
 pub mod codec;
 mod command;
+mod event;
 mod fleet;
 mod ids;
 mod limits;
 mod name;
+mod options;
 pub mod placement;
+mod time;
 
-pub use command::{Command, Entry, Field, IdKind, Outcome, Registration, Rejection};
+pub use command::{Command, Entry, Field, Fork, ForkPoint, IdKind, Outcome, Registration, Rejection};
+pub use event::{
+    Cause, Event, EventFilter, EventId, EventLog, EventPage, EventsFrom, Evidence, Fact, What, Why,
+};
 pub use fleet::{Change, Changes, Database, Digest, Fleet, Handler, Server, ServerState, User};
 pub use ids::{
     ControllerId, DatabaseId, Epoch, FleetId, HandlerId, IdempotencyKey, Incarnation, ParseIdError,
@@ -20,3 +26,4 @@ pub use ids::{
 };
 pub use limits::*;
 pub use name::{Name, NameError};
+pub use options::{DatabaseOption, DatabaseOptions, OnTimeLimit, OptionError};

@@ -16,6 +16,18 @@ pub const IDEMPOTENCY_KEYS_MAX: usize = 65_536;
 /// How many changes [`Fleet::changes`](crate::Fleet::changes) can look back. A watcher further behind is told to start anew.
 pub const CHANGES_MAX: usize = 65_536;
 
+/// How many events are remembered. The oldest is forgotten first, in log order.
+pub const EVENTS_MAX: usize = 65_536;
+
+/// How many bytes the remembered events take, names and evidence included. The oldest is forgotten first.
+pub const EVENTS_BYTES_MAX: usize = 16 << 20;
+
+/// Longest evidence of an event, in bytes. More is cut off.
+pub const EVIDENCE_BYTES_MAX: usize = 240;
+
+/// Most facts in one command. Further ones are not recorded.
+pub const FACTS_MAX: usize = 256;
+
 /// How far the counter of database ids jumps when a backup of the map is restored, so that no id is ever given twice.
 pub const RESTORE_ID_SKIP: u64 = 1 << 32;
 
@@ -24,4 +36,5 @@ pub const RESTORE_ID_SKIP: u64 = 1 << 32;
 pub const COUNTER_MAX: u64 = u64::MAX / 2;
 
 const _: () = assert!(NAME_BYTES_MAX < ADDRESS_BYTES_MAX);
+const _: () = assert!(FACTS_MAX <= EVENTS_MAX);
 const _: () = assert!(IDEMPOTENCY_KEYS_MAX > 0 && CHANGES_MAX > 0);

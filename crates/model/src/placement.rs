@@ -1,6 +1,6 @@
 //! Where a database goes: a pure choice, whose result a command carries.
 //!
-//! For now the server with the least databases for its capacity. Equal ones are told apart by a hash of database and
+//! For now the server that carries least for its capacity. Equal ones are told apart by a hash of database and
 //! server (rendezvous hashing), so that every leader makes the same choice and no server is everybody's second.
 
 use crate::{DatabaseId, Incarnation, ServerId, Tenure};
@@ -14,16 +14,19 @@ pub struct Candidate {
     pub incarnation: Incarnation,
     /// How much it can carry, relative to the others. At least 1.
     pub capacity: u32,
-    /// How many databases it owns, those on their way included.
-    pub databases: u64,
+    /// What it carries already, in thousandths of an average database, those on their way included.
+    pub load: u64,
 }
+
+/// An average database, in the unit of [`Candidate::load`].
+pub const DATABASE_LOAD: u64 = 1_000;
 
 /// The best of the candidates; `None` when there is none.
 pub fn choose(database: DatabaseId, candidates: impl IntoIterator<Item = Candidate>) -> Option<Tenure> {
     let best = candidates.into_iter().min_by(|a, b| {
-        // a.databases / a.capacity < b.databases / b.capacity, without dividing.
-        let left = (u128::from(a.databases) + 1) * u128::from(b.capacity);
-        let right = (u128::from(b.databases) + 1) * u128::from(a.capacity);
+        // What each would carry with this one more, for its capacity, without dividing.
+        let left = (u128::from(a.load) + u128::from(DATABASE_LOAD)) * u128::from(b.capacity);
+        let right = (u128::from(b.load) + u128::from(DATABASE_LOAD)) * u128::from(a.capacity);
         left.cmp(&right).then_with(|| tie(database, b.server).cmp(&tie(database, a.server)))
     })?;
     Some(Tenure { server: best.server, incarnation: best.incarnation })
@@ -41,7 +44,8 @@ mod tests {
     use super::*;
 
     fn candidate(server: u32, capacity: u32, databases: u64) -> Candidate {
-        Candidate { server: ServerId(server), incarnation: Incarnation(1), capacity, databases }
+        let load = databases * DATABASE_LOAD;
+        Candidate { server: ServerId(server), incarnation: Incarnation(1), capacity, load }
     }
 
     fn chosen(candidates: &[Candidate]) -> Option<u32> {

@@ -1,12 +1,18 @@
 //! What a controller answers: look-ups, watching, registrations, and the operator's changes.
 
 use model::{
-    DatabaseId, Digest, Epoch, FleetId, HandlerId, IdempotencyKey, Incarnation, Name, Registration,
-    RequestId, Revision, ServerId, ServerState, Tenure,
+    DatabaseId, DatabaseOption, DatabaseOptions, Digest, Epoch, FleetId, ForkPoint, HandlerId,
+    IdempotencyKey, Incarnation, Name, Registration, RequestId, Revision, ServerId, ServerState, Tenure,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Refusal;
+pub use crate::health::ServerHealth;
+
+use crate::{
+    Refusal,
+    events::{EventsPage, EventsRequest},
+    time_limit::{Overrun, Verdict},
+};
 
 /// The service. Any controller answers the reading calls; only the leader answers the others.
 #[tarpc::service]
@@ -35,6 +41,8 @@ pub trait ControllerApi {
     async fn verifier(user: String) -> Option<String>;
     /// The names of all users.
     async fn users() -> Vec<Name>;
+    /// What happened, and why (S10). Any controller answers.
+    async fn events(request: EventsRequest) -> Result<EventsPage, Refusal>;
     /// A server starts a life (R15). Leader only.
     async fn register_server(
         registration: Registration,
@@ -42,6 +50,9 @@ pub trait ControllerApi {
     ) -> Result<ServerRegistered, Refusal>;
     /// A server lives. Leader only.
     async fn heartbeat(heartbeat: Heartbeat) -> Result<HeartbeatReply, Refusal>;
+    /// A request took longer than its database's limit: judges who is to blame, and reassigns the database when it is its
+    /// server (R20, R21). Leader only; repeating it is harmless.
+    async fn report_time_limit(overrun: Overrun) -> Result<Verdict, Refusal>;
     /// A handler starts. Leader only.
     async fn register_handler(
         name: Name,
@@ -137,6 +148,8 @@ pub struct Route {
     pub owner: Tenure,
     /// The owner's PostgreSQL port.
     pub address: String,
+    /// The database's options.
+    pub options: DatabaseOptions,
     /// The map's revision that this is true at.
     pub revision: Revision,
 }
@@ -152,6 +165,8 @@ pub struct DatabaseInfo {
     pub epoch: Epoch,
     /// Who owns it now, if anybody.
     pub owner: Option<Owner>,
+    /// Its options.
+    pub options: DatabaseOptions,
     /// The map's revision that this is true at.
     pub revision: Revision,
 }
@@ -277,6 +292,13 @@ pub enum Operation {
         /// To whom.
         server: String,
     },
+    /// Change some options of a database and leave the others. Handlers learn of it by the watch.
+    SetDatabaseOptions {
+        /// Which.
+        database: DatabaseRef,
+        /// The new values.
+        options: Vec<DatabaseOption>,
+    },
     /// Begin to empty a server, or leave that be. The leader moves what it has elsewhere, and goes on until it has
     /// nothing; the number of its databases tells how far that is.
     DrainServer {
@@ -284,6 +306,20 @@ pub enum Operation {
         server: String,
         /// Whether to.
         draining: bool,
+    },
+    /// Let go of the brake against mass expiry: the servers that it holds back now are declared dead. Does nothing
+    /// when it is off.
+    ReleaseBrake,
+    /// Make a database that is a copy of another as it is or was (PITR), and wait until it is made.
+    ForkDatabase {
+        /// Which to copy.
+        database: DatabaseRef,
+        /// The copy's name.
+        name: String,
+        /// When.
+        at: ForkPoint,
+        /// Makes repeating it harmless.
+        key: IdempotencyKey,
     },
 }
 
@@ -319,6 +355,19 @@ pub struct ControllerStatus {
     pub quorum_confirmed_ms_ago: Option<u64>,
     /// Databases in its map.
     pub databases: u64,
+    /// The brake against mass expiry, when it is on; known on the leader only.
+    pub brake: Option<BrakeEngaged>,
+}
+
+/// Why no server is declared dead for its silence at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrakeEngaged {
+    /// Servers that are silent, or were declared dead for it lately.
+    pub silent: u64,
+    /// Of how many.
+    pub of: u64,
+    /// Since when, in milliseconds.
+    pub ms_ago: u64,
 }
 
 /// A controller, as another one knows it.
@@ -418,6 +467,8 @@ pub struct ServerLoad {
     pub sessions: u64,
     /// Requests since its start.
     pub requests_total: u64,
+    /// Whether it feels well.
+    pub health: ServerHealth,
 }
 
 /// A heartbeat was taken.

@@ -3,6 +3,10 @@
 //! Only what had no effect, or is harmless to repeat, is repeated. Every call of [`ControllerApi`](crate::controller::ControllerApi) is harmless to
 //! repeat: creates carry a key, changes of owner an expected epoch, and what is named twice stays as it is; the one
 //! exception, a drop that went through unnoticed, is settled in [`Controllers::operate`].
+//!
+//! A controller that hangs (paused, or cut off without a word) must not cost a caller more than an election does:
+//! whoever waits for an answer asks meanwhile how the controller is, and turns to the next one when even that is not
+//! answered, or when it leads nobody any more.
 
 use std::{
     future::Future,
@@ -22,7 +26,10 @@ use crate::{
     Advice, Dial, Effect, Error, Refusal, Secret,
     controller::{ControllerApiClient, Operated, Operation},
     handshake::{Role, Service},
-    limits::{CALL_TIMEOUT, LEADER_TIMEOUT, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN},
+    limits::{
+        ASK_AFTER, CALL_TIMEOUT, HUNG_MEMORY, LEADER_TIMEOUT, PONG_TIMEOUT, QUORUM_SILENCE_MAX,
+        REACH_TIMEOUT, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN,
+    },
     transport::{connect, context},
 };
 
@@ -40,10 +47,17 @@ struct Shared {
 }
 
 struct State {
-    addresses: Vec<String>,
+    known: Vec<Known>,
     /// Index of the controller that answered last, where the next call starts.
     current: usize,
-    clients: Vec<Option<ControllerApiClient>>,
+}
+
+/// One controller.
+struct Known {
+    address: String,
+    client: Option<ControllerApiClient>,
+    /// When it was last found to hang.
+    hung: Option<Instant>,
 }
 
 /// What a call gives: the transport's answer around the controller's.
@@ -53,14 +67,14 @@ impl Controllers {
     /// A handle on the controllers at these addresses, `host:port` each.
     pub fn new(addresses: Vec<String>, dial: Arc<dyn Dial>, secret: Secret, role: Role) -> Self {
         assert!(!addresses.is_empty(), "BUG: at least one controller must be named");
-        let clients = addresses.iter().map(|_| None).collect();
-        let state = Mutex::new(State { addresses, current: 0, clients });
+        let known = addresses.into_iter().map(Known::new).collect();
+        let state = Mutex::new(State { known, current: 0 });
         Self { shared: Arc::new(Shared { dial, secret, role, state }) }
     }
 
     /// The addresses known now.
     pub fn addresses(&self) -> Vec<String> {
-        self.state(|state| state.addresses.clone())
+        self.state(|state| state.known.iter().map(|known| known.address.clone()).collect())
     }
 
     /// Takes over the addresses that a controller told, so that members added later are found.
@@ -161,7 +175,7 @@ impl Controllers {
             tried += 1;
             if !follow {
                 self.state(|state| state.next(index));
-                if tried % self.state(|state| state.addresses.len()) == 0 {
+                if tried % self.state(|state| state.known.len()) == 0 {
                     sleep(pause).await;
                     pause = (pause * 2).min(RETRY_PAUSE_MAX);
                 }
@@ -173,39 +187,68 @@ impl Controllers {
     where
         F: Fn(ControllerApiClient, Context) -> BoxFuture<'static, Called<Result<T, Refusal>>>,
     {
-        let client = self.client(index).await?;
-        let address = || self.state(|state| state.addresses[index].clone());
-        match timeout(CALL_TIMEOUT, call(client, context())).await {
-            Ok(Ok(answer)) => answer.map_err(Error::from),
-            Ok(Err(source)) => {
-                self.state(|state| state.clients[index] = None);
-                Err(Error::Call { address: address(), source })
-            }
+        let began = Instant::now();
+        let client = match timeout(REACH_TIMEOUT, self.client(index)).await {
+            Ok(client) => client?,
             Err(_) => {
-                self.state(|state| state.clients[index] = None);
-                Err(Error::Timeout { address: address(), timeout_ms: millis(CALL_TIMEOUT) })
+                self.hangs(index);
+                let source = std::io::ErrorKind::TimedOut.into();
+                return Err(Error::Connect { address: self.address(index), source });
+            }
+        };
+        let answered = tokio::select! {
+            biased;
+            answered = timeout(CALL_TIMEOUT, call(client.clone(), context())) => answered.ok(),
+            () = hung(&client) => None,
+        };
+        match answered {
+            Some(Ok(answer)) => {
+                self.state(|state| state.known[index].hung = None);
+                answer.map_err(Error::from)
+            }
+            Some(Err(source)) => {
+                self.state(|state| state.known[index].client = None);
+                Err(Error::Call { address: self.address(index), source })
+            }
+            None => {
+                self.hangs(index);
+                Err(Error::Timeout { address: self.address(index), timeout_ms: millis(began.elapsed()) })
             }
         }
     }
 
     async fn client(&self, index: usize) -> Result<ControllerApiClient, Error> {
-        let (address, client) =
-            self.state(|state| (state.addresses[index].clone(), state.clients[index].clone()));
-        if let Some(client) = client {
+        if let Some(client) = self.state(|state| state.known[index].client.clone()) {
             return Ok(client);
         }
-        let Shared { dial, secret, role, .. } = &*self.shared;
+        let (address, Shared { dial, secret, role, .. }) = (self.address(index), &*self.shared);
         let transport = connect(&**dial, &address, secret, Service::Controller, *role).await?;
         let client = ControllerApiClient::new(tarpc::client::Config::default(), transport).spawn();
-        self.state(|state| state.clients[index] = Some(client.clone()));
+        self.state(|state| state.known[index].client = Some(client.clone()));
         Ok(client)
     }
 
-    /// Turns to the leader that a follower named; false when it named none, or named itself.
+    fn address(&self, index: usize) -> String {
+        self.state(|state| state.known[index].address.clone())
+    }
+
+    /// It does not answer: its connection is given up, and nobody is sent there for a moment.
+    fn hangs(&self, index: usize) {
+        self.state(|state| {
+            state.known[index].client = None;
+            state.known[index].hung = Some(Instant::now());
+        });
+    }
+
+    /// Turns to the leader that a follower named; false when it named none, or itself, or one that has just been
+    /// found to hang: the follower has not noticed yet.
     fn follow(&self, error: &Error) -> bool {
         let Error::Refused(Refusal::NotLeader { leader: Some(address) }) = error else { return false };
         self.state(|state| {
             let index = state.index_of(address);
+            if state.known[index].hangs() {
+                return false;
+            }
             let moved = index != state.current;
             state.current = index;
             moved
@@ -228,16 +271,44 @@ impl Controllers {
 impl State {
     /// Where an address stands in the list; added when new.
     fn index_of(&mut self, address: &str) -> usize {
-        self.addresses.iter().position(|known| known == address).unwrap_or_else(|| {
-            self.addresses.push(address.into());
-            self.clients.push(None);
-            self.addresses.len() - 1
+        self.known.iter().position(|known| known.address == address).unwrap_or_else(|| {
+            self.known.push(Known::new(address.into()));
+            self.known.len() - 1
         })
     }
 
+    /// Goes on to the next that does not hang, if need be to the same again, or just to the next.
     fn next(&mut self, failed: usize) {
         if self.current == failed {
-            self.current = (failed + 1) % self.addresses.len();
+            let turns = 1..=self.known.len();
+            let mut order = turns.map(|step| (failed + step) % self.known.len());
+            let first = (failed + 1) % self.known.len();
+            self.current = order.find(|index| !self.known[*index].hangs()).unwrap_or(first);
+        }
+    }
+}
+
+impl Known {
+    fn new(address: String) -> Self {
+        Self { address, client: None, hung: None }
+    }
+
+    fn hangs(&self) -> bool {
+        self.hung.is_some_and(|at| at.elapsed() < HUNG_MEMORY)
+    }
+}
+
+/// Returns when a controller hangs: it does not even say how it is, or it leads and no majority has confirmed that for
+/// long. Never while it works, however long a call takes.
+async fn hung(client: &ControllerApiClient) {
+    loop {
+        sleep(ASK_AFTER).await;
+        let silence = match timeout(PONG_TIMEOUT, client.status(context())).await {
+            Ok(Ok(status)) => status.quorum_confirmed_ms_ago.map(Duration::from_millis),
+            Ok(Err(_)) | Err(_) => return,
+        };
+        if silence.is_some_and(|silence| silence > QUORUM_SILENCE_MAX) {
+            return;
         }
     }
 }

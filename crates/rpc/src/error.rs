@@ -108,6 +108,12 @@ pub enum Refusal {
         /// What it said.
         reason: String,
     },
+    /// The copy cannot be made; there is none.
+    #[error("the copy could not be made: {reason}")]
+    ForkFailed {
+        /// Why.
+        reason: String,
+    },
     /// This controller is behind what the caller has seen already.
     #[error("this controller is at revision {revision}, the caller has seen {at_least}")]
     Behind {
@@ -148,7 +154,8 @@ impl Refusal {
             | Self::DatabaseNameUnknown { .. }
             | Self::ServerNameUnknown { .. }
             | Self::NoServer { .. }
-            | Self::LoadFailed { .. } => Advice::GiveUp,
+            | Self::LoadFailed { .. }
+            | Self::ForkFailed { .. } => Advice::GiveUp,
         }
     }
 
@@ -163,6 +170,7 @@ impl Refusal {
             | Self::ServerNameUnknown { .. }
             | Self::NoServer { .. }
             | Self::LoadFailed { .. }
+            | Self::ForkFailed { .. }
             | Self::Behind { .. } => Effect::None,
         }
     }

@@ -8,13 +8,16 @@
 pub mod controller;
 mod controllers;
 mod error;
+pub mod events;
 pub mod handshake;
+mod health;
 mod host;
 pub mod limits;
 mod net;
 mod secret;
 pub mod server;
 pub mod session;
+pub mod time_limit;
 mod transport;
 
 #[doc(hidden)]

@@ -1,6 +1,6 @@
-//! What a server answers to controllers: load, release, purge.
+//! What a server answers to controllers: load, release, fork, purge.
 
-use model::{DatabaseId, Epoch, FleetId, Incarnation, Name, RequestId};
+use model::{DatabaseId, Epoch, FleetId, Fork, Incarnation, Name, RequestId};
 use serde::{Deserialize, Serialize};
 
 /// The service. Every call names the life of the server that it is meant for: a restarted one refuses it.
@@ -10,6 +10,8 @@ pub trait ServerApi {
     async fn load(request: LoadRequest) -> Result<Loaded, ServerRefusal>;
     /// Stop serving a database: finish what runs, seal the journal, put it away (R27). Idempotent.
     async fn release(request: ReleaseRequest) -> Result<(), ServerRefusal>;
+    /// Make a new database's journal a copy of another's. Idempotent; any server can do it, at any time.
+    async fn fork(request: ForkRequest) -> Result<Forked, ServerRefusal>;
     /// Delete a dropped database's journal for good. Idempotent; any server can do it.
     async fn purge(request: PurgeRequest) -> Result<(), ServerRefusal>;
     /// How this server is doing.
@@ -55,6 +57,28 @@ pub struct ReleaseRequest {
     pub patience_ms: u32,
 }
 
+/// Make this a copy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ForkRequest {
+    /// For the logs.
+    pub request: RequestId,
+    /// Whose journals.
+    pub fleet: FleetId,
+    /// Which database; never loaded yet.
+    pub database: DatabaseId,
+    /// What it is to be a copy of.
+    pub fork: Fork,
+}
+
+/// It is a copy.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Forked {
+    /// The position of the parent's journal that it begins as.
+    pub position: u64,
+    /// Whether the data were copied; otherwise they are shared until the copy has its own.
+    pub copied: bool,
+}
+
 /// Delete this.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PurgeRequest {
@@ -66,6 +90,8 @@ pub struct PurgeRequest {
     pub database: DatabaseId,
     /// The epoch to fence it with for ever.
     pub epoch: Epoch,
+    /// What it was to be a copy of when it was dropped: it may hold something there.
+    pub parent: Option<DatabaseId>,
 }
 
 /// A server says no. Nothing was changed unless said otherwise.
@@ -101,6 +127,12 @@ pub enum ServerRefusal {
         /// What went wrong, for the operator.
         reason: String,
     },
+    /// What it is to be a copy of cannot be copied, or not as it was then. Trying again does not help.
+    #[error("{reason}")]
+    CannotFork {
+        /// Why.
+        reason: String,
+    },
     /// It is shutting down or not registered yet.
     #[error("this server is not serving: {reason}")]
     NotServing {
@@ -131,4 +163,6 @@ pub struct LoadedDatabase {
     pub sessions: u64,
     /// How long nothing was asked of it, in milliseconds.
     pub idle_ms: u64,
+    /// It is being put away: nobody enters any more, and nobody inside asks anything any more.
+    pub closing: bool,
 }

@@ -14,10 +14,23 @@ use crate::{controller::*, handshake::Role, *};
 /// Follower or leader; `failures` calls break off first, after having done their work.
 #[derive(Clone)]
 struct Fake {
-    leader: Option<String>,
+    leader: Arc<Mutex<Option<String>>>,
     secret: Secret,
     failures: Arc<AtomicUsize>,
     calls: Arc<AtomicUsize>,
+    hangs: Hangs,
+}
+
+/// What a fake does not do.
+#[derive(Clone, Copy, PartialEq)]
+enum Hangs {
+    No,
+    /// It answers nothing, as if paused.
+    Paused,
+    /// It answers how it is, and nothing else for that long.
+    Busy(std::time::Duration),
+    /// It answers how it is, and leads nobody.
+    CutOff,
 }
 
 /// A network of fakes, by address.
@@ -67,8 +80,14 @@ impl ControllerApi for Api {
         _: RequestId,
         _: Operation,
     ) -> Result<Operated, Refusal> {
-        if self.0.leader.is_some() {
-            return Err(Refusal::NotLeader { leader: self.0.leader });
+        match self.0.hangs {
+            Hangs::No => {}
+            Hangs::Paused | Hangs::CutOff => std::future::pending().await,
+            Hangs::Busy(time) => tokio::time::sleep(time).await,
+        }
+        let leader = self.0.leader.lock().expect("no panics").clone();
+        if leader.is_some() {
+            return Err(Refusal::NotLeader { leader });
         }
         let call = self.0.calls.fetch_add(1, Ordering::SeqCst);
         if self.0.failures.load(Ordering::SeqCst) > 0 {
@@ -81,7 +100,23 @@ impl ControllerApi for Api {
     }
 
     async fn status(self, _: tarpc::context::Context) -> ControllerStatus {
-        unreachable!("not called")
+        if self.0.hangs == Hangs::Paused {
+            std::future::pending::<()>().await;
+        }
+        let cut_off = self.0.hangs == Hangs::CutOff;
+        ControllerStatus {
+            controller: ControllerId(1),
+            fleet: None,
+            state: "leader".into(),
+            leader: Some(ControllerId(1)),
+            term: 1,
+            revision: Revision(1),
+            log_last: 1,
+            snapshot_last: 0,
+            quorum_confirmed_ms_ago: Some(if cut_off { 60_000 } else { 10 }),
+            databases: 0,
+            brake: None,
+        }
     }
     async fn look_up(self, _: tarpc::context::Context, _: LookUp) -> Result<DatabaseInfo, Refusal> {
         unreachable!("not called")
@@ -103,6 +138,13 @@ impl ControllerApi for Api {
     }
     async fn controllers(self, _: tarpc::context::Context) -> Vec<ControllerInfo> {
         unreachable!("not called")
+    }
+    async fn events(
+        self,
+        _: tarpc::context::Context,
+        _: crate::events::EventsRequest,
+    ) -> Result<crate::events::EventsPage, Refusal> {
+        unreachable!("nobody asks for it")
     }
     async fn digest(self, _: tarpc::context::Context) -> Digest {
         Digest { revision: Revision(1), value: 1 }
@@ -133,15 +175,27 @@ impl ControllerApi for Api {
     ) -> Result<HandlerRegistered, Refusal> {
         unreachable!("not called")
     }
+    async fn report_time_limit(
+        self,
+        _: tarpc::context::Context,
+        _: crate::time_limit::Overrun,
+    ) -> Result<crate::time_limit::Verdict, Refusal> {
+        unreachable!("not called")
+    }
 }
 
 fn fake(leader: Option<&str>, secret: u8) -> Fake {
     Fake {
-        leader: leader.map(String::from),
+        leader: Arc::new(Mutex::new(leader.map(String::from))),
         secret: Secret::new([secret; 32]),
         failures: Arc::default(),
         calls: Arc::default(),
+        hangs: Hangs::No,
     }
+}
+
+fn hanging(hangs: Hangs) -> Fake {
+    Fake { hangs, ..fake(None, 1) }
 }
 
 fn fleet(net: &Net, addresses: &[&str]) -> Controllers {
@@ -243,4 +297,48 @@ async fn a_try_that_broke_off_leaves_the_effect_unknown_whatever_follows() {
     let controllers = fleet(&net, &["a:1"]);
     let (result, ()) = tokio::join!(controllers.operate(RequestId(1), create()), gone);
     assert_eq!(result.expect_err("nobody is left").effect(), Effect::Unknown);
+}
+
+/// How long a change takes when the controller asked first behaves like this and the second leads.
+async fn change_past(first: Hangs) -> std::time::Duration {
+    let net = Net::default();
+    put(&net, "a:1", hanging(first));
+    put(&net, "b:1", fake(None, 1));
+    let began = tokio::time::Instant::now();
+    fleet(&net, &["a:1", "b:1"]).operate(RequestId(1), create()).await.expect("one of them leads");
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_hangs_costs_about_an_election_and_not_a_lease() {
+    for hangs in [Hangs::Paused, Hangs::CutOff] {
+        assert!(change_past(hangs).await < std::time::Duration::from_millis(1_500));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_works_is_waited_for() {
+    let long = std::time::Duration::from_secs(4);
+    assert!(change_past(Hangs::Busy(long)).await >= long);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_that_still_points_to_a_hanging_leader_does_not_send_anybody_back_there() {
+    let net = Net::default();
+    put(&net, "a:1", hanging(Hangs::Paused));
+    let follower = fake(Some("a:1"), 1);
+    put(&net, "b:1", follower.clone());
+    let controllers = fleet(&net, &["a:1", "b:1"]);
+    let elected = async {
+        tokio::time::sleep(std::time::Duration::from_millis(1_600)).await;
+        put(&net, "c:1", fake(None, 1));
+        *follower.leader.lock().expect("no panics") = Some("c:1".into());
+    };
+    let began = tokio::time::Instant::now();
+    let change = async {
+        controllers.operate(RequestId(1), create()).await.expect("c leads in the end");
+        began.elapsed()
+    };
+    let (took, ()) = tokio::join!(change, elected);
+    assert!(took < std::time::Duration::from_millis(2_600), "{took:?}");
 }

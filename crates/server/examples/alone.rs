@@ -34,11 +34,12 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::BytesMut;
-use model::{DatabaseId, Epoch, FleetId, Name, RequestId, TimestampMs};
+use model::{DatabaseId, Epoch, FleetId, Name, RequestId, SessionId, TimestampMs};
 use rpc::{
     ByteStream, Host, Listen, Readiness, Secret, Service,
     handshake::Role,
     server::{LoadRequest, ServerApiClient},
+    session::{PARAM_NUMBER, PARAM_SESSION},
 };
 use server::{
     Parts, Settings, Workers,
@@ -200,7 +201,10 @@ async fn introduce(
             }
         }
     }
-    let asking = Asking::new(&secret, DatabaseId(1), Epoch(EPOCH.load(Ordering::Relaxed)));
+    let mut asking = Asking::new(&secret, DatabaseId(1), Epoch(EPOCH.load(Ordering::Relaxed)));
+    // As handlers do: what becomes of requests is kept.
+    let session = SessionId(u128::from_le_bytes(rand::random())).to_string();
+    asking.parameters.extend([(PARAM_SESSION, session), (PARAM_NUMBER, "1".into())]);
     let Login::Welcome(mut input) = log_in(&mut server, &asking).await else { panic!("refused") };
     let mut out = BytesMut::new();
     wire::backend::authentication::ok(&mut out);

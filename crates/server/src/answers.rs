@@ -44,6 +44,8 @@ pub enum Ending {
         /// What is missing or malformed.
         what: &'static str,
     },
+    /// The client's session goes on over a newer connection. What it was doing here may have been done.
+    Replaced,
     /// Authentication took too long.
     TooSlow,
 }
@@ -61,6 +63,7 @@ impl Ending {
             | Self::Engine { .. }
             | Self::TooManySessions { .. }
             | Self::NoHandler { .. }
+            | Self::Replaced
             | Self::TooSlow => None,
         };
         let fields = Fields { detail: detail.as_deref(), ..Fields::new(Severity::Fatal, self.code(), &text) };
@@ -78,6 +81,7 @@ impl Ending {
             Self::Engine { .. } => "engine",
             Self::TooManySessions { .. } => "too_many_sessions",
             Self::NoHandler { .. } => "no_handler",
+            Self::Replaced => "replaced",
             Self::TooSlow => "too_slow",
         }
     }
@@ -85,7 +89,7 @@ impl Ending {
     fn code(&self) -> SqlState {
         match self {
             Self::NotOwner { .. } => SqlState::new(NOT_OWNER).expect("BUG: five letters and digits"),
-            Self::Unknown => sqlstate::STATEMENT_COMPLETION_UNKNOWN,
+            Self::Unknown | Self::Replaced => sqlstate::STATEMENT_COMPLETION_UNKNOWN,
             Self::TooLarge => sqlstate::PROGRAM_LIMIT_EXCEEDED,
             Self::Protocol(error) => error.sqlstate(),
             Self::Engine { sqlstate, .. } => SqlState::new(sqlstate).unwrap_or(sqlstate::INTERNAL_ERROR),
@@ -108,6 +112,7 @@ impl Ending {
             Self::Engine { reason, .. } => reason.clone(),
             Self::TooManySessions { max } => format!("this server has its {max} sessions already"),
             Self::NoHandler { what } => format!("{what}; connect through a handler"),
+            Self::Replaced => "the session goes on over another connection".into(),
             Self::TooSlow => "authentication took too long".into(),
         }
     }
@@ -147,6 +152,7 @@ mod tests {
             (Ending::Engine { sqlstate: "53300", reason: "full".into() }, "53300"),
             (Ending::TooManySessions { max: 3 }, "53300"),
             (Ending::NoHandler { what: "no epoch" }, "08P01"),
+            (Ending::Replaced, "40003"),
             (Ending::TooSlow, "08P01"),
         ];
         for (ending, code) in endings {

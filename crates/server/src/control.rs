@@ -6,7 +6,10 @@ use model::{Incarnation, Name};
 use rpc::{
     ByteStream, Secret, Service,
     handshake::Role,
-    server::{LoadRequest, Loaded, PurgeRequest, ReleaseRequest, ServerApi, ServerRefusal, ServerStatus},
+    server::{
+        ForkRequest, Forked, LoadRequest, Loaded, PurgeRequest, ReleaseRequest, ServerApi, ServerRefusal,
+        ServerStatus,
+    },
     tarpc::context::Context,
 };
 use tracing::Instrument;
@@ -72,8 +75,19 @@ impl ServerApi for Control {
         Ok(())
     }
 
+    async fn fork(self, _: Context, request: ForkRequest) -> Result<Forked, ServerRefusal> {
+        let ForkRequest { request, fleet, database, fork } = request;
+        let world = self.residents(None)?.world();
+        if fleet != world.store.fleet() {
+            let reason = format!("fleet {fleet} is not this server's");
+            return Err(ServerRefusal::Failed { database, reason });
+        }
+        let span = tracing::info_span!("fork", %database, parent = %fork.parent, %request);
+        world.fork(database, fork).instrument(span).await
+    }
+
     async fn purge(self, _: Context, request: PurgeRequest) -> Result<(), ServerRefusal> {
-        let PurgeRequest { request, fleet, database, epoch } = request;
+        let PurgeRequest { request, fleet, database, epoch, parent } = request;
         let residents = self.residents(None)?;
         let world = residents.world();
         let failed = |reason| ServerRefusal::Failed { database, reason };
@@ -86,6 +100,10 @@ impl ServerApi for Control {
             .drop_database(database, epoch, (world.clock)())
             .await
             .map_err(|error| failed(crate::chain(&error)))?;
+        if let Some(parent) = parent {
+            let unforked = world.store.unfork(parent, database, (world.clock)()).await;
+            unforked.map_err(|error| failed(crate::chain(&error)))?;
+        }
         tracing::info!(%database, %epoch, %request, "purged");
         Ok(())
     }

@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use journal::Outcome;
+use model::SessionId;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::error::EngineError;
@@ -27,7 +29,10 @@ pub use self::limits::{Limits, OUTPUT_BYTES};
 pub use self::writer::{WriterPermit, WriterQueue};
 pub use wire::backend::TransactionStatus;
 
-/// How many transactions a database has committed locally since it was opened; 0 when none.
+/// How many times transactions were published since a database was opened; 0 when never.
+///
+/// What a session commits is visible to others at once, but is published, for the journal to take, only together with
+/// the whole request that it belongs to. So a request's commits have one number, and are durable together or not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommitSeq(pub u64);
 
@@ -49,10 +54,10 @@ pub trait Database: Send + Sync {
     /// The queue of those who want to write; one permit, first come first served.
     fn writer_queue(&self) -> &WriterQueue;
 
-    /// How far transactions have committed locally. The commit task polls it after each step of a session.
+    /// How far transactions are published. The commit task polls it after each step of a session.
     fn committed(&self) -> CommitSeq;
 
-    /// The newest copy of every page committed since the last call; `None` when nothing was committed.
+    /// The newest copy of every page published since the last call; `None` when nothing was published.
     /// Called by the commit task alone, from a thread that may block.
     fn take(&self) -> Result<Option<Capture>, EngineError>;
 
@@ -83,6 +88,9 @@ pub trait Session: Send {
     fn push(&mut self, tag: u8, body: Bytes) -> Result<(), EngineError>;
 
     /// Works until it needs something from outside, appending wire bytes to `out`. Failed statements are answers, not errors.
+    ///
+    /// `out` is empty, or just as the last step left it: the session looks for its answers in there. Whatever was
+    /// committed is published when this returns.
     fn step(&mut self, out: &mut BytesMut) -> Step;
 
     /// The commit that must be durable before any byte produced so far may leave: own commits and everything read.
@@ -133,6 +141,17 @@ pub struct SessionStart {
     pub process_id: i32,
     /// Lists the fleet's databases for `pg_database`; the current one is always shown.
     pub databases: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// Under which its requests' outcomes are kept; `None` for one that never asks for them.
+    pub identity: Option<Identity>,
+}
+
+/// Which session of a client this connection goes on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The session.
+    pub session: SessionId,
+    /// The number of the first request that comes, from 1.
+    pub next: u64,
 }
 
 /// Pages for the journal.
@@ -148,6 +167,9 @@ pub struct Capture {
     pub db_pages: u32,
     /// Newest copies in ascending order of page number (from 1). Empty when the commits changed nothing.
     pub pages: Vec<(u32, Bytes)>,
+    /// The requests that these commits belong to, in the order in which they were answered. Empty when they changed
+    /// nothing: such a request may as well be done again.
+    pub outcomes: Vec<Outcome>,
 }
 
 /// Result of [`Database::checkpoint`].

@@ -25,6 +25,12 @@ pub enum Error {
     /// The journals' store is not fit for use.
     #[error("the journal store is not usable")]
     Store(#[from] journal::StoreError),
+    /// Another server lives under the same name.
+    #[error("another server runs under the name \"{name}\": give each its own name, or stop that one")]
+    NameTaken {
+        /// The name.
+        name: model::Name,
+    },
     /// The controllers belong to another fleet than before.
     #[error("the controllers are those of fleet {found}, this server belongs to fleet {own}")]
     AnotherFleet {

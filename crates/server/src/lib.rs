@@ -3,6 +3,7 @@
 //! * `run` puts the role together; `registration` talks to the controllers, `control` answers them.
 //! * `residency` knows which databases are here and owns each by one task; commits go through it to the journal.
 //! * `session` is one client's conversation; `workers` has the threads that engines run on.
+//! * `vitals` measures what shows that this server itself is slow.
 //! * [`engine`] is the seam to what stores and queries a database, and the engines themselves.
 //!
 //! It decides nothing about who owns what: it does what controllers say, and the journal's fence keeps it honest.
@@ -22,6 +23,7 @@ mod residency;
 mod run;
 mod session;
 mod settings;
+mod vitals;
 mod workers;
 
 pub use error::Error;

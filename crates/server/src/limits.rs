@@ -39,6 +39,9 @@ pub const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that have not authenticated yet, at a time. Further ones wait in the listener's queue.
 pub const UNAUTHENTICATED_MAX: usize = 512;
 
+/// Records that the journal has had since a handler was told its position, from which on it is told again.
+pub const POSITIONS_UNTOLD: u64 = 64;
+
 /// How long a client may take nothing of what is sent to it. Then its session is closed: it holds a statement open.
 pub const WRITE_STALL_MAX: Duration = Duration::from_secs(300);
 
@@ -67,6 +70,18 @@ pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 /// Milliseconds between heartbeats while a server ends: what it has put away should be served elsewhere at once.
 pub const LEAVING_HEARTBEAT_MS: u64 = 100;
 
+/// How often a server measures what shows that it is slow itself: its timers, its threads, the store.
+pub const HEALTH_EVERY: Duration = Duration::from_millis(250);
+
+/// What was measured longer ago than this is no news. Slowness that lasts for half of it shows.
+pub const HEALTH_WINDOW: Duration = Duration::from_secs(4);
+
+/// Measurements of one kind that are kept at most, the newest.
+pub const HEALTH_SAMPLES_MAX: usize = 64;
+
+/// How long nobody may have appended to a journal before the store is looked into instead.
+pub const JOURNAL_IDLE: Duration = Duration::from_secs(1);
+
 /// Most databases in one heartbeat's list of those put away; the rest follow with the next.
 pub const PUT_AWAY_REPORTS_MAX: usize = 10_000;
 
@@ -83,6 +98,10 @@ pub const PROBE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Pause before a failed registration is tried again.
 pub const REGISTER_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long another live server may have this one's name before this one ends. Longer than a lease usually is: the other
+/// may be this one's own last life, on another machine, that nobody has found dead yet.
+pub const NAME_TAKEN_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Pause before a failed accept is tried again: the process is out of file handles, which passes.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

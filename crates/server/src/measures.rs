@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use journal::{Response, Settled};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+use rpc::controller::ServerHealth;
 
 use crate::{answers::Ending, residency::Why};
 
@@ -25,6 +28,10 @@ pub fn describe() {
         "stationmaster_server_cancels_total",
         "Cancel requests, by whether their key was right"
     );
+    describe_counter!(
+        "stationmaster_server_settled_total",
+        "Requests that were asked about after a cut, by what became of them"
+    );
     describe_counter!("stationmaster_server_loads_total", "Databases loaded, or not, by result");
     describe_histogram!("stationmaster_server_load_duration_seconds", seconds, "Loading one database");
     describe_gauge!("stationmaster_server_databases_loaded", "Databases loaded now");
@@ -45,11 +52,22 @@ pub fn describe() {
     describe_counter!("stationmaster_server_journal_page_bytes_total", "Bytes of pages appended to journals");
     describe_counter!("stationmaster_server_journal_failures_total", "Appends that failed");
     describe_counter!(
+        "stationmaster_server_journal_stalls_total",
+        "Times that patience with a journal's store ended with an append unsettled, which is then tried further"
+    );
+    describe_counter!(
         "stationmaster_server_ownership_probes_total",
         "Looks into a journal past the lease, by result"
     );
     describe_counter!("stationmaster_server_snapshots_total", "Snapshots of databases written to journals");
     describe_counter!("stationmaster_server_snapshot_bytes_total", "Bytes of snapshots written to journals");
+    describe_gauge!("stationmaster_server_requests_running", "Requests being worked on now");
+    describe_gauge!(
+        "stationmaster_server_health_seconds",
+        seconds,
+        "What the server measures of itself: an append or a look into the journal, a job's way through the threads, the \
+         lag of timers; the median of the last seconds"
+    );
     describe_counter!("stationmaster_server_heartbeats_total", "Heartbeats to the controllers, by result");
 }
 
@@ -102,6 +120,17 @@ pub fn cancel(right: bool) {
     counter!("stationmaster_server_cancels_total", "key" => key).increment(1);
 }
 
+/// It was told what became of a request.
+pub fn settled(settled: &Settled) {
+    let became = match settled {
+        Settled::Committed(Response::Kept(_)) => "answered",
+        Settled::Committed(Response::TooLong(_)) => "done",
+        Settled::Absent => "absent",
+        Settled::Unknown => "unknown",
+    };
+    counter!("stationmaster_server_settled_total", "as" => became).increment(1);
+}
+
 /// A database was loaded; it counts as loaded until the result is dropped.
 pub fn loaded(took: Duration) -> Raised {
     counter!("stationmaster_server_loads_total", "result" => "loaded").increment(1);
@@ -139,6 +168,11 @@ pub fn appended(took: Duration, transactions: u64, bytes: u64) {
     counter!("stationmaster_server_journal_page_bytes_total").increment(bytes);
 }
 
+/// The store has not taken a group for as long as patience lasts.
+pub fn stalled() {
+    counter!("stationmaster_server_journal_stalls_total").increment(1);
+}
+
 /// A group could not be made durable.
 pub fn commit_failed() {
     counter!("stationmaster_server_journal_failures_total").increment(1);
@@ -158,6 +192,16 @@ pub fn probe<E>(result: &Result<bool, E>) {
 pub fn snapshot_taken(bytes: u64) {
     counter!("stationmaster_server_snapshots_total").increment(1);
     counter!("stationmaster_server_snapshot_bytes_total").increment(bytes);
+}
+
+/// How this server feels.
+pub fn health(health: &ServerHealth) {
+    gauge!("stationmaster_server_requests_running").set(health.running as f64);
+    let times = [("journal", health.journal()), ("threads", health.workers()), ("timers", health.lag())];
+    for (what, time) in times {
+        let time = time.unwrap_or_default();
+        gauge!("stationmaster_server_health_seconds", "of" => what).set(time.as_secs_f64());
+    }
 }
 
 /// A heartbeat was acknowledged, or not.

@@ -17,7 +17,7 @@ use crate::{
     Error,
     lease::Lease,
     life::{Life, Lived},
-    limits::{GOODBYE_MAX, LEAVING_HEARTBEAT_MS, REGISTER_PAUSE, SHUTDOWN_PATIENCE},
+    limits::{GOODBYE_MAX, LEAVING_HEARTBEAT_MS, NAME_TAKEN_PATIENCE, REGISTER_PAUSE, SHUTDOWN_PATIENCE},
     measures,
     residency::{Residents, Why},
     session::Front,
@@ -43,14 +43,18 @@ enum Turn {
 
 impl Registrar {
     /// Registers a new life, however long it takes. Nothing when the process ends first.
-    pub async fn register(&self) -> Option<ServerRegistered> {
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`] when another live server has the name, and goes on to have it.
+    pub async fn register(&self) -> Result<Option<ServerRegistered>, Error> {
         let incarnation = Incarnation(rand::random());
         let mut told = String::new();
+        let mut taken_since = None;
         loop {
             let sent = Instant::now();
             let attempt = tokio::select! {
                 biased;
-                () = self.host.shutdown.cancelled() => return None,
+                () = self.host.shutdown.cancelled() => return Ok(None),
                 attempt = self.attempt(incarnation) => attempt,
             };
             match attempt {
@@ -60,9 +64,13 @@ impl Registrar {
                     self.life.begin(Lived { server, incarnation, fleet });
                     self.lease.renew(sent + lease);
                     tracing::info!(%server, %incarnation, %fleet, "registered");
-                    return Some(registered);
+                    return Ok(Some(registered));
                 }
                 Err(error) => {
+                    taken_since = says_taken(&error).then(|| taken_since.unwrap_or(sent));
+                    if taken_since.is_some_and(|since| since.elapsed() > NAME_TAKEN_PATIENCE) {
+                        return Err(Error::NameTaken { name: self.registration.name.clone() });
+                    }
                     let reason = crate::chain(&error);
                     // The same trouble again is no news.
                     if reason != told {
@@ -74,7 +82,7 @@ impl Registrar {
             }
             tokio::select! {
                 biased;
-                () = self.host.shutdown.cancelled() => return None,
+                () = self.host.shutdown.cancelled() => return Ok(None),
                 () = sleep(REGISTER_PAUSE) => {}
             }
         }
@@ -95,7 +103,7 @@ impl Registrar {
     /// Keeps this server alive, in one life after the other, until the process ends.
     ///
     /// # Errors
-    /// [`Error::AnotherFleet`].
+    /// [`Error::AnotherFleet`], [`Error::NameTaken`].
     pub async fn live(&self, first: ServerRegistered, residents: &Residents) -> Result<(), Error> {
         let fleet = first.fleet;
         let mut registered = first;
@@ -111,7 +119,7 @@ impl Registrar {
             self.life.end();
             residents.drain(Why::Expired, Duration::ZERO).await;
             residents.world().reports.clear();
-            registered = match self.register().await {
+            registered = match self.register().await? {
                 Some(again) => again,
                 None => return Ok(()),
             };
@@ -196,8 +204,14 @@ impl Registrar {
             databases_loaded: residents.count() as u64,
             sessions: self.front.sessions.load(Ordering::Relaxed) as u64,
             requests_total: self.front.requests.load(Ordering::Relaxed),
+            health: self.front.vitals.health(),
         }
     }
+}
+
+/// Whether a refused registration means that another live server has the name.
+fn says_taken(error: &RpcError) -> bool {
+    matches!(error, RpcError::Refused(Refusal::Rejected(Rejection::ServerNameTaken { .. })))
 }
 
 /// Whether a refused heartbeat means that this life is over.

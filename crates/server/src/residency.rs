@@ -3,15 +3,19 @@
 //! A table of handles; each database's work is done by its own task (`residency/owner.rs`). What is asked twice is done
 //! once: whoever asks for a database that is being loaded waits for that load.
 
+mod attachments;
 pub mod cache;
 mod commit;
 mod copy;
 mod doors;
+mod forking;
 mod gathering;
 mod load;
 mod owner;
+mod questions;
 pub mod reports;
 mod resident;
+mod signals;
 mod snapshots;
 mod visit;
 mod world;
@@ -24,13 +28,17 @@ use std::{
 
 use model::{DatabaseId, Epoch};
 use rpc::server::{Loaded, LoadedDatabase, ServerRefusal};
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
 use crate::answers::Ending;
 
 pub use self::{
     doors::Why,
     resident::{Resident, Signal},
+    signals::Signals,
     visit::Visit,
     world::{Parts, World},
 };
@@ -153,7 +161,11 @@ impl Residents {
         let resident = self.0.table().residents.get(&database).cloned();
         if let Some(resident) = resident.filter(|resident| resident.epoch <= epoch) {
             resident.close(Why::Released, Instant::now() + patience);
-            resident.gone().await;
+            if timeout(patience, resident.gone()).await.is_err() {
+                // The owner may be waiting for a store or a thread: who is inside has to go all the same.
+                resident.cut(Ending::NotOwner { epoch: Some(resident.epoch) });
+                resident.gone().await;
+            }
         }
     }
 
@@ -186,6 +198,7 @@ impl Residents {
                     epoch: resident.epoch,
                     sessions: doors.sessions() as u64,
                     idle_ms: u64::try_from(doors.idle(now).as_millis()).unwrap_or(u64::MAX),
+                    closing: doors.is_closing() && (doors.sessions() == 0 || resident.is_cut()),
                 }
             })
             .collect()

@@ -24,6 +24,7 @@ use crate::{
     registration::Registrar,
     residency::{Parts as Shares, Residents, World, cache::Cache, reports::Reports},
     session::{self, Front, startup::Logins},
+    vitals::Vitals,
     workers::Workers,
 };
 
@@ -99,9 +100,11 @@ pub async fn run_with(
 
 /// Registers, serves until the end, and puts everything away.
 async fn live(registrar: &Registrar, parts: Parts, cache: Cache, settings: &Settings) -> Result<(), Error> {
-    let Some(registered) = registrar.register().await else { return Ok(()) };
+    let Some(registered) = registrar.register().await? else { return Ok(()) };
     let Parts { engine, workers, objects } = parts;
     let store = open_store(objects, workers.journal_threads(), settings, registered.fleet).await?;
+    let vitals = registrar.front.vitals.clone();
+    let watching = vitals.clone().watch(workers.clone(), store.clone());
     let shares = Shares {
         engine,
         store,
@@ -109,12 +112,14 @@ async fn live(registrar: &Registrar, parts: Parts, cache: Cache, settings: &Sett
         cache,
         reports: Reports::default(),
         lease: registrar.lease.clone(),
+        vitals,
         clock: registrar.host.clock,
     };
     let residents = Residents::new(World::new(shares, settings));
     registrar.front.open(residents.clone());
     // However this ends, no database's task outlives it.
     let _owners = residents.end_with();
+    residents.world().chore(watching);
     let lived = registrar.live(registered, &residents).await;
     // New connections are still taken and told where not to go, until everything is away.
     registrar.leave(&residents).await;
@@ -147,6 +152,7 @@ impl Front {
             sessions_max,
             sessions: 0.into(),
             requests: Arc::default(),
+            vitals: Vitals::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! One connection to the data port: start-up, then a session, or a cancel request.
 
+mod attach;
 mod input;
 mod pump;
 mod seat;
@@ -30,6 +31,7 @@ use crate::{
     limits::{GOODBYE_MAX, STARTUP_TIMEOUT},
     measures,
     residency::{Residents, Visit},
+    vitals::Vitals,
     workers::Workers,
 };
 
@@ -49,6 +51,8 @@ pub struct Front {
     pub sessions_max: usize,
     /// Sessions now.
     pub sessions: AtomicUsize,
+    /// How this server feels.
+    pub vitals: Vitals,
     /// Requests since the start.
     pub requests: Arc<AtomicU64>,
 }
@@ -85,7 +89,7 @@ async fn converse(
     front: &Arc<Front>,
     stream: Box<dyn ByteStream>,
     input: Input,
-    asked: Asked,
+    asked: Box<Asked>,
     mut out: BytesMut,
 ) {
     let (seat, key, _counted) = match start(front, &asked, &mut out).await {
@@ -97,7 +101,8 @@ async fn converse(
     };
     let _measured = measures::session();
     tracing::debug!(user = asked.user, "session started");
-    let (end, requests) = Pump::new(stream, input, out, seat, Arc::clone(&front.requests)).run().await;
+    let (end, requests) =
+        Pump::new(stream, input, out, seat, Arc::clone(&front.requests), front.vitals.clone()).run().await;
     drop(key);
     match end {
         End::Terminated => tracing::debug!(requests, "session ended"),
@@ -117,12 +122,18 @@ async fn start(
 ) -> Result<(Seat, Key, Counted), Ending> {
     let counted = Counted::new(front)?;
     let residents = front.residents.get().ok_or(Ending::NotOwner { epoch: None })?;
-    let visit = residents.enter(asked.database, asked.epoch).await?;
+    let mut visit = residents.enter(asked.database, asked.epoch).await?;
+    let mut news = BytesMut::new();
+    let identity = match &asked.attach {
+        Some(attach) => Some(attach.settle(&mut visit, &mut news).await?),
+        None => None,
+    };
     let key = front.cancels.register(asked.minor, rand::random());
-    let start = session_start(front, asked, &key);
+    let start = SessionStart { identity, ..session_start(front, asked, &key) };
     let opening = front.workers.run(move || open(visit, start));
     let (inside, greeting) = opening.await?;
     out.unsplit(greeting);
+    out.unsplit(news);
     backend::backend_key_data(out, asked.minor, key.wire())?;
     backend::ready_for_query(out, backend::TransactionStatus::Idle);
     key.arm(inside.session.interrupt());
@@ -146,6 +157,7 @@ fn session_start(front: &Arc<Front>, asked: &Asked, key: &Key) -> SessionStart {
         parameters: asked.parameters.clone(),
         process_id: key.process_id(),
         databases: Arc::new(move || front.directory.names()),
+        identity: None,
     }
 }
 

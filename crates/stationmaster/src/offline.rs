@@ -10,7 +10,7 @@ mod verify;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
-use moment::Moment;
+pub use moment::Moment;
 use place::Where;
 
 /// What can be done with journals. A database goes by its id (`db-…`), or by its name while controllers can be asked.

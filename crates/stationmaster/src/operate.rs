@@ -6,6 +6,7 @@ mod cluster;
 mod controllers;
 mod databases;
 mod drain;
+mod events;
 mod handlers;
 mod listing;
 mod map;
@@ -27,7 +28,7 @@ pub use users::verifier;
 pub enum Request {
     /// How the whole fleet is doing; fails when no leader can be reached
     Status(Reach),
-    /// Databases: list, show, create, drop, rename, move, assign, unassign
+    /// Databases: list, show, create, drop, rename, move, assign, unassign, set, reset
     #[command(subcommand)]
     Databases(databases::Request),
     /// Servers: list, drain, expire
@@ -42,6 +43,8 @@ pub enum Request {
     /// Users who may log in: list, create, password, drop
     #[command(subcommand)]
     Users(users::Request),
+    /// What happened in the fleet, and why: every decision, oldest first
+    Events(events::Request),
     /// The replicated map: digest, get
     #[command(subcommand)]
     Map(map::Request),
@@ -58,6 +61,7 @@ pub fn run(request: Request) -> anyhow::Result<ExitCode> {
             Request::Controllers(request) => controllers::run(request).await,
             Request::Handlers(request) => handlers::run(request).await,
             Request::Users(request) => users::run(request).await,
+            Request::Events(request) => events::run(request).await,
             Request::Map(request) => map::run(request).await,
         }
     })

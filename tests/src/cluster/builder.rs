@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use wire::scram::Verifier;
 
 use super::{
-    Cluster, PASSWORD, Role, USER,
+    Cluster, FAULT, PASSWORD, Role, USER,
     config::{Extra, Layout},
 };
 use crate::{Ports, Process, reaper::Reaper, until};
@@ -27,12 +27,13 @@ pub struct Builder {
     extra: Extra,
     log: BTreeMap<String, String>,
     shared: bool,
+    faults: bool,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         let (extra, log) = (Vec::new(), BTreeMap::new());
-        Self { controllers: 3, handlers: 2, servers: 3, extra, log, shared: false }
+        Self { controllers: 3, handlers: 2, servers: 3, extra, log, shared: false, faults: false }
     }
 }
 
@@ -62,6 +63,11 @@ impl Builder {
     pub fn log(mut self, key: &str, value: &str) -> Self {
         self.log.insert(key.into(), value.into());
         self
+    }
+
+    /// With controllers that die where they are told to: see [`Cluster::arm`].
+    pub fn faults(self) -> Self {
+        Self { faults: true, ..self }
     }
 
     /// Does not wait its turn: there is only one such cluster.
@@ -114,7 +120,12 @@ impl Builder {
             Layout { directory: &directory, controllers: &controllers, extra: &self.extra, log: &self.log };
         let controller = |id: usize| {
             let admin = ports.next();
-            Process::new(&format!("controller-{id}"), "controller", &layout.controller(id, admin), admin)
+            let name = format!("controller-{id}");
+            let process = Process::new(&name, "controller", &layout.controller(id, admin), admin);
+            match self.faults {
+                true => process.with_variable("STATIONMASTER_FAULT_POINT", directory.join(FAULT)),
+                false => process,
+            }
         };
         let handler_addresses: Vec<_> = (0..self.handlers).map(|_| ports.next()).collect();
         let handler = |number: usize| {

@@ -13,6 +13,7 @@ async fn fifty_first_requests_make_one_assignment_and_one_load_r3_r10() {
     let before = cluster.info("wanted").await;
     assert_eq!(before.owner, None);
     let loads = cluster.metric(&cluster.servers, "stationmaster_server_loads_total").await;
+    let (assigned, rejected) = proposed(&cluster).await;
 
     let answers = join_all((0..CLIENTS).map(async |client| {
         let session = cluster.session(client % 2, "wanted").await;
@@ -22,9 +23,18 @@ async fn fifty_first_requests_make_one_assignment_and_one_load_r3_r10() {
 
     let after = cluster.info("wanted").await;
     assert_eq!(after.epoch, before.epoch.next(), "one change of owner");
-    assert_eq!(after.revision.0, before.revision.0 + 1, "one entry in the log");
+    // What servers and the leader tell meanwhile, of loads and of heartbeats, is in the log as well.
+    assert_eq!(proposed(&cluster).await, (assigned + 1.0, rejected), "one entry in the log gives it away");
     let loaded = cluster.metric(&cluster.servers, "stationmaster_server_loads_total").await - loads;
     assert_eq!(loaded, 1.0, "one load");
+}
+
+/// How many databases the leaders gave to servers, and how many entries the maps said no to.
+async fn proposed(cluster: &Cluster) -> (f64, f64) {
+    let controllers = &cluster.controllers;
+    let assigned = cluster.metric(controllers, "stationmaster_controller_assignments_total").await;
+    let rejected = [("result", "rejected")];
+    (assigned, cluster.metric_with(controllers, "stationmaster_controller_changes_total", &rejected).await)
 }
 
 #[tokio::test]

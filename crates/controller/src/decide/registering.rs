@@ -5,7 +5,8 @@ use model::{Incarnation, Registration, Server};
 /// The old life that the new one may end, if any. The map refuses the registration when there is one and it may not.
 ///
 /// The new process may take over when it answers at the very addresses of the old one: only one of them can hold the
-/// listeners. And when the old life's lease has lapsed.
+/// listeners, and the caller makes sure that nobody answers there in the old life. And when the old life's lease has
+/// lapsed.
 pub fn supersedes(
     known: Option<&Server>,
     registration: &Registration,
@@ -41,7 +42,7 @@ mod tests {
             supersedes: None,
             incarnation: Incarnation(1),
         };
-        fleet.apply(Revision(1), &Entry { at: TimestampMs(0), command }).expect("a free name");
+        fleet.apply(Revision(1), &Entry::new(TimestampMs(0), command)).expect("a free name");
         fleet.server_named("s1").expect("just registered").1.clone()
     }
 

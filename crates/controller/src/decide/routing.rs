@@ -5,12 +5,17 @@
 //! - A report about an older epoch moves nothing (R19): the present route is the answer.
 //! - A route is an answer only once its owner has loaded the database under that epoch.
 //! - An owner is given up only when it said that it cannot serve, or when its process is proved dead. One that merely
-//!   does not answer keeps the database until its lease lapses, because it may still be answering reads.
+//!   does not answer keeps the database until its lease lapses, because it may still be answering reads: the request
+//!   waits for that.
+//! - A silent owner that the brake against mass expiry holds keeps it for longer than anybody waits: the request is
+//!   refused, and told why.
 
 use std::collections::BTreeSet;
 
 use model::{Epoch, ServerId, Tenure};
 use rpc::controller::{RouteFailed, WhyFailed};
+
+use super::Cause;
 
 /// What the map says of the database now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +42,10 @@ pub enum Step {
     },
     /// Find out whether the owner's process lives.
     Probe(Tenure),
-    /// The owner's life is over: say so in the map.
-    Expire(Tenure),
+    /// The owner's life is over: say so in the map, and why.
+    Expire(Tenure, Cause),
+    /// Wait until the owner answers again or is declared dead.
+    Await(Tenure),
     /// Tell that it cannot be done, and why.
     Fail(Trouble),
 }
@@ -60,7 +67,7 @@ pub enum LoadFailure {
     /// The server cannot do it: full, failing, or not ready.
     Unable,
     /// That life of the server is over: it said so, or nothing listens at its address any more.
-    Dead,
+    Dead(Cause),
     /// No answer.
     Silent,
 }
@@ -77,7 +84,11 @@ pub struct Routing {
     spent: Option<Epoch>,
     /// The epoch that this request made, under which nobody has been served yet.
     fresh: Option<Epoch>,
-    dead: Option<Tenure>,
+    dead: Option<(Tenure, Cause)>,
+    /// The owner that gave no answer.
+    silent: Option<Tenure>,
+    /// A silent owner has answered again: that is believed once.
+    answered: bool,
     trouble: Option<Trouble>,
     failed: bool,
 }
@@ -93,6 +104,8 @@ impl Routing {
             spent: None,
             fresh: None,
             dead: None,
+            silent: None,
+            answered: false,
             trouble: None,
             failed: false,
         }
@@ -104,8 +117,11 @@ impl Routing {
             return Step::Fail(trouble);
         }
         let Some(owner) = found.owner else { return self.assign() };
-        if self.dead == Some(owner) {
-            return Step::Expire(owner);
+        if let Some((_, cause)) = self.dead.filter(|(dead, _)| *dead == owner) {
+            return Step::Expire(owner, cause);
+        }
+        if self.silent == Some(owner) {
+            return Step::Await(owner);
         }
         if self.spent == Some(found.epoch) {
             return self.assign();
@@ -119,6 +135,11 @@ impl Routing {
             None if found.loaded => Step::Answer,
             None => Step::Load(owner),
         }
+    }
+
+    /// What the last server said that could not serve it.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.clone()
     }
 
     fn assign(&self) -> Step {
@@ -148,14 +169,27 @@ impl Routing {
                 self.spent = Some(epoch);
                 self.avoid.insert(owner.server);
             }
-            LoadFailure::Dead => self.dead = Some(owner),
+            LoadFailure::Dead(cause) => self.dead = Some((owner, cause)),
             // Nobody was ever sent there under an epoch of our own making, so nobody reads there.
             LoadFailure::Silent if self.fresh == Some(epoch) => {
                 self.spent = Some(epoch);
                 self.avoid.insert(owner.server);
             }
-            LoadFailure::Silent => self.failed = true,
+            LoadFailure::Silent if self.answered => self.failed = true,
+            LoadFailure::Silent => self.silent = Some(owner),
         }
+    }
+
+    /// The owner that was waited for answers again: ask it about this database.
+    pub fn on_answered(&mut self, epoch: Epoch) {
+        (self.silent, self.answered) = (None, true);
+        self.on_alive(epoch);
+    }
+
+    /// The owner is silent, and will not be declared dead soon.
+    pub fn on_held(&mut self, epoch: Epoch, owner: Tenure, reason: String) {
+        self.answered = true;
+        self.on_load_failed(epoch, owner, LoadFailure::Silent, reason);
     }
 
     /// The owner's process answered after all: ask it about this database.

@@ -193,7 +193,7 @@ mod tests {
         let mut fleet = Fleet::default();
         let name = Name::new("shop").expect("a name");
         let command = Command::CreateDatabase { name, owner: None, key: None };
-        fleet.apply(Revision(4), &Entry { at: TimestampMs(1), command }).expect("a free name");
+        fleet.apply(Revision(4), &Entry::new(TimestampMs(1), command)).expect("a free name");
         let nodes = BTreeMap::from([(1, BasicNode { addr: "a:1".into() })]);
         let members = Membership::new(vec![BTreeSet::from([1])], nodes).expect("one node");
         let meta = SnapshotMeta {

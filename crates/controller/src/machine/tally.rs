@@ -1,14 +1,27 @@
 //! How many databases each server owns, counted as entries are applied: walking a million databases for each
-//! placement would be too slow.
+//! placement would be too slow. And which servers' lives ended lately, so that whoever leads next goes on with what
+//! they left (C17).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use model::{Command, DatabaseId, Entry, Fleet, Outcome, Rejection, Tenure};
+use model::{Command, DatabaseId, Entry, Fleet, Outcome, Rejection, Tenure, TimestampMs};
 
-/// Databases by owner. Lives that are over may still be in it; nobody asks for them.
+use crate::limits::FALLEN_MAX;
+
+/// Databases by owner. A life that is over stays in it while databases are that nobody has been given since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     owned: BTreeMap<Tenure, u64>,
+    fallen: VecDeque<Fallen>,
+}
+
+/// A life that ended without letting go of what it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fallen {
+    /// Which.
+    pub tenure: Tenure,
+    /// When, by the clock of who led then.
+    pub at: TimestampMs,
 }
 
 impl Tally {
@@ -26,6 +39,11 @@ impl Tally {
         self.owned.get(&tenure).copied().unwrap_or(0)
     }
 
+    /// The lives that ended last, oldest first: those whose end this controller applied itself.
+    pub fn fallen(&self) -> impl Iterator<Item = Fallen> {
+        self.fallen.iter().copied()
+    }
+
     /// Applies an entry to the map and keeps the counts.
     pub fn apply(
         &mut self,
@@ -35,6 +53,7 @@ impl Tally {
     ) -> Result<Outcome, Rejection> {
         let known = concerned(fleet, &entry.command);
         let before = known.and_then(|id| owner(fleet, id));
+        let ended = ended(fleet, &entry.command);
         let outcome = fleet.apply(revision, entry);
         match &entry.command {
             // A create that only found what an earlier one had made must not count twice.
@@ -46,19 +65,24 @@ impl Tally {
                 self.remove(before);
                 self.add(known.and_then(|id| owner(fleet, id)));
             }
-            Command::ExpireServer { server, incarnation } => {
-                if outcome.is_ok() {
-                    self.owned.remove(&Tenure { server: *server, incarnation: *incarnation });
+            Command::ExpireServer { .. } | Command::RegisterServer { .. } => {
+                if let Some(tenure) = ended.filter(|_| outcome.is_ok()) {
+                    self.fall(Fallen { tenure, at: entry.at });
                 }
             }
             Command::Found { .. }
             | Command::RenameDatabase { .. }
             | Command::ForgetDatabase { .. }
-            | Command::RegisterServer { .. }
             | Command::RegisterHandler { .. }
             | Command::PutUser { .. }
             | Command::DropUser { .. }
-            | Command::DrainServer { .. } => {}
+            | Command::DrainServer { .. }
+            | Command::SetDatabaseOptions { .. }
+            | Command::RecordEvents { .. }
+            // A copy that forms is nobody's.
+            | Command::ForkDatabase { .. }
+            | Command::FormDatabase { .. }
+            | Command::AbandonDatabase { .. } => {}
         }
         outcome
     }
@@ -70,9 +94,20 @@ impl Tally {
     }
 
     fn remove(&mut self, tenure: Option<Tenure>) {
-        if let Some(count) = tenure.and_then(|tenure| self.owned.get_mut(&tenure)) {
+        let Some(tenure) = tenure else { return };
+        if let Some(count) = self.owned.get_mut(&tenure) {
             *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.owned.remove(&tenure);
+            }
         }
+    }
+
+    fn fall(&mut self, fallen: Fallen) {
+        if self.fallen.len() == FALLEN_MAX {
+            self.fallen.pop_front();
+        }
+        self.fallen.push_back(fallen);
     }
 }
 
@@ -84,14 +119,49 @@ fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
         | Command::DropDatabase { database }
         | Command::ForgetDatabase { database }
         | Command::AssignDatabase { database, .. }
-        | Command::UnassignDatabase { database, .. } => Some(*database),
+        | Command::UnassignDatabase { database, .. }
+        | Command::SetDatabaseOptions { database, .. } => Some(*database),
         Command::Found { .. }
         | Command::RegisterServer { .. }
         | Command::ExpireServer { .. }
         | Command::RegisterHandler { .. }
         | Command::PutUser { .. }
         | Command::DropUser { .. }
-        | Command::DrainServer { .. } => None,
+        | Command::RecordEvents { .. }
+        | Command::DrainServer { .. }
+        | Command::ForkDatabase { .. }
+        | Command::FormDatabase { .. }
+        | Command::AbandonDatabase { .. } => None,
+    }
+}
+
+/// The life that a command ends if the map takes it.
+fn ended(fleet: &Fleet, command: &Command) -> Option<Tenure> {
+    match command {
+        Command::ExpireServer { server, incarnation } => {
+            Some(Tenure { server: *server, incarnation: *incarnation })
+        }
+        Command::RegisterServer { registration, incarnation, .. } => {
+            let (server, record) = fleet.server_named(&registration.name)?;
+            let ends = record.state.is_alive() && record.incarnation != *incarnation;
+            ends.then_some(Tenure { server, incarnation: record.incarnation })
+        }
+        Command::Found { .. }
+        | Command::CreateDatabase { .. }
+        | Command::RenameDatabase { .. }
+        | Command::DropDatabase { .. }
+        | Command::ForgetDatabase { .. }
+        | Command::AssignDatabase { .. }
+        | Command::UnassignDatabase { .. }
+        | Command::SetDatabaseOptions { .. }
+        | Command::RegisterHandler { .. }
+        | Command::PutUser { .. }
+        | Command::DropUser { .. }
+        | Command::RecordEvents { .. }
+        | Command::DrainServer { .. }
+        | Command::ForkDatabase { .. }
+        | Command::FormDatabase { .. }
+        | Command::AbandonDatabase { .. } => None,
     }
 }
 
@@ -136,7 +206,7 @@ mod tests {
     fn run(commands: Vec<Command>) -> (Fleet, Tally) {
         let (mut fleet, mut tally) = (Fleet::default(), Tally::default());
         for (revision, command) in (1..).map(Revision).zip(commands) {
-            let entry = Entry { at: TimestampMs(0), command };
+            let entry = Entry::new(TimestampMs(0), command);
             // Rejections are part of the test: they must count nothing.
             drop(tally.apply(&mut fleet, revision, &entry));
         }
@@ -173,11 +243,32 @@ mod tests {
             Command::DropDatabase { database: DatabaseId(1) },
         ]);
         assert_eq!(tally.owned(FIRST), 1);
-        let (_, tally) = run(vec![
-            register("s1", Incarnation(1)),
-            create("a", 1, FIRST),
-            Command::ExpireServer { server: ServerId(1), incarnation: Incarnation(1) },
-        ]);
-        assert_eq!(tally.owned(FIRST), 0);
+    }
+
+    #[test]
+    fn a_life_that_ends_leaves_what_it_had_until_that_is_given_to_others_c17() {
+        let again = Tenure { incarnation: Incarnation(9), ..FIRST };
+        let Command::RegisterServer { registration, .. } = register("s1", again.incarnation) else {
+            unreachable!("just made")
+        };
+        let supersedes = Some(FIRST.incarnation);
+        let restart = Command::RegisterServer { registration, supersedes, incarnation: again.incarnation };
+        let expire = Command::ExpireServer { server: ServerId(1), incarnation: Incarnation(1) };
+        for ends in [restart, expire.clone()] {
+            let (fleet, tally) = run(vec![
+                register("s1", Incarnation(1)),
+                register("s2", Incarnation(2)),
+                create("a", 1, FIRST),
+                create("b", 2, FIRST),
+                ends.clone(),
+                // Rejected: it is over already.
+                expire.clone(),
+                Command::AssignDatabase { database: DatabaseId(1), epoch_expected: Epoch(1), to: SECOND },
+            ]);
+            assert_eq!((tally.owned(FIRST), tally.owned(SECOND)), (1, 1));
+            assert_eq!(Tally::of(&fleet).owned, tally.owned);
+            let fallen: Vec<Tenure> = tally.fallen().map(|fallen| fallen.tenure).collect();
+            assert_eq!(fallen, [FIRST], "{ends:?}");
+        }
     }
 }

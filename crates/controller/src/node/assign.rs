@@ -1,8 +1,8 @@
 //! Giving databases to servers and taking them away: the steps that routes and operators share.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use model::{Command, DatabaseId, Epoch, RequestId, ServerId, ServerState, Tenure};
+use model::{Command, DatabaseId, Epoch, Fact, RequestId, ServerId, ServerState, Tenure, What, Why};
 use rpc::{
     Refusal,
     server::{LoadRequest, ReleaseRequest, ServerRefusal},
@@ -11,15 +11,16 @@ use tokio::time::Instant;
 
 use super::Node;
 use crate::{
-    decide::{Candidacy, LoadFailure, place},
-    limits::RELEASE_PATIENCE,
+    decide::{Candidacy, Cause, LoadFailure, Promise, place},
+    fault,
+    limits::{BETWEEN_LIVES, RELEASE_PATIENCE},
     meter::{self, Reason},
     reign::Reign,
     servers::CallError,
 };
 
 impl Node {
-    /// The best server for a database.
+    /// The best server for a database, which counts as on its way there until the answer is dropped.
     ///
     /// # Errors
     /// [`Refusal::NoServer`] says what is missing.
@@ -28,12 +29,15 @@ impl Node {
         reign: &Reign,
         database: DatabaseId,
         avoid: &BTreeSet<ServerId>,
-    ) -> Result<Tenure, Refusal> {
+    ) -> Result<Promise, Refusal> {
         let now = Instant::now();
         self.view.read(|state| {
             let chosen = reign.state(|known| {
-                let (fleet, tally, liveness) = (state.fleet(), state.tally(), &known.liveness);
-                place(database, &Candidacy { fleet, tally, liveness, avoid }, self.settings.lease / 2, now)
+                let (fleet, tally) = (state.fleet(), state.tally());
+                let (liveness, pending) = (&known.liveness, &known.pending);
+                let candidacy = Candidacy { fleet, tally, liveness, pending, avoid };
+                let chosen = place(database, &candidacy, self.settings.lease / 2, now);
+                chosen.map(|tenure| known.pending.promise(tenure))
             });
             chosen.ok_or_else(|| {
                 let up = state.fleet().servers().filter(|(_, server)| server.state == ServerState::Up);
@@ -58,8 +62,10 @@ impl Node {
         epoch_expected: Epoch,
         to: Tenure,
         reason: Reason,
+        why: Why,
     ) -> Result<Option<Epoch>, Refusal> {
-        let proposed = self.propose(Command::AssignDatabase { database, epoch_expected, to }).await?;
+        let command = Command::AssignDatabase { database, epoch_expected, to };
+        let proposed = self.propose_because(why, command).await?;
         match proposed.outcome {
             Ok(_) => {
                 meter::assigned(reason);
@@ -98,11 +104,17 @@ impl Node {
                     %database, %epoch, server = %owner.server, already = loaded.already,
                     took_us = loaded.took_us, "database loaded"
                 );
+                if !loaded.already {
+                    let fact = Fact::new(What::LoadFinished).database(database, epoch).server(owner.server);
+                    self.note(fact.took(Duration::from_micros(loaded.took_us)));
+                }
                 Ok(())
             }
             Err(error) => {
                 tracing::warn!(%database, %epoch, server = %owner.server, %error, "load failed");
-                Err((self.judge(&error), error.to_string()))
+                let failed = (self.judge(&error), error.to_string());
+                self.load_failed_there(database, epoch, owner, &failed);
+                Err(failed)
             }
         }
     }
@@ -110,12 +122,17 @@ impl Node {
     /// How a failed call is to be taken.
     fn judge(&self, error: &CallError) -> LoadFailure {
         match error {
-            CallError::ConnectionRefused if self.settings.refused_is_dead => LoadFailure::Dead,
+            CallError::ConnectionRefused if self.settings.refused_is_dead => {
+                LoadFailure::Dead(Cause::Refused)
+            }
             CallError::ConnectionRefused | CallError::Silent { .. } => LoadFailure::Silent,
-            CallError::Said(ServerRefusal::AnotherLife { .. }) => LoadFailure::Dead,
+            CallError::Said(ServerRefusal::AnotherLife { .. }) => LoadFailure::Dead(Cause::AnotherLife),
             CallError::Said(ServerRefusal::EpochSpent { .. }) => LoadFailure::EpochSpent,
             CallError::Said(
-                ServerRefusal::Full { .. } | ServerRefusal::Failed { .. } | ServerRefusal::NotServing { .. },
+                ServerRefusal::CannotFork { .. }
+                | ServerRefusal::Full { .. }
+                | ServerRefusal::Failed { .. }
+                | ServerRefusal::NotServing { .. },
             ) => LoadFailure::Unable,
         }
     }
@@ -124,10 +141,15 @@ impl Node {
     pub(super) async fn probe(&self, tenure: Tenure) -> Result<(), (LoadFailure, String)> {
         let address =
             self.view.read(|state| Some(state.fleet().server(tenure.server)?.control_address.clone()));
-        let address = address.ok_or_else(|| (LoadFailure::Dead, "it is not known any more".into()))?;
+        let address = address
+            .ok_or_else(|| (LoadFailure::Dead(Cause::AnotherLife), "it is not known any more".into()))?;
         match self.servers.probe(&address).await {
             Ok(status) if status.incarnation == tenure.incarnation => Ok(()),
-            Ok(_) => Err((LoadFailure::Dead, "it has begun another life".into())),
+            // It may have been given this very life a moment ago, and not know of it yet.
+            Ok(status) if status.incarnation == BETWEEN_LIVES => {
+                Err((LoadFailure::Unable, "it is not registered yet".into()))
+            }
+            Ok(_) => Err((LoadFailure::Dead(Cause::AnotherLife), "it has begun another life".into())),
             Err(error) => Err((self.judge(&error), error.to_string())),
         }
     }
@@ -136,13 +158,17 @@ impl Node {
     ///
     /// # Errors
     /// As [`Node::propose`].
-    pub(super) async fn expire(&self, reign: &Reign, tenure: Tenure, why: &str) -> Result<(), Refusal> {
+    pub(super) async fn expire(&self, reign: &Reign, tenure: Tenure, cause: Cause) -> Result<(), Refusal> {
         let Tenure { server, incarnation } = tenure;
+        fault::point("failover: decided");
         reign.state(|state| state.expiring.insert(tenure));
-        let result = self.propose(Command::ExpireServer { server, incarnation }).await;
+        let why = self.why_expired(reign, tenure, cause);
+        let result = self.propose_because(why, Command::ExpireServer { server, incarnation }).await;
         reign.state(|state| state.expiring.remove(&tenure));
         if result?.outcome.is_ok() {
-            tracing::warn!(%server, %incarnation, why, "server declared dead");
+            fault::point("failover: server expired");
+            meter::expired(cause);
+            tracing::warn!(%server, %incarnation, %cause, "server declared dead");
         }
         Ok(())
     }
@@ -168,9 +194,17 @@ impl Node {
             epoch,
             patience_ms: u32::try_from(RELEASE_PATIENCE.as_millis()).unwrap_or(u32::MAX),
         };
-        let Err(error) = self.servers.release(&address, release).await else { return Ok(()) };
+        let began = Instant::now();
+        let released = self.servers.release(&address, release).await;
+        let what = if released.is_ok() { What::Released } else { What::ReleaseFailed };
+        let fact = Fact::new(what).database(database, epoch).server(owner.server).took(began.elapsed());
+        let Err(error) = released else {
+            self.note(fact);
+            return Ok(());
+        };
+        self.note(fact.evidence(error.to_string()));
         match self.judge(&error) {
-            LoadFailure::Dead | LoadFailure::EpochSpent => Ok(()),
+            LoadFailure::Dead(_) | LoadFailure::EpochSpent => Ok(()),
             LoadFailure::Unable | LoadFailure::Silent => {
                 let server = owner.server;
                 Err(Refusal::Unavailable {

@@ -64,7 +64,8 @@ impl Node {
             reigns && !self.host.shutdown.is_cancelled() && self.drains(tenure)
         };
         while goes_on() && self.view.read(|state| state.tally().owned(tenure)) > 0 {
-            let loaded = self.loaded_on(tenure).await;
+            // One that does not say serves nobody either.
+            let loaded = self.loaded_on(tenure).await.unwrap_or_default();
             let mut after = None;
             let mut failed = false;
             while goes_on() {
@@ -86,20 +87,6 @@ impl Node {
         }
     }
 
-    /// What a server has loaded; nothing when it does not say, as then nobody is served there either.
-    async fn loaded_on(&self, tenure: Tenure) -> BTreeSet<DatabaseId> {
-        let address =
-            self.view.read(|state| Some(state.fleet().server(tenure.server)?.control_address.clone()));
-        let Some(address) = address else { return BTreeSet::new() };
-        match self.servers.probe(&address).await {
-            Ok(status) => status.databases.into_iter().map(|loaded| loaded.database).collect(),
-            Err(error) => {
-                tracing::warn!(server = %tenure.server, %error, "a draining server does not answer");
-                BTreeSet::new()
-            }
-        }
-    }
-
     /// The databases of a server among the next page of the map, and where to go on.
     fn owned_after(&self, tenure: Tenure, after: Option<Name>) -> (Vec<DatabaseId>, Option<Name>) {
         self.view.read(|state| {
@@ -117,8 +104,9 @@ impl Node {
 
     /// Moves one database, or just takes it away; tells whether that worked.
     async fn take_away(self: &Arc<Self>, reign: &Arc<Reign>, id: DatabaseId, loaded: bool) -> bool {
-        let aim = match self.choose(reign, id, &BTreeSet::new()) {
-            Ok(to) if loaded => Aim::To(to),
+        let chosen = self.choose(reign, id, &BTreeSet::new());
+        let aim = match &chosen {
+            Ok(to) if loaded => Aim::To(to.tenure),
             Ok(_) => Aim::Away,
             Err(error) => {
                 tracing::warn!(database = %id, %error, "cannot move it off a draining server");

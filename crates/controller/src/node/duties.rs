@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Command, FleetId, RequestId, Tenure};
+use model::{Cause, Command, DatabaseId, Epoch, Fact, FleetId, RequestId, Tenure, What};
 use openraft::{ServerState as RaftState, async_runtime::watch::WatchReceiver};
 use rpc::server::PurgeRequest;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Node;
 use crate::{
-    decide::Purge,
+    decide::{Errand, Facts},
     limits::{PURGE_RETRY, PURGES_IN_FLIGHT_MAX},
     meter,
     reign::Reign,
@@ -56,7 +56,10 @@ impl Node {
 
     /// Ends the reign.
     fn depose(&self) {
+        meter::brake(false);
         *self.reign.write().expect("BUG: nothing panics while holding this lock") = None;
+        // The next leader finds out by itself.
+        *self.facts.lock().expect("BUG: nothing panics while holding this lock") = Facts::default();
     }
 
     /// Begins or ends a reign as the engine says.
@@ -77,38 +80,36 @@ impl Node {
                 if self.read_index().await.is_ok() {
                     let term = metrics.current_term;
                     tracing::info!(term, revision = %self.view.revision(), "this controller leads now");
-                    let reign = Reign::new(term, self.settings.lease, Instant::now());
+                    let reign = Reign::new(term, &self.settings, Instant::now());
+                    reign.state(|state| state.emptied = self.emptied_before());
                     *self.reign.write().expect("BUG: nothing panics while holding this lock") =
                         Some(Arc::new(reign));
+                    let evidence = format!("controller {}, term {term}", self.settings.id);
+                    self.note(Fact::new(What::LeaderElected).evidence(evidence));
                     self.tick();
                 }
             }
         }
     }
 
-    fn tick(self: &Arc<Self>) {
+    pub(super) fn tick(self: &Arc<Self>) {
         self.measure();
         let Some(reign) = self.reign_if_any() else { return };
         self.found_fleet();
+        self.record_facts();
         let now = Instant::now();
         let up = self.servers_up();
-        let expired = reign.state(|state| {
-            let lapsed = state.liveness.tick(up.iter().copied(), now);
-            lapsed.into_iter().filter(|tenure| state.expiring.insert(*tenure)).collect::<Vec<_>>()
-        });
-        for tenure in expired {
-            let (node, reign) = (self.clone(), reign.clone());
-            self.tasks.spawn(async move {
-                if let Err(error) = node.expire(&reign, tenure, "its lease has lapsed").await {
-                    tracing::warn!(server = %tenure.server, %error, "cannot declare a server dead");
-                }
-            });
-        }
+        self.judge_silence(&reign, &up, now);
+        self.look_after(&reign, &up, now);
+        self.survey(&reign, &up);
+        self.fail_over(&reign);
         self.clean_up(&reign, &up, now);
+        self.make_copies(&reign, &up, now);
+        self.look_after_slow(&reign, now);
         self.drain_servers(&reign);
     }
 
-    fn servers_up(&self) -> Vec<Tenure> {
+    pub(super) fn servers_up(&self) -> Vec<Tenure> {
         self.view.read(|state| {
             let up = state.fleet().servers().filter(|(_, server)| server.state.is_alive());
             up.map(|(server, record)| Tenure { server, incarnation: record.incarnation }).collect()
@@ -123,7 +124,7 @@ impl Node {
         let node = self.clone();
         self.tasks.spawn(async move {
             let fleet = FleetId(rand::random());
-            match node.propose(Command::Found { fleet }).await {
+            match node.propose_because(Cause::Started, Command::Found { fleet }).await {
                 Ok(proposed) if proposed.outcome.is_ok() => tracing::info!(%fleet, "fleet founded"),
                 // Somebody else was first.
                 Ok(_) => {}
@@ -134,7 +135,9 @@ impl Node {
 
     fn clean_up(self: &Arc<Self>, reign: &Arc<Reign>, up: &[Tenure], now: Instant) {
         let purges = self.view.read(|state| {
-            let dropped = state.fleet().dropped();
+            let fleet = state.fleet();
+            let parent = |id| fleet.fork(id).map(|fork| fork.parent);
+            let dropped = fleet.dropped().map(|(id, epoch)| (id, (epoch, parent(id))));
             reign.state(|known| known.cleanup.begin(dropped, up, PURGES_IN_FLIGHT_MAX, now))
         });
         for purge in purges {
@@ -149,18 +152,18 @@ impl Node {
     }
 
     /// Purges one dropped database and forgets it; tells whether that is done.
-    async fn purge(&self, purge: Purge) -> bool {
-        let Purge { database, epoch, on } = purge;
+    async fn purge(&self, purge: Errand<(Epoch, Option<DatabaseId>)>) -> bool {
+        let Errand { database, what: (epoch, parent), on } = purge;
         let facts = self.view.read(|state| {
             Some((state.fleet().id()?, state.fleet().server(on.server)?.control_address.clone()))
         });
         let Some((fleet, address)) = facts else { return false };
-        let request = PurgeRequest { request: RequestId(rand::random()), fleet, database, epoch };
+        let request = PurgeRequest { request: RequestId(rand::random()), fleet, database, epoch, parent };
         if let Err(error) = self.servers.purge(&address, request).await {
             tracing::warn!(%database, server = %on.server, %error, "cannot purge a dropped database");
             return false;
         }
-        match self.propose(Command::ForgetDatabase { database }).await {
+        match self.propose_because(Cause::CleanUp, Command::ForgetDatabase { database }).await {
             Ok(_) => {
                 tracing::info!(%database, "dropped database purged");
                 true

@@ -1,7 +1,7 @@
 //! Servers and handlers present themselves and stay in touch.
 
 use futures::future::join_all;
-use model::{Command, DatabaseId, Epoch, Incarnation, Name, Outcome, Registration, Rejection, Tenure};
+use model::{Cause, Command, DatabaseId, Epoch, Incarnation, Name, Outcome, Registration, Rejection, Tenure};
 use openraft::ReadPolicy;
 use rpc::{
     Refusal,
@@ -27,9 +27,9 @@ impl Node {
         let fleet = fleet.ok_or_else(|| Refusal::Unavailable {
             reason: "the fleet is not founded yet; in a moment".into(),
         })?;
-        let supersedes = self.superseded(&reign, &registration, incarnation);
+        let supersedes = self.superseded(&reign, &registration, incarnation).await;
         let command = Command::RegisterServer { registration, supersedes, incarnation };
-        let (_, outcome) = self.propose(command).await?.accepted()?;
+        let (_, outcome) = self.propose_because(Cause::Started, command).await?.accepted()?;
         let server = match outcome {
             Outcome::Server { server } => server,
             Outcome::Done | Outcome::Database { .. } | Outcome::Handler { .. } => {
@@ -37,27 +37,34 @@ impl Node {
             }
         };
         let tenure = Tenure { server, incarnation };
-        reign.state(|state| state.liveness.heard(tenure, ServerLoad::default(), Instant::now()));
+        reign.state(|state| {
+            state.liveness.heard(tenure, ServerLoad::default(), Instant::now());
+            // It has nothing loaded yet, and this leader hears of everything that it will load.
+            state.rescue.on_surveyed(tenure);
+        });
         tracing::info!(%server, %incarnation, ?supersedes, "server registered");
         let heartbeat_ms = millis(self.settings.heartbeat);
         Ok(ServerRegistered { server, fleet, lease_ms: millis(self.settings.lease), heartbeat_ms })
     }
 
-    fn superseded(
+    /// The old life that this one ends, if any. One that has not been silent for a lease is looked after first: two
+    /// servers may have been told to give the same name and the same addresses, on different machines.
+    async fn superseded(
         &self,
         reign: &Reign,
         registration: &Registration,
         incarnation: Incarnation,
     ) -> Option<Incarnation> {
         let now = Instant::now();
-        self.view.read(|state| {
-            let known = state.fleet().server_named(&registration.name);
-            let lapsed = known.is_some_and(|(server, record)| {
-                let old = Tenure { server, incarnation: record.incarnation };
-                reign.state(|state| state.liveness.lapsed(old, now))
-            });
-            supersedes(known.map(|(_, record)| record), registration, incarnation, lapsed)
-        })
+        let (ended, lapsed) = self.view.read(|state| {
+            let (server, record) = state.fleet().server_named(&registration.name)?;
+            let old = Tenure { server, incarnation: record.incarnation };
+            let lapsed = reign.state(|state| state.liveness.lapsed(old, now));
+            let ended = supersedes(Some(record), registration, incarnation, lapsed)?;
+            Some((Tenure { server, incarnation: ended }, lapsed))
+        })?;
+        let lives = !lapsed && self.probe(ended).await.is_ok();
+        (!lives).then_some(ended.incarnation)
     }
 
     /// A server lives.
@@ -114,7 +121,8 @@ impl Node {
         });
         let unassign = |(database, epoch_expected)| async move {
             reign.state(|state| state.loaded.remove(&database));
-            self.propose(Command::UnassignDatabase { database, epoch_expected }).await
+            let command = Command::UnassignDatabase { database, epoch_expected };
+            self.propose_because(Cause::PutAwayIdle, command).await
         };
         for result in join_all(current.into_iter().map(unassign)).await {
             // A rejection says that somebody else changed the owner first: as good as done.
@@ -135,7 +143,7 @@ impl Node {
     ) -> Result<HandlerRegistered, Refusal> {
         self.reign()?;
         let command = Command::RegisterHandler { name, address, location };
-        match self.propose(command).await?.accepted()? {
+        match self.propose_because(Cause::Started, command).await?.accepted()? {
             (_, Outcome::Handler { handler }) => Ok(HandlerRegistered { handler }),
             (_, Outcome::Done | Outcome::Database { .. } | Outcome::Server { .. }) => {
                 unreachable!("BUG: registering a handler gives a handler")

@@ -148,6 +148,7 @@ pub(super) fn info(state: &State, id: DatabaseId) -> Option<DatabaseInfo> {
         name: database.name.clone(),
         epoch: database.epoch,
         owner,
+        options: fleet.database_options(id),
         revision: fleet.revision(),
     })
 }

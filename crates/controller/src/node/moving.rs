@@ -7,14 +7,16 @@ use model::{Command, DatabaseId, Epoch, Name, RequestId, ServerId, Tenure};
 use rpc::{
     Refusal,
     controller::{DatabaseRef, Operated},
+    server::LoadedDatabase,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument as _;
 
 use super::Node;
 use crate::{
     decide::{Aim, Move, Moving, Routing, Trouble},
-    limits::{MOVE_STEPS_MAX, MOVE_WAIT, ROUTE_OWNERS_MAX},
+    fault,
+    limits::{MOVE_STEPS_MAX, MOVE_WAIT, OUTLIVED_PAUSE, ROUTE_OWNERS_MAX},
     meter::{self, Reason},
     reign::{Landed, Reign},
 };
@@ -71,7 +73,7 @@ impl Node {
     }
 
     /// Takes one step after the other until the map is as it should be, and has the new owner load the database.
-    async fn relocate(
+    pub(super) async fn relocate(
         &self,
         reign: &Reign,
         request: RequestId,
@@ -88,7 +90,9 @@ impl Node {
             (Ok(fresh), Aim::To(_)) => {
                 let mut routing = Routing::new(None, ROUTE_OWNERS_MAX);
                 fresh.into_iter().for_each(|epoch| routing.on_assigned(epoch));
-                self.fly(reign, request, id, routing).await.map(Some)
+                let landed = self.fly(reign, request, id, routing, reason).await.map(Some);
+                fault::point("move: loaded");
+                landed
             }
         };
         let took = began.elapsed();
@@ -127,21 +131,27 @@ impl Node {
                     Err((_, reason)) => moving.on_failed(to, format!("it does not answer: {reason}")),
                 },
                 Move::Release(owner) => {
+                    fault::point("move: decided");
                     self.unload(reign, id, found.epoch);
-                    match self.release(request, id, found.epoch, owner).await {
-                        Ok(()) => moving.on_released(found.epoch),
-                        Err(refusal) => return Err(refusal),
-                    }
+                    self.have_let_go(request, id, found.epoch, owner).await?;
+                    fault::point("move: released");
+                    moving.on_released(found.epoch);
                 }
                 Move::Assign(to) => {
-                    fresh = self.assign(id, found.epoch, to, reason).await?;
+                    let why = match found.owner {
+                        Some(_) => self.why_moved(request, reason),
+                        None => self.why_given(id, reason, None),
+                    };
+                    fresh = self.assign(id, found.epoch, to, reason, why).await?;
+                    fault::point("move: assigned");
                     if fresh.is_none() && self.still_up(to).is_err() {
                         moving.on_failed(to, "it is not up any more".into());
                     }
                 }
                 Move::Unassign => {
                     let command = Command::UnassignDatabase { database: id, epoch_expected: found.epoch };
-                    if let Err(rejection) = self.propose(command).await?.outcome {
+                    let why = self.why_moved(request, reason);
+                    if let Err(rejection) = self.propose_because(why, command).await?.outcome {
                         tracing::debug!(database = %id, %rejection, "taking away overtaken");
                     }
                 }
@@ -152,6 +162,54 @@ impl Node {
             }
         }
         Err(Refusal::Unavailable { reason: format!("{id} changes its owner all the time") })
+    }
+
+    /// Makes the owner let go. One that is too slow to finish has let go once it lets nobody in any more: what it still
+    /// answers was asked before, and what it still writes fails at the fence. A silent one has when its life is over.
+    async fn have_let_go(
+        &self,
+        request: RequestId,
+        id: DatabaseId,
+        epoch: Epoch,
+        owner: Tenure,
+    ) -> Result<(), Refusal> {
+        let letting_go = async {
+            let Err(refusal) = self.release(request, id, epoch, owner).await else { return Ok(()) };
+            match self.lets_in(id, epoch, owner).await {
+                Some(false) => {
+                    tracing::warn!(server = %owner.server, %refusal, "goes on without a slow owner: it lets nobody in");
+                    Ok(())
+                }
+                // Its lease may be about to lapse.
+                None => {
+                    sleep(self.settings.lease).await;
+                    Err(refusal)
+                }
+                Some(true) => Err(refusal),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.outlived(owner) => Ok(()),
+            done = letting_go => done,
+        }
+    }
+
+    /// Whether a server still lets sessions into a database; `None` when it does not say.
+    async fn lets_in(&self, id: DatabaseId, epoch: Epoch, owner: Tenure) -> Option<bool> {
+        let address =
+            self.view.read(|state| Some(state.fleet().server(owner.server)?.control_address.clone()));
+        let status = self.servers.probe(&address?).await.ok()?;
+        let here =
+            |loaded: &LoadedDatabase| loaded.database == id && loaded.epoch == epoch && !loaded.closing;
+        Some(status.incarnation == owner.incarnation && status.databases.iter().any(here))
+    }
+
+    /// Waits until a server's life is over in the map.
+    async fn outlived(&self, tenure: Tenure) {
+        while self.still_up(tenure).is_ok() {
+            sleep(OUTLIVED_PAUSE).await;
+        }
     }
 
     fn went_elsewhere(&self, database: DatabaseId, to: Tenure, owner: Tenure) -> Refusal {

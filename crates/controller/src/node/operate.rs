@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    Command, DatabaseId, Epoch, IdempotencyKey, Name, Outcome, Rejection, RequestId, Revision, ServerState,
-    Tenure,
+    Cause, Command, DatabaseId, Epoch, Fact, IdempotencyKey, Name, Outcome, Rejection, RequestId, Revision,
+    ServerState, Tenure, What, Why,
 };
 use rpc::{
     Refusal,
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{Node, lookups::info, resolve};
 use crate::{
-    decide::Aim,
+    decide::{self, Aim},
     limits::{CREATE_PLACEMENTS_MAX, RELEASE_TIMEOUT},
     meter::{self, Reason},
     reign::Reign,
@@ -33,20 +33,25 @@ impl Node {
         let reign = self.reign()?;
         match operation {
             Operation::CreateDatabase { name, key } => {
-                self.create(&reign, Name::new(&name).map_err(Rejection::from)?, key).await
+                self.create(&reign, request, Name::new(&name).map_err(Rejection::from)?, key).await
+            }
+            Operation::ForkDatabase { database, name, at, key } => {
+                let name = Name::new(&name).map_err(Rejection::from)?;
+                self.fork_database(&reign, &database, name, at, key).await
             }
             Operation::DropDatabase { database } => self.drop_database(&reign, request, &database).await,
             Operation::RenameDatabase { database, name } => {
                 let database = self.view.read(|state| resolve(state, &database))?;
                 let name = Name::new(&name).map_err(Rejection::from)?;
-                self.change(Command::RenameDatabase { database, name }, Some(database)).await
+                self.change(request, Command::RenameDatabase { database, name }, Some(database)).await
             }
-            Operation::AssignDatabase { database, server } => {
-                let to = match server {
-                    Some(server) => self.taker_named(&server)?,
-                    None => self.choose(&reign, self.held(&database)?.0, &BTreeSet::new())?,
-                };
+            Operation::AssignDatabase { database, server: Some(server) } => {
+                let to = self.taker_named(&server)?;
                 self.change_owner(&reign, request, &database, Aim::To(to)).await
+            }
+            Operation::AssignDatabase { database, server: None } => {
+                let to = self.choose(&reign, self.held(&database)?.0, &BTreeSet::new())?;
+                self.change_owner(&reign, request, &database, Aim::To(to.tenure)).await
             }
             Operation::MoveDatabase { database, server } => {
                 let to = self.taker_named(&server)?;
@@ -57,29 +62,54 @@ impl Node {
             }
             Operation::ExpireServer { server } => {
                 let tenure = self.server_named(&server)?;
-                self.expire(&reign, tenure, "an operator said so").await?;
+                self.expire(&reign, tenure, decide::Cause::Operator).await?;
                 Ok(self.operated(self.view.revision(), None))
+            }
+            Operation::SetDatabaseOptions { database, options } => {
+                let database = self.view.read(|state| resolve(state, &database))?;
+                self.change(request, Command::SetDatabaseOptions { database, options }, Some(database)).await
             }
             Operation::DrainServer { server, draining } => {
                 let Tenure { server, incarnation } = self.server_named(&server)?;
-                let done = self.change(Command::DrainServer { server, incarnation, draining }, None).await?;
+                let done = self
+                    .change(request, Command::DrainServer { server, incarnation, draining }, None)
+                    .await?;
+                // However it came about: it is the operator's from now on.
+                reign.state(|state| state.emptied.remove(&Tenure { server, incarnation }));
                 tracing::info!(%server, %incarnation, draining, "drain asked for by an operator");
                 self.drain_servers(&reign);
                 Ok(done)
             }
+            Operation::ReleaseBrake => {
+                let servers = reign.state(|state| state.brake.release());
+                tracing::warn!(
+                    servers,
+                    "brake released by an operator: the silent servers are declared dead"
+                );
+                let fact = Fact::new(What::BrakeOff).cause(Cause::Operator);
+                self.note(fact.evidence(format!("request {request}; {servers} silent servers")));
+                self.tick();
+                Ok(self.operated(self.view.revision(), None))
+            }
             Operation::PutUser { name, verifier } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
-                self.change(Command::PutUser { name, verifier }, None).await
+                self.change(request, Command::PutUser { name, verifier }, None).await
             }
             Operation::DropUser { name } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
-                self.change(Command::DropUser { name }, None).await
+                self.change(request, Command::DropUser { name }, None).await
             }
         }
     }
 
-    async fn change(&self, command: Command, database: Option<DatabaseId>) -> Result<Operated, Refusal> {
-        let (revision, _) = self.propose(command).await?.accepted()?;
+    async fn change(
+        &self,
+        request: RequestId,
+        command: Command,
+        database: Option<DatabaseId>,
+    ) -> Result<Operated, Refusal> {
+        let why = asked_for(request);
+        let (revision, _) = self.propose_because(why, command).await?.accepted()?;
         Ok(self.operated(revision, database))
     }
 
@@ -88,17 +118,24 @@ impl Node {
         Operated { revision, database }
     }
 
-    async fn create(&self, reign: &Reign, name: Name, key: IdempotencyKey) -> Result<Operated, Refusal> {
+    async fn create(
+        &self,
+        reign: &Reign,
+        request: RequestId,
+        name: Name,
+        key: IdempotencyKey,
+    ) -> Result<Operated, Refusal> {
         for attempt in 1.. {
             // Its id is not known yet; the key spreads databases over equal servers just as well.
             let spread = DatabaseId(key.0 as u64);
-            let owner = match self.choose(reign, spread, &BTreeSet::new()) {
-                Ok(tenure) => Some(tenure),
+            let chosen = match self.choose(reign, spread, &BTreeSet::new()) {
+                Ok(promise) => Some(promise),
                 Err(Refusal::NoServer { .. }) => None,
                 Err(refusal) => return Err(refusal),
             };
+            let owner = chosen.as_ref().map(|promise| promise.tenure);
             let command = Command::CreateDatabase { name: name.clone(), owner, key: Some(key) };
-            let proposed = self.propose(command).await?;
+            let proposed = self.propose_because(asked_for(request), command).await?;
             match proposed.outcome {
                 Ok(Outcome::Database { database, epoch }) => {
                     if owner.is_some() && epoch == Epoch(1) {
@@ -143,7 +180,7 @@ impl Node {
         // The owner gets a moment to let its clients go before the journal is purged.
         let until = Instant::now() + RELEASE_TIMEOUT;
         reign.state(|state| state.cleanup.hold(id, until));
-        let dropped = self.change(Command::DropDatabase { database: id }, None).await;
+        let dropped = self.change(request, Command::DropDatabase { database: id }, None).await;
         self.unload(reign, id, epoch);
         let (node, reign) = (self.clone(), reign.clone());
         let gone = dropped.is_ok();
@@ -179,4 +216,9 @@ impl Node {
         }
         Ok(tenure)
     }
+}
+
+/// An operator's word, or a client's statement.
+fn asked_for(request: RequestId) -> Why {
+    Why::new(Cause::Operator, format!("request {request}"))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use model::{Command, Entry, Outcome, Rejection, Revision};
+use model::{Command, Entry, Outcome, Rejection, Revision, Why};
 use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader, RaftError};
 use rpc::Refusal;
 use tokio::time::{Instant, timeout};
@@ -35,8 +35,25 @@ impl Node {
     /// # Errors
     /// [`Refusal::NotLeader`] and [`Refusal::Unavailable`]: it had no effect. [`Refusal::Lost`]: nobody knows.
     pub(super) async fn propose(&self, command: Command) -> Result<Proposed, Refusal> {
+        self.propose_entry(Entry::new((self.host.clock)(), command)).await
+    }
+
+    /// The same, and says why: events keep it.
+    ///
+    /// # Errors
+    /// As [`Node::propose`].
+    pub(super) async fn propose_because(
+        &self,
+        why: impl Into<Why>,
+        command: Command,
+    ) -> Result<Proposed, Refusal> {
+        let entry = Entry::new((self.host.clock)(), command);
+        self.propose_entry(Entry { why: Some(why.into()), ..entry }).await
+    }
+
+    async fn propose_entry(&self, entry: Entry) -> Result<Proposed, Refusal> {
         let began = Instant::now();
-        let proposal = Proposal::new(Entry { at: (self.host.clock)(), command });
+        let proposal = Proposal::new(entry);
         let written = timeout(PROPOSE_TIMEOUT, self.raft.client_write(proposal)).await;
         let result = match written {
             Ok(Ok(response)) => {

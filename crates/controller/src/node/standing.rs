@@ -4,7 +4,7 @@ use model::ControllerId;
 use openraft::{Instant as _, async_runtime::watch::WatchReceiver};
 use rpc::{
     Readiness, Refusal,
-    controller::{ControllerInfo, ControllerStatus},
+    controller::{BrakeEngaged, ControllerInfo, ControllerStatus},
 };
 use tokio::time::{Duration, timeout};
 
@@ -12,6 +12,15 @@ use super::Node;
 use crate::raft::TypeConfig;
 
 type Metrics = openraft::RaftMetrics<TypeConfig>;
+
+/// How long ago a majority confirmed this leader. One that is alone is its own majority, at any time: the engine's note
+/// of it is as old as the last entry.
+fn confirmed(metrics: &Metrics) -> Option<Duration> {
+    match metrics.membership_config.voter_ids().eq([metrics.id]) {
+        true => Some(Duration::ZERO),
+        false => metrics.last_quorum_acked.map(|at| at.elapsed()),
+    }
+}
 
 impl Node {
     /// The engine's own account.
@@ -79,7 +88,7 @@ impl Node {
     /// Whether it leads and no quorum has said so for a lease, or follows a leader that has been silent for so long.
     fn is_cut_off(&self, metrics: &Metrics) -> bool {
         let ago = if metrics.state.is_leader() {
-            metrics.last_quorum_acked.map(|at| at.elapsed())
+            confirmed(metrics)
         } else {
             self.heard.lock().expect("BUG: nothing panics while holding this lock").map(|at| at.elapsed())
         };
@@ -89,7 +98,7 @@ impl Node {
     /// How it is doing.
     pub fn status(&self) -> ControllerStatus {
         let metrics = self.metrics();
-        let confirmed = metrics.last_quorum_acked.filter(|_| metrics.state.is_leader());
+        let confirmed = confirmed(&metrics).filter(|_| metrics.state.is_leader());
         let (fleet, databases) =
             self.view.read(|state| (state.fleet().id(), state.fleet().databases_len() as u64));
         ControllerStatus {
@@ -101,9 +110,19 @@ impl Node {
             revision: self.view.revision(),
             log_last: metrics.last_log_index.unwrap_or(0),
             snapshot_last: metrics.snapshot.map_or(0, |id| id.index),
-            quorum_confirmed_ms_ago: confirmed.map(|at| millis(at.elapsed())),
+            quorum_confirmed_ms_ago: confirmed.map(millis),
             databases,
+            brake: self.brake(),
         }
+    }
+
+    fn brake(&self) -> Option<BrakeEngaged> {
+        let engaged = self.reign_if_any()?.state(|state| state.brake.engaged())?;
+        Some(BrakeEngaged {
+            silent: engaged.silent as u64,
+            of: engaged.of as u64,
+            ms_ago: millis(engaged.since.elapsed()),
+        })
     }
 
     /// All controllers, as this one knows them.

@@ -200,7 +200,7 @@ mod tests {
         let members = Membership::new(vec![BTreeSet::from([1, 2])], members).expect("two nodes");
         let payloads = [
             EntryPayload::Blank,
-            EntryPayload::Normal(Proposal::new(model::Entry { at: TimestampMs(5), command })),
+            EntryPayload::Normal(Proposal::new(model::Entry::new(TimestampMs(5), command))),
             EntryPayload::Membership(members),
         ];
         (1..)

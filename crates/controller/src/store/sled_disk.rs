@@ -17,6 +17,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -46,6 +47,24 @@ pub struct SledDisk {
     dir: PathBuf,
 }
 
+/// sled's own data file, open once more. A seam: a test can remember what was synced, and forget the rest.
+pub trait DataFile: Send {
+    /// Makes what was written to the file so far survive a power cut.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// Makes it of the open file.
+pub type Wrap = Arc<dyn Fn(File) -> Box<dyn DataFile> + Send + Sync>;
+
+impl DataFile for File {
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
 /// What the log thread owns.
 struct Open {
     dir: PathBuf,
@@ -55,7 +74,7 @@ struct Open {
     committed: sled::Tree,
     purged: sled::Tree,
     /// sled's own data file, for `fdatasync`; `None` when power loss may lose what was acknowledged.
-    sync: Option<File>,
+    sync: Option<Box<dyn DataFile>>,
     marker: Marker,
     /// What is durable by now.
     mark: Mark,
@@ -71,12 +90,22 @@ impl SledDisk {
         controller: ControllerId,
         power_loss_safe: bool,
     ) -> Result<Self, StoreError> {
+        let real: Wrap = Arc::new(|file| Box::new(file));
+        Self::open_with(dir, controller, power_loss_safe.then_some(real)).await
+    }
+
+    /// The same, with a data file of the caller's making; without one, power loss may lose what was acknowledged.
+    pub(super) async fn open_with(
+        dir: PathBuf,
+        controller: ControllerId,
+        wrap: Option<Wrap>,
+    ) -> Result<Self, StoreError> {
         let opener =
             Worker::spawn("controller-open", ()).map_err(StoreError::io("start a thread for", &dir))?;
         let give_up = Instant::now() + LOCK_WAIT;
         let (identity, open) = loop {
-            let path = dir.clone();
-            let opened = opener.call(move |()| open::open(&path, controller, power_loss_safe)).await;
+            let (path, wrap) = (dir.clone(), wrap.clone());
+            let opened = opener.call(move |()| open::open(&path, controller, wrap)).await;
             match opened.map_err(|gone| crashed(&dir, gone))? {
                 Err(StoreError::Locked { .. }) if Instant::now() < give_up => sleep(LOCK_PAUSE).await,
                 opened => break opened?,

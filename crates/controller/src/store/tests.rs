@@ -1,5 +1,6 @@
 //! The whole store on a real directory: openraft's own suite, restarts, and every kind of loss.
 
+mod crash;
 mod growth;
 mod losses;
 mod suite;

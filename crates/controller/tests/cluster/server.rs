@@ -7,10 +7,10 @@ use std::{
 };
 
 use futures::FutureExt;
-use model::{DatabaseId, Epoch, Incarnation, Name, Registration};
+use model::{DatabaseId, Epoch, Fork, Incarnation, Name, Registration};
 use rpc::{
     Controllers, Listen, Service,
-    controller::{Heartbeat, ServerLoad, ServerRegistered},
+    controller::{Heartbeat, ServerHealth, ServerLoad, ServerRegistered},
     handshake::Role,
     server::*,
     tarpc::context::Context,
@@ -41,6 +41,8 @@ pub enum Held {
     Releases,
     /// Loads, which are not even begun.
     Loads,
+    /// Forks, which are done all the same.
+    Forks,
 }
 
 #[derive(Default)]
@@ -52,7 +54,18 @@ struct State {
     spent: BTreeMap<DatabaseId, Epoch>,
     released: Vec<DatabaseId>,
     purged: Vec<DatabaseId>,
+    /// Every copy asked for, in order.
+    forks: Vec<(DatabaseId, Fork)>,
+    /// What it says to those.
+    forks_refused: Option<ServerRefusal>,
     failing: bool,
+    /// Does not know of its life, and sends no heartbeats for it.
+    between_lives: bool,
+    /// What it says of itself.
+    health: ServerHealth,
+    /// Requests that it answers with each heartbeat.
+    busy: u64,
+    requests: u64,
     /// Put away, to be told with the next heartbeat.
     put_away: Vec<(DatabaseId, Epoch)>,
 }
@@ -110,16 +123,36 @@ impl Server {
     }
 }
 
+/// Registers as this server would, from another machine that uses the same addresses; what the leader says.
+pub async fn impostor(fleet: &Fleet, name: &str, incarnation: u64) -> Result<ServerRegistered, rpc::Error> {
+    let registration = Registration {
+        name: Name::new(name).expect("a name"),
+        data_address: format!("{name}:1"),
+        control_address: format!("{name}:2"),
+        location: "there".into(),
+        capacity: 1,
+    };
+    try_register(&fleet.client(), registration, Incarnation(incarnation)).await
+}
+
 async fn register(
     client: &Controllers,
     registration: Registration,
     incarnation: Incarnation,
 ) -> ServerRegistered {
+    try_register(client, registration, incarnation).await.expect("a leader takes it")
+}
+
+async fn try_register(
+    client: &Controllers,
+    registration: Registration,
+    incarnation: Incarnation,
+) -> Result<ServerRegistered, rpc::Error> {
     let call = |client: rpc::controller::ControllerApiClient, context| {
         let registration = registration.clone();
         async move { client.register_server(context, registration, incarnation).await }.boxed()
     };
-    client.leader(call).await.expect("a leader takes it")
+    client.leader(call).await
 }
 
 impl Shared {
@@ -128,11 +161,17 @@ impl Shared {
     }
 
     async fn beat(&self, client: &Controllers, server: model::ServerId) {
-        let put_away = self.state(|state| state.put_away.clone());
+        if self.state(|state| state.between_lives) {
+            return;
+        }
+        let (put_away, requests_total, health) = self.state(|state| {
+            state.requests += state.busy;
+            (state.put_away.clone(), state.requests, state.health)
+        });
         let heartbeat = Heartbeat {
             server,
             incarnation: self.incarnation,
-            load: ServerLoad::default(),
+            load: ServerLoad { requests_total, health, ..ServerLoad::default() },
             put_away: put_away.clone(),
         };
         let call = |client: rpc::controller::ControllerApiClient, context| {
@@ -159,6 +198,16 @@ impl Shared {
         self.state(|state| state.purged.clone())
     }
 
+    /// Every copy asked for, in order.
+    pub fn forks(&self) -> Vec<(DatabaseId, Fork)> {
+        self.state(|state| state.forks.clone())
+    }
+
+    /// Says so to everybody who asks for a copy.
+    pub fn refuse_forks(&self, refusal: ServerRefusal) {
+        self.state(|state| state.forks_refused = Some(refusal));
+    }
+
     /// Answers no more of these, or everything again.
     pub fn hold(&self, what: Held) {
         self.held.send_replace(what);
@@ -172,6 +221,21 @@ impl Shared {
     /// What it serves, and under which epoch.
     pub fn serving(&self) -> BTreeMap<DatabaseId, Epoch> {
         self.state(|state| state.serving.clone())
+    }
+
+    /// Says from now on that it feels like this.
+    pub fn feel(&self, health: ServerHealth) {
+        self.state(|state| state.health = health);
+    }
+
+    /// Does not know of its life any more, or not yet.
+    pub fn forget_life(&self) {
+        self.state(|state| state.between_lives = true);
+    }
+
+    /// Answers so many requests between two heartbeats from now on.
+    pub fn work(&self, requests: u64) {
+        self.state(|state| state.busy = requests);
     }
 
     /// Fails every load from now on.
@@ -238,6 +302,15 @@ impl ServerApi for Api {
         Ok(())
     }
 
+    async fn fork(self, _: Context, request: ForkRequest) -> Result<Forked, ServerRefusal> {
+        let refused = self.0.state(|state| {
+            state.forks.push((request.database, request.fork));
+            state.forks_refused.clone()
+        });
+        self.0.held(Held::Forks).await;
+        refused.map_or(Ok(Forked { position: 1, copied: false }), Err)
+    }
+
     async fn purge(self, _: Context, request: PurgeRequest) -> Result<(), ServerRefusal> {
         self.0.state(|state| state.purged.push(request.database));
         Ok(())
@@ -246,7 +319,10 @@ impl ServerApi for Api {
     async fn status(self, _: Context) -> ServerStatus {
         ServerStatus {
             name: Name::new("fake").expect("a name"),
-            incarnation: self.0.incarnation,
+            incarnation: self.0.state(|state| match state.between_lives {
+                true => Incarnation(0),
+                false => self.0.incarnation,
+            }),
             databases: self
                 .0
                 .serving()
@@ -258,5 +334,5 @@ impl ServerApi for Api {
 }
 
 fn loaded(database: DatabaseId, epoch: Epoch) -> LoadedDatabase {
-    LoadedDatabase { database, epoch, sessions: 0, idle_ms: 0 }
+    LoadedDatabase { database, epoch, sessions: 0, idle_ms: 0, closing: false }
 }

@@ -80,6 +80,17 @@ impl<'a> Cursor<'a> {
         Ok(name)
     }
 
+    /// Takes a whole number that must come next.
+    pub(super) fn number(&mut self) -> Result<u32, Failure> {
+        let number = match self.peek() {
+            Some(Token::Number(text)) => text.parse().ok(),
+            Some(_) | None => None,
+        };
+        let number = number.ok_or_else(|| self.unexpected())?;
+        self.next += 1;
+        Ok(number)
+    }
+
     /// Takes a string that must come next.
     pub(super) fn string(&mut self) -> Result<String, Failure> {
         match self.peek() {

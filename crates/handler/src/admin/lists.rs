@@ -1,8 +1,11 @@
 //! The fleet's lists as tables.
 
 use futures::FutureExt;
-use model::{Name, ServerState};
-use rpc::controller::DatabaseInfo;
+use model::{Cause, EventsFrom, Name, ServerState};
+use rpc::{
+    controller::{DatabaseInfo, DatabaseRef},
+    events::{EventInfo, EventsRequest},
+};
 use wire::sqlstate;
 
 use super::{
@@ -67,11 +70,39 @@ pub(super) async fn show_list(handler: &Handler, show: &Show) -> Result<Answer, 
             };
             found.into_iter().map(row).collect()
         }
+        Show::Events { database, server, limit } => {
+            let wanted = EventsRequest {
+                from: EventsFrom::Last,
+                database: database.as_deref().map(DatabaseRef::parse),
+                server: server.clone(),
+                limit: *limit,
+                wait_ms: 0,
+            };
+            let asked = controllers.leader(move |client, context| {
+                let wanted = wanted.clone();
+                async move { client.events(context, wanted).await }.boxed()
+            });
+            ask(asked.await)?.events.iter().map(event_row).collect()
+        }
         Show::Users => users(handler).await?.iter().map(|user| vec![user.as_str().into()]).collect(),
         Show::Version => vec![vec![version().into()]],
         Show::Setting(_, value) => vec![vec![(*value).into()]],
     };
     Ok(Answer::rows("SHOW", rows))
+}
+
+fn event_row(event: &EventInfo) -> Row {
+    vec![
+        event.at.rfc3339().into(),
+        event.id.to_string().into(),
+        event.what.name().into(),
+        event.subject().into(),
+        event.servers().into(),
+        event.epochs().into(),
+        event.took_us.into(),
+        event.cause.map(Cause::name).into(),
+        event.evidence.as_str().into(),
+    ]
 }
 
 fn server_row(info: &rpc::controller::ServerInfo) -> Row {
@@ -102,7 +133,14 @@ fn database_row(info: &DatabaseInfo) -> Row {
         info.epoch.0.into(),
         info.owner.as_ref().map(|owner| owner.server.as_str()).into(),
         info.owner.as_ref().map(|owner| owner.address.as_str()).into(),
+        options(info).into(),
     ]
+}
+
+/// The options that are not at their defaults; `None` when all are.
+fn options(info: &DatabaseInfo) -> Option<String> {
+    let set: Vec<String> = info.options.set_ones().iter().map(ToString::to_string).collect();
+    (!set.is_empty()).then(|| set.join(" "))
 }
 
 /// All databases by name, up to a bound, and a warning when there are more.

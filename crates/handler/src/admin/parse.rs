@@ -128,7 +128,7 @@ fn unsupported(cursor: &Cursor<'_>) -> Failure {
 fn not_here(what: &str) -> Failure {
     Failure::new(sqlstate::FEATURE_NOT_SUPPORTED, format!("{what} is not supported by the admin console")).hint(
         "Here are CREATE, DROP, ALTER and MOVE DATABASE, CREATE, ALTER and DROP USER, SHOW DATABASES, SERVERS, HANDLERS, \
-         CONTROLLERS, USERS and VERSION. Connect to a database to work with tables.",
+         CONTROLLERS, USERS, EVENTS and VERSION. Connect to a database to work with tables.",
     )
 }
 

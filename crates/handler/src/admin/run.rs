@@ -1,6 +1,6 @@
 //! Doing what a statement says: asking the controllers, and making tables of their answers.
 
-use model::{IdempotencyKey, RequestId};
+use model::{ForkPoint, IdempotencyKey, RequestId};
 use rand::Rng;
 use rpc::controller::{DatabaseRef, Operation};
 use wire::{scram::Verifier, sqlstate};
@@ -36,9 +36,13 @@ pub(crate) async fn run(
 ) -> Result<Answer, Failure> {
     let title = statement.title();
     match statement {
-        Statement::CreateDatabase { name, ignored } => {
-            let key = IdempotencyKey(rand::rng().random());
-            operate(handler, asker, Operation::CreateDatabase { name: name.clone(), key }).await?;
+        Statement::CreateDatabase { name, template, ignored } => {
+            let (name, key) = (name.clone(), IdempotencyKey(rand::rng().random()));
+            let operation = match template.as_deref().map(DatabaseRef::parse) {
+                Some(database) => Operation::ForkDatabase { database, name, at: ForkPoint::Newest, key },
+                None => Operation::CreateDatabase { name, key },
+            };
+            operate(handler, asker, operation).await?;
             let mut answer = Answer::done(title);
             answer.notices.extend(notice(ignored));
             Ok(answer)
@@ -47,6 +51,12 @@ pub(crate) async fn run(
         Statement::RenameDatabase { name, to } => {
             let database = DatabaseRef::parse(name);
             operate(handler, asker, Operation::RenameDatabase { database, name: to.clone() }).await?;
+            Ok(Answer::done(title))
+        }
+        Statement::SetDatabaseOptions { name, options } => {
+            let database = DatabaseRef::parse(name);
+            let options = options.clone();
+            operate(handler, asker, Operation::SetDatabaseOptions { database, options }).await?;
             Ok(Answer::done(title))
         }
         Statement::MoveDatabase { name, server } => {
@@ -90,8 +100,13 @@ async fn operate(handler: &Handler, asker: Asker<'_>, operation: Operation) -> R
 fn change(operation: &Operation) -> String {
     match operation {
         Operation::CreateDatabase { name, .. } => format!("create database {name}"),
+        Operation::ForkDatabase { database, name, .. } => format!("copy database {database} to {name}"),
         Operation::DropDatabase { database } => format!("drop database {database}"),
         Operation::RenameDatabase { database, name } => format!("rename database {database} to {name}"),
+        Operation::SetDatabaseOptions { database, options } => {
+            let options: Vec<String> = options.iter().map(ToString::to_string).collect();
+            format!("set {} of database {database}", options.join(" and "))
+        }
         Operation::PutUser { name, .. } => format!("put user {name}"),
         Operation::DropUser { name } => format!("drop user {name}"),
         Operation::AssignDatabase { database, .. } => format!("assign database {database}"),
@@ -100,6 +115,7 @@ fn change(operation: &Operation) -> String {
         Operation::DrainServer { server, draining: true } => format!("drain server {server}"),
         Operation::DrainServer { server, draining: false } => format!("drain server {server} no more"),
         Operation::ExpireServer { server } => format!("expire server {server}"),
+        Operation::ReleaseBrake => "release the brake".into(),
     }
 }
 

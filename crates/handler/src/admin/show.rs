@@ -14,6 +14,12 @@ pub(crate) enum Show {
     Controllers,
     Users,
     Version,
+    /// What happened lately, all of it or about one thing.
+    Events {
+        database: Option<String>,
+        server: Option<String>,
+        limit: u32,
+    },
     /// A setting and its value.
     Setting(String, &'static str),
 }
@@ -29,6 +35,7 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
         "controllers" => Show::Controllers,
         "users" | "roles" => Show::Users,
         "version" => Show::Version,
+        "events" => events(cursor)?,
         _ => {
             if name == "transaction" {
                 cursor.expect_word("isolation")?;
@@ -45,12 +52,33 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
     Ok(Statement::Show(show))
 }
 
+/// How many events are shown when it is not said.
+const EVENTS_SHOWN: u32 = 100;
+
+/// `[FOR DATABASE name | FOR SERVER name] [LIMIT n]`
+fn events(cursor: &mut Cursor<'_>) -> Result<Show, Failure> {
+    let (mut database, mut server, mut limit) = (None, None, EVENTS_SHOWN);
+    if cursor.word("for") {
+        if cursor.word("database") {
+            database = Some(cursor.identifier()?);
+        } else {
+            cursor.expect_word("server")?;
+            server = Some(cursor.identifier()?);
+        }
+    }
+    if cursor.word("limit") {
+        limit = cursor.number()?;
+    }
+    Ok(Show::Events { database, server, limit })
+}
+
 fn unknown(name: &str, cursor: &Cursor<'_>) -> Failure {
     Failure {
         code: sqlstate::UNDEFINED_OBJECT,
         message: format!("unrecognized configuration parameter \"{name}\""),
         hint: Some(
-            "SHOW DATABASES, SERVERS, HANDLERS, CONTROLLERS, USERS and VERSION are known here.".into(),
+            "SHOW DATABASES, SERVERS, HANDLERS, CONTROLLERS, USERS, EVENTS and VERSION are known here."
+                .into(),
         ),
         ..cursor.unexpected()
     }
@@ -60,9 +88,14 @@ impl Show {
     pub(super) fn columns(&self) -> Vec<Column> {
         use Kind::{Bool, Int8, Text};
         let columns: &[(&str, Kind)] = match self {
-            Self::Databases => {
-                &[("name", Text), ("id", Text), ("epoch", Int8), ("server", Text), ("address", Text)]
-            }
+            Self::Databases => &[
+                ("name", Text),
+                ("id", Text),
+                ("epoch", Int8),
+                ("server", Text),
+                ("address", Text),
+                ("options", Text),
+            ],
             Self::Servers => &[
                 ("name", Text),
                 ("id", Int8),
@@ -81,6 +114,17 @@ impl Show {
             }
             Self::Users => &[("name", Text)],
             Self::Version => &[("version", Text)],
+            Self::Events { .. } => &[
+                ("time", Text),
+                ("id", Text),
+                ("what", Text),
+                ("subject", Text),
+                ("server", Text),
+                ("epoch", Text),
+                ("took_us", Int8),
+                ("cause", Text),
+                ("evidence", Text),
+            ],
             Self::Setting(name, _) => return vec![Column::new(name, Text)],
         };
         columns.iter().map(|(name, kind)| Column::new(*name, *kind)).collect()

@@ -2,17 +2,22 @@
 
 use std::fmt;
 
+use model::DatabaseOption;
+
 use super::{Cell, Column, Kind, scalar::Scalar, show::Show};
 
 /// One parsed statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Statement {
-    /// `CREATE DATABASE name`, and options that are taken note of and change nothing.
-    CreateDatabase { name: String, ignored: Vec<String> },
+    /// `CREATE DATABASE name`, a copy of another if there is a template, and options that are taken note of and change
+    /// nothing.
+    CreateDatabase { name: String, template: Option<String>, ignored: Vec<String> },
     /// `DROP DATABASE name`
     DropDatabase { name: String, if_exists: bool },
     /// `ALTER DATABASE name RENAME TO to`
     RenameDatabase { name: String, to: String },
+    /// `ALTER DATABASE name SET stationmaster.option = value`, `… RESET …`
+    SetDatabaseOptions { name: String, options: Vec<DatabaseOption> },
     /// `MOVE DATABASE name TO server`
     MoveDatabase { name: String, server: String },
     /// `CREATE USER` and `ALTER USER` with a password.
@@ -41,7 +46,7 @@ impl Statement {
         match self {
             Self::CreateDatabase { .. } => "CREATE DATABASE",
             Self::DropDatabase { .. } => "DROP DATABASE",
-            Self::RenameDatabase { .. } => "ALTER DATABASE",
+            Self::RenameDatabase { .. } | Self::SetDatabaseOptions { .. } => "ALTER DATABASE",
             // libpq takes a tag that begins with MOVE for a cursor's, and misses a number in it.
             Self::MoveDatabase { .. } => "ALTER DATABASE",
             Self::PutUser { exists: false, .. } => "CREATE ROLE",
@@ -57,7 +62,13 @@ impl Statement {
 
     /// Whether it is about databases of the fleet: answered in every session, and never in a transaction.
     pub(crate) fn is_about_databases(&self) -> bool {
-        matches!(self, Self::CreateDatabase { .. } | Self::DropDatabase { .. } | Self::RenameDatabase { .. })
+        matches!(
+            self,
+            Self::CreateDatabase { .. }
+                | Self::DropDatabase { .. }
+                | Self::RenameDatabase { .. }
+                | Self::SetDatabaseOptions { .. }
+        )
     }
 
     /// The columns of its rows; `None` when it has no rows.
@@ -69,6 +80,7 @@ impl Statement {
             Self::CreateDatabase { .. }
             | Self::DropDatabase { .. }
             | Self::RenameDatabase { .. }
+            | Self::SetDatabaseOptions { .. }
             | Self::MoveDatabase { .. }
             | Self::PutUser { .. }
             | Self::DropUser { .. }

@@ -6,7 +6,11 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use rpc::{Dial, Secret, controller::Route, session};
+use rpc::{
+    Dial, Secret,
+    controller::Route,
+    session::{self, Settlement},
+};
 use tokio::time::timeout;
 use wire::{
     Frame,
@@ -16,7 +20,7 @@ use wire::{
     sqlstate, startup,
 };
 
-use super::Backend;
+use super::{Backend, Told};
 use crate::{
     cancel::Target,
     failure::Failure,
@@ -90,8 +94,8 @@ async fn converse(opening: &Opening<'_>, route: &Arc<Route>) -> Result<Backend, 
     startup::start(&mut link.outbox, 0, named.into_iter().chain(opening.parameters.iter().copied()))
         .map_err(|error| Closed::Impossible(Failure::from(&error)))?;
     log_in(opening, &route.address, &mut link).await?;
-    let (target, greeting) = greeting(&route.address, &mut link).await?;
-    Ok(Backend { link, route: route.clone(), target, greeting })
+    let (target, greeting, told) = greeting(&route.address, &mut link).await?;
+    Ok(Backend { link, route: route.clone(), target, greeting, told })
 }
 
 async fn log_in(opening: &Opening<'_>, address: &str, link: &mut Link) -> Result<(), Closed> {
@@ -124,9 +128,10 @@ async fn log_in(opening: &Opening<'_>, address: &str, link: &mut Link) -> Result
     }
 }
 
-/// Reads up to ReadyForQuery: the key for canceling, and what concerns the client.
-async fn greeting(address: &str, link: &mut Link) -> Result<(Target, Bytes), Closed> {
+/// Reads up to ReadyForQuery: the key for canceling, what concerns the client, and what concerns the handler.
+async fn greeting(address: &str, link: &mut Link) -> Result<(Target, Bytes, Told), Closed> {
     let mut greeting = BytesMut::new();
+    let mut told = Told::default();
     let mut target = None;
     loop {
         let (tag, body) = next(link).await?;
@@ -135,15 +140,34 @@ async fn greeting(address: &str, link: &mut Link) -> Result<(Target, Bytes), Clo
                 let secret = key.secret.into();
                 target = Some(Target { address: address.into(), process_id: key.process_id, secret });
             }
+            Message::ParameterStatus { name, value } if name.starts_with(session::PARAM_PREFIX) => {
+                told.take(name, value);
+            }
             Message::ParameterStatus { .. } | Message::NoticeResponse(_) => {
                 put_frame(&mut greeting, tag, &body)
             }
             Message::ReadyForQuery(_) => {
                 let target =
                     target.ok_or_else(|| Closed::Unreachable("it gave no key for canceling".into()))?;
-                return Ok((target, greeting.freeze()));
+                return Ok((target, greeting.freeze(), told));
             }
             other => return Err(unexpected(&other)),
+        }
+    }
+}
+
+impl Told {
+    /// Takes what a server says to handlers. What makes no sense is as good as not said: then nobody can tell.
+    fn take(&mut self, name: &str, value: &str) {
+        match name {
+            session::STATUS_POSITION => self.position = value.parse().ok(),
+            session::STATUS_SETTLED => match value.parse::<Settlement>() {
+                Ok(Settlement { number, settled }) => {
+                    self.settled.insert(number, settled);
+                }
+                Err(error) => tracing::warn!(%error, "a server settles a request in no known way"),
+            },
+            _ => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
+use rpc::session;
 use tokio::time::timeout;
 use wire::{
     Frame,
@@ -10,7 +11,7 @@ use wire::{
     frontend,
 };
 
-use super::Backend;
+use super::{Backend, Begin};
 use crate::{
     limits::{CONNECT_TIMEOUT, INSPECT_BYTES_MAX},
     link::{Link, LinkError},
@@ -41,22 +42,34 @@ pub(crate) struct Lost<'a> {
     pub(crate) known: &'a BTreeMap<Box<str>, Box<str>>,
 }
 
-/// Makes a session again; returns ParameterStatus for the parameters that are now others than the client knows.
-/// What the server refuses now, it would have refused before: it is left out.
+/// What was made again.
+pub(crate) struct Restored {
+    /// ParameterStatus for the parameters that are now others than the client knows.
+    pub(crate) news: BytesMut,
+    /// The number of the client's first request.
+    pub(crate) number: u64,
+}
+
+/// Makes a session again. What the server refuses now, it would have refused before: it is left out.
 ///
 /// # Errors
 /// The server went away again.
-pub(crate) async fn restore(backend: &mut Backend, lost: &Lost<'_>) -> Result<BytesMut, LinkError> {
+pub(crate) async fn restore(
+    backend: &mut Backend,
+    lost: &Lost<'_>,
+    begin: Begin,
+) -> Result<Restored, LinkError> {
     let mut restoring =
-        Restoring { reported: reports(&backend.greeting)?, awaited: 0, link: &mut backend.link };
-    timeout(CONNECT_TIMEOUT, restoring.run(lost)).await.unwrap_or(Err(LinkError::Closed))?;
+        Restoring { reported: reports(&backend.greeting)?, awaited: 0, requests: 0, link: &mut backend.link };
+    timeout(CONNECT_TIMEOUT, restoring.run(lost, begin.renumber)).await.unwrap_or(Err(LinkError::Closed))?;
     let mut news = BytesMut::new();
     for (name, value) in &restoring.reported {
         if lost.known.get(name.as_str()).is_none_or(|known| **known != **value) {
             backend::parameter_status(&mut news, name, value)?;
         }
     }
-    Ok(news)
+    let number = begin.renumber.unwrap_or(begin.number + restoring.requests);
+    Ok(Restored { news, number })
 }
 
 struct Restoring<'a> {
@@ -65,10 +78,12 @@ struct Restoring<'a> {
     reported: BTreeMap<String, String>,
     /// Requests not answered yet.
     awaited: usize,
+    /// Requests sent.
+    requests: u64,
 }
 
 impl Restoring<'_> {
-    async fn run(&mut self, lost: &Lost<'_>) -> Result<(), LinkError> {
+    async fn run(&mut self, lost: &Lost<'_>, renumber: Option<u64>) -> Result<(), LinkError> {
         for sql in &lost.settings {
             self.query(sql).await?;
         }
@@ -82,6 +97,9 @@ impl Restoring<'_> {
             frontend::sync(&mut self.link.outbox);
             self.sent().await?;
         }
+        if let Some(number) = renumber {
+            self.query(&format!("SET {} TO {number}", session::PARAM_NUMBER)).await?;
+        }
         self.settle().await
     }
 
@@ -92,6 +110,7 @@ impl Restoring<'_> {
 
     async fn sent(&mut self) -> Result<(), LinkError> {
         self.awaited += 1;
+        self.requests += 1;
         if self.link.outbox.len() >= BATCH_BYTES { self.settle().await } else { Ok(()) }
     }
 
@@ -102,6 +121,7 @@ impl Restoring<'_> {
             let (tag, body) = self.link.frame(INSPECT_BYTES_MAX).await?.ok_or(LinkError::Closed)?;
             match Message::decode(Frame { tag, body: &body })? {
                 Message::ReadyForQuery(_) => self.awaited -= 1,
+                Message::ParameterStatus { name, .. } if name.starts_with(session::PARAM_PREFIX) => {}
                 Message::ParameterStatus { name, value } => {
                     self.reported.insert(name.to_owned(), value.to_owned());
                 }

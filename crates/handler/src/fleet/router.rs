@@ -17,8 +17,13 @@ use rpc::{
     Controllers,
     controller::{DatabaseInfo, DatabaseRef, Route, RouteFailed, RouteRequest, WatchedChange, WhyFailed},
 };
+use tokio::sync::watch;
 
-use super::routes::Routes;
+use super::{
+    pace::{Pace, Paces},
+    routes::Routes,
+    voids::Voids,
+};
 use crate::metrics;
 
 /// A route that did not work.
@@ -53,7 +58,11 @@ pub(crate) struct Router {
 struct State {
     controllers: Controllers,
     routes: Mutex<Routes>,
+    paces: Paces,
     asked: Mutex<HashMap<Question, Shared<BoxFuture<'static, Answer>>>>,
+    voids: Mutex<Voids>,
+    /// Counts what may help those who have no route at all: servers that come.
+    arrivals: watch::Sender<u64>,
     /// The newest revision that anybody told us.
     seen: AtomicU64,
 }
@@ -61,7 +70,15 @@ struct State {
 impl Router {
     pub(crate) fn new(controllers: Controllers, routes_max: usize) -> Self {
         let routes = Mutex::new(Routes::new(routes_max));
-        let shared = State { controllers, routes, asked: Mutex::default(), seen: AtomicU64::new(0) };
+        let shared = State {
+            controllers,
+            routes,
+            paces: Paces::default(),
+            asked: Mutex::default(),
+            voids: Mutex::default(),
+            arrivals: watch::Sender::new(0),
+            seen: AtomicU64::new(0),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -154,18 +171,56 @@ impl Router {
         Ok(route)
     }
 
+    /// Takes a route that a controller gave unasked.
+    pub(crate) fn learn(&self, route: Route) {
+        self.saw(route.revision);
+        self.routes().learn(route);
+    }
+
+    /// The pace of a route's database.
+    pub(crate) fn pace(&self, route: &Route) -> Arc<Pace> {
+        self.shared.paces.of(route.database, &route.options, route.revision)
+    }
+
+    /// Waits until the map says that the route is void: the database has another owner, or its owner is gone.
+    pub(crate) async fn void(&self, route: &Route) {
+        let trying = self.voids().enter(route);
+        trying.void.cancelled().await;
+    }
+
+    /// What comes from now on may help those who have no route at all.
+    pub(crate) fn arrivals(&self) -> watch::Receiver<u64> {
+        self.shared.arrivals.subscribe()
+    }
+
     /// Everything may have changed.
     pub(super) fn reset(&self) {
         self.routes().clear();
+        self.arrived();
+    }
+
+    fn arrived(&self) {
+        self.shared.arrivals.send_modify(|count| *count += 1);
     }
 
     /// A database, a server or both have changed.
     pub(super) fn changed(&self, change: &WatchedChange) {
         match change {
-            WatchedChange::Database(info) => self.routes().changed(info),
-            WatchedChange::DatabaseDropped(database) => self.routes().forget(*database),
+            WatchedChange::Database(info) => {
+                self.routes().changed(info);
+                self.shared.paces.changed(info.database, &info.options, info.revision);
+                self.voids().changed(info);
+            }
+            WatchedChange::DatabaseDropped(database) => {
+                self.routes().forget(*database);
+                self.voids().dropped(*database);
+            }
             WatchedChange::Server { server, incarnation, state } => {
                 self.routes().server(*server, *incarnation, *state);
+                self.voids().server(*server, *incarnation, *state);
+                if state.is_alive() {
+                    self.arrived();
+                }
             }
             WatchedChange::Handler(_) | WatchedChange::User(_) => {}
         }
@@ -177,7 +232,13 @@ impl Router {
         self.saw(revision);
         if let Some(info) = database {
             self.routes().changed(info);
+            self.shared.paces.changed(info.database, &info.options, info.revision);
+            self.voids().changed(info);
         }
+    }
+
+    fn voids(&self) -> std::sync::MutexGuard<'_, Voids> {
+        self.shared.voids.lock().expect("BUG: nothing panics while holding this lock")
     }
 
     fn routes(&self) -> std::sync::MutexGuard<'_, Routes> {

@@ -84,9 +84,20 @@ impl Routes {
         });
         if !fits {
             self.forget(info.database);
+        } else {
+            self.set_options(info);
         }
         if self.by_name.get(&info.name).is_some_and(|known| *known != info.database) {
             self.by_name.remove(&info.name);
+        }
+    }
+
+    /// The same route as ever, but the database's options may be others.
+    fn set_options(&mut self, info: &DatabaseInfo) {
+        let Some(&at) = self.by_id.get(&info.database) else { return };
+        let Some(slot) = self.slots[at].as_mut() else { return };
+        if slot.route.revision < info.revision && slot.route.options != info.options {
+            slot.route = Arc::new(Route { options: info.options, ..Route::clone(&slot.route) });
         }
     }
 
@@ -156,7 +167,7 @@ impl Routes {
 
 #[cfg(test)]
 mod tests {
-    use model::{Revision, Tenure};
+    use model::{DatabaseOptions, OnTimeLimit, Revision, Tenure};
 
     use super::*;
 
@@ -167,6 +178,7 @@ mod tests {
             epoch: Epoch(epoch),
             owner: Tenure { server: ServerId(server), incarnation: Incarnation(1) },
             address: format!("s{server}:1"),
+            options: DatabaseOptions::default(),
             revision: Revision(epoch),
         }
     }
@@ -183,6 +195,7 @@ mod tests {
             name: route.name,
             epoch: route.epoch,
             owner: Some(owner),
+            options: route.options,
             revision: route.revision,
         }
     }
@@ -230,6 +243,22 @@ mod tests {
             routes.changed(&change);
             assert_eq!(epoch(&mut routes, 1), kept, "{change:?}");
         }
+    }
+
+    #[test]
+    fn options_change_without_losing_the_route() {
+        let mut routes = Routes::new(8);
+        routes.learn(route(1, "a", 5, 1));
+        let never = DatabaseOptions { on_time_limit: OnTimeLimit::Never, ..DatabaseOptions::default() };
+        let changed = DatabaseInfo { options: never, revision: Revision(6), ..info(1, "a", 5) };
+        let options =
+            |routes: &mut Routes| routes.find(&DatabaseRef::Id(DatabaseId(1))).map(|route| route.options);
+        routes.changed(&changed);
+        assert_eq!(options(&mut routes), Some(never));
+        routes.changed(&info(1, "a", 5));
+        assert_eq!(options(&mut routes), Some(never), "older news");
+        routes.changed(&DatabaseInfo { revision: Revision(7), ..info(1, "a", 5) });
+        assert_eq!(options(&mut routes), Some(DatabaseOptions::default()));
     }
 
     #[test]

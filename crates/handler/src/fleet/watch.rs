@@ -16,7 +16,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Peers, Router, Users};
-use crate::limits::{CONTROLLERS_PAUSE, WATCH_WAIT};
+use crate::{
+    limits::{CONTROLLERS_PAUSE, WATCH_WAIT},
+    sessions::Sessions,
+};
 
 /// What the watch keeps fresh.
 #[derive(Clone)]
@@ -25,6 +28,7 @@ pub(crate) struct Watch {
     pub(crate) router: Router,
     pub(crate) users: Arc<Users>,
     pub(crate) peers: Arc<Peers>,
+    pub(crate) sessions: Arc<Sessions>,
     /// Turns true when everything was read once.
     pub(crate) synced: watch::Sender<bool>,
     pub(crate) ready: watch::Sender<Readiness>,
@@ -84,10 +88,11 @@ impl Watch {
         };
         let changed = changed.into_iter().filter_map(|change| match change {
             WatchedChange::Handler(info) => Some(info),
-            WatchedChange::Database(_)
-            | WatchedChange::DatabaseDropped(_)
-            | WatchedChange::Server { .. }
-            | WatchedChange::User(_) => None,
+            WatchedChange::Database(_) | WatchedChange::DatabaseDropped(_) | WatchedChange::User(_) => None,
+            WatchedChange::Server { server, incarnation, state } => {
+                self.sessions.server(server, incarnation, state);
+                None
+            }
         });
         seen.handlers.into_iter().chain(changed).for_each(|info| self.peers.put(info));
         self.router.saw(seen.watched.revision);

@@ -90,8 +90,38 @@ fn a_failed_transaction_fails_until_the_client_ends_it() {
 fn a_prepared_commit_ends_a_failed_transaction() {
     let mut local = Local::new(Scope::Session);
     local.fail_transaction(failure(), ["c"].into_iter());
+    assert_eq!(talk(&mut local, query("select 1")), ["40003", "Z E"]);
     assert_eq!(talk(&mut local, run_prepared("c")), ["2", "ROLLBACK", "Z I"]);
     assert!(local.is_over());
+}
+
+#[test]
+fn whoever_asks_for_a_commit_first_is_told_that_there_is_none() {
+    for commit in [query("commit"), query("END;")] {
+        let mut local = Local::new(Scope::Session);
+        local.fail_transaction(failure(), std::iter::empty());
+        assert_eq!(talk(&mut local, commit), ["40003", "Z I"]);
+        assert!(local.is_over());
+    }
+    let mut local = Local::new(Scope::Session);
+    local.fail_transaction(failure(), ["c"].into_iter());
+    assert_eq!(talk(&mut local, run_prepared("c")), ["2", "40003", "Z I"]);
+    assert!(local.is_over());
+    local.fail_transaction(failure(), std::iter::empty());
+    assert_eq!(talk(&mut local, query("rollback")), ["ROLLBACK", "Z I"], "who asks for none need not be");
+}
+
+#[test]
+fn a_series_that_has_failed_is_skipped_up_to_its_sync() {
+    for (status, then) in [(TransactionStatus::Idle, "Z I"), (TransactionStatus::Failed, "Z E")] {
+        let mut local = Local::new(Scope::Session);
+        let mut out = BytesMut::new();
+        local.fail_open_series(&failure(), status, &mut out);
+        assert!(!out.is_empty() && !local.is_over());
+        assert_eq!(talk(&mut local, |out| frontend::execute(out, "", 0).expect("short")), [""; 0]);
+        assert_eq!(talk(&mut local, frontend::sync), [then]);
+        assert_eq!(local.is_over(), status == TransactionStatus::Idle);
+    }
 }
 
 #[test]

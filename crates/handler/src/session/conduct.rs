@@ -10,15 +10,16 @@ use wire::{backend::TransactionStatus, frontend, sqlstate};
 
 use super::{
     Session,
-    loss::{Cut, Fate, fate},
+    loss::{Cut, Fate, Scene, fate},
     relay::{Event, Server},
 };
 use crate::{
     admin::Asker,
     answering::{Answering, Stopped},
-    backend::{Attaching, Backend, Denied, attach, restore},
+    backend::{Attaching, Backend, Denied, Identity, Restored, attach, restore},
     connection::{Client, End, ready},
     failure::{self, Failure},
+    held::Outcome,
     limits::RESTORE_TRIES_MAX,
     local::{Local, Scope},
     metrics::{self, Stage},
@@ -29,7 +30,8 @@ impl Session<'_> {
     /// Serves until there is a reason to end.
     pub(super) async fn serve(&mut self) -> End {
         // Around what happens now and then only: entering a span with every request would cost as much as relaying it.
-        let span = info_span!("session", peer = self.client.peer, user = self.client.login.user);
+        let span =
+            info_span!("session", id = %self.id, peer = self.client.peer, user = self.client.login.user);
         if let Err(end) = self.start().instrument(span.clone()).await {
             return end;
         }
@@ -46,12 +48,12 @@ impl Session<'_> {
     async fn start(&mut self) -> Result<(), End> {
         // The client learns that its password was right before a server is looked for.
         self.client.link.flush().await.map_err(|_| End::Quietly)?;
-        let backend = match self.attach().await {
+        let backend = match self.attach(None, Order::Drain).await? {
             Ok(backend) => backend,
             Err(denied) => return Err(self.denied_for_good(denied)),
         };
         self.greet(&backend.greeting);
-        self.take_server(backend);
+        self.take_server(backend, self.next_number);
         let Client { link, login, entry, .. } = &mut *self.client;
         ready(link, login, entry.key).map_err(|error| End::Because(Failure::from(&error)))
     }
@@ -69,6 +71,10 @@ impl Session<'_> {
                 warn!(%error, "a server breaks the protocol");
                 Err(End::Because(failure::connection_lost()))
             }
+            Event::Different => {
+                debug!("the new server's answer is another than the one that the client has read half of");
+                Err(End::Because(failure::connection_lost()))
+            }
             Event::Asked => self.reattach().await,
             Event::Own => self.own().await,
             Event::Quiet => {
@@ -77,12 +83,30 @@ impl Session<'_> {
                 Ok(())
             }
             Event::Lost(cut, how) => self.lost(cut, &how).await,
+            Event::Overdue(late) => self.overdue(late).await,
+            Event::Ended(after) => self.ended(after).await,
         }
     }
 
-    async fn attach(&mut self) -> Result<Backend, Denied> {
-        self.client.stage.to(Stage::Attaching);
-        let login = &self.client.login;
+    /// Waits for a server, which is asked about the requests with the numbers in `settle`. The session's end is ordered
+    /// by `enough`.
+    pub(super) async fn attach(
+        &mut self,
+        settle: Option<(u64, u64)>,
+        enough: Order,
+    ) -> Result<Result<Backend, Denied>, End> {
+        let Client { link, login, entry, stage, .. } = &mut *self.client;
+        stage.to(Stage::Attaching);
+        let bytes = link.inbox.len() + self.tracker.replay.len();
+        let mut place = match self.handler.held.take(&login.database, bytes) {
+            Ok(place) => place,
+            Err(full) => {
+                let waits = self.handler.settings.attach_timeout;
+                return Ok(Err(Denied::Failure(failure::held_full(&login.database, full, waits))));
+            }
+        };
+        let identity =
+            Identity { session: self.id, number: self.next_number, settle, begun: self.tracker.begun };
         let attaching = Attaching {
             request: RequestId(rand::rng().random()),
             user: &login.user,
@@ -90,19 +114,38 @@ impl Session<'_> {
             bound: self.database,
             parameters: login.parameters(),
             lost: self.stale.clone().map(|route| (route, WhyFailed::Refused)),
+            identity,
         };
-        tokio::select! {
-            backend = attach(self.handler, &attaching) => backend,
-            _ = self.client.entry.handle.ordered(Order::Drain) => Err(Denied::Failure(failure::shutting_down())),
-        }
+        let _waiting = entry.handle.wait();
+        let (outcome, result) = tokio::select! {
+            backend = attach(self.handler, &attaching) => match backend {
+                Ok(backend) => (Outcome::Served, Ok(Ok(backend))),
+                Err(denied) => (Outcome::Denied, Ok(Err(denied))),
+            },
+            _ = entry.handle.ordered(enough) => {
+                (Outcome::Ended, Err(End::Because(failure::shutting_down())))
+            }
+            // What is to be settled is settled first.
+            () = entry.handle.canceled(), if settle.is_none() => {
+                (Outcome::Canceled, Ok(Err(Denied::Failure(failure::canceled_waiting()))))
+            }
+            () = link.gone(|bytes| place.grow(bytes)) => (Outcome::Ended, Err(End::Quietly)),
+        };
+        place.outcome = outcome;
+        result
     }
 
-    fn take_server(&mut self, backend: Backend) {
-        let Backend { link, route, target, .. } = backend;
+    /// Makes a server the session's own. The client's next request has this number.
+    fn take_server(&mut self, backend: Backend, number: u64) {
+        let Backend { link, route, target, told, .. } = backend;
+        self.tracker.number = number;
+        self.tracker.begun = told.position.or(self.tracker.begun);
         self.client.stage.to(Stage::Serving);
         self.client.entry.handle.set_target(Some(target));
+        self.client.entry.handle.set_owner(Some(route.owner));
         self.database = Some(route.database);
         self.stale = None;
+        self.deadline.follow(self.handler.router.pace(&route));
         self.route = Some(route);
         self.down.reset();
         self.server = Some(Server::new(link));
@@ -117,30 +160,47 @@ impl Session<'_> {
     /// The client asks for something while there is no server: gets one, made to be like the one before.
     async fn reattach(&mut self) -> Result<(), End> {
         for _ in 0..RESTORE_TRIES_MAX {
-            let mut backend = match self.attach().await {
+            let backend = match self.attach(None, Order::Drain).await? {
                 Ok(backend) => backend,
                 Err(denied) => return self.denied(denied).await,
             };
-            let restored = restore(&mut backend, &self.tracker.memory.lost()).await;
-            match restored {
-                Ok(news) => {
-                    self.greet(&news);
-                    self.take_server(backend);
-                    self.client_fresh = true;
-                    return Ok(());
-                }
-                Err(error) => debug!(%error, "the new server went away at once"),
+            if self.go_on(backend).await? {
+                return Ok(());
             }
         }
-        let last = "every server went away at once";
-        self.denied(Denied::Failure(failure::not_served(&self.client.login.database, 0, last))).await
+        self.denied(Denied::Failure(failure::servers_vanish(&self.client.login.database))).await
+    }
+
+    /// Makes the session on a new server like the one before; false when that one is gone already.
+    pub(super) async fn go_on(&mut self, mut backend: Backend) -> Result<bool, End> {
+        let lost = self.tracker.memory.lost();
+        let begin = backend.told.begin(self.next_number);
+        let restored = tokio::select! {
+            restored = restore(&mut backend, &lost, begin) => restored,
+            _ = self.client.entry.handle.ordered(Order::End) => {
+                return Err(End::Because(failure::shutting_down()));
+            }
+        };
+        match restored {
+            Ok(Restored { news, number }) => {
+                self.greet(&news);
+                self.take_server(backend, number);
+                self.client_fresh = true;
+                Ok(true)
+            }
+            Err(error) => {
+                debug!(%error, "the new server went away at once");
+                Ok(false)
+            }
+        }
     }
 
     /// There is no server to be had: the request fails, and the session goes on if the next one may do better.
     async fn denied(&mut self, denied: Denied) -> Result<(), End> {
         self.client.stage.to(Stage::Serving);
         match denied {
-            Denied::Failure(failure) if failure.code == sqlstate::CANNOT_CONNECT_NOW => {
+            Denied::Failure(failure) if passes(&failure) && !self.tracker.client_is_mid() => {
+                self.tracker.forwarded.clear();
                 self.local().refuse(1, failure);
                 self.answer().await
             }
@@ -176,7 +236,7 @@ impl Session<'_> {
     }
 
     /// Answers the client here, until what has to be answered here is.
-    async fn answer(&mut self) -> Result<(), End> {
+    pub(super) async fn answer(&mut self) -> Result<(), End> {
         self.client_fresh = true;
         self.local();
         let Self { handler, client, local: Some(local), .. } = self else { unreachable!("BUG: made above") };
@@ -196,17 +256,31 @@ impl Session<'_> {
         }
     }
 
-    fn local(&mut self) -> &mut Local {
+    pub(super) fn local(&mut self) -> &mut Local {
         self.local.get_or_insert_with(|| Box::new(Local::new(Scope::Session)))
     }
 
     /// The server has gone. What that means for the client, [`fate`] decides.
-    async fn lost(&mut self, cut: Cut, how: &str) -> Result<(), End> {
+    pub(super) async fn lost(&mut self, cut: Cut, how: &str) -> Result<(), End> {
         let scene = self.tracker.scene();
         let mut fate = fate(cut, &scene);
         if fate == Fate::Replay && !self.tracker.may_replay() {
             fate = Fate::FailRequests(failure::sent_around(&self.client.login.database));
         }
+        self.part(cut, how, &scene, fate).await
+    }
+
+    /// Leaves the server, which may be at work still: what is unanswered fails with this.
+    pub(super) async fn abandon(&mut self, failure: Failure) -> Result<(), End> {
+        let scene = self.tracker.scene();
+        let told = !scene.mid_answer && !scene.beyond;
+        let fate = if told { Fate::FailRequests(failure) } else { Fate::End(failure::connection_lost()) };
+        self.part(Cut::Gone, "it does not end a request", &scene, fate).await
+    }
+
+    /// The session goes on, or ends, without its server.
+    async fn part(&mut self, cut: Cut, how: &str, scene: &Scene, fate: Fate) -> Result<(), End> {
+        self.deadline.ended();
         info!(
             database = self.client.login.database,
             ?cut,
@@ -217,22 +291,30 @@ impl Session<'_> {
         metrics::backend_lost(fate.label());
         self.server = None;
         self.client.entry.handle.set_target(None);
+        self.client.entry.handle.set_owner(None);
         self.stale = self.route.take().filter(|_| cut == Cut::Moved);
         self.holding = false;
-        if let Fate::End(failure) = fate {
-            return Err(End::Because(failure));
-        }
-        let requests = scene.requests + u64::from(self.tracker.ledger.series_open());
-        self.unsend();
+        self.tracker.forwarded.cut(scene.mid_answer);
+        let requests = self.tracker.unanswered().numbers();
+        self.next_number = self.tracker.number + requests;
         match fate {
-            Fate::Reattach | Fate::Replay => Ok(()),
+            Fate::Reattach | Fate::Replay => {
+                self.unsend();
+                Ok(())
+            }
+            Fate::Settle => self.settle().await,
+            Fate::Refuse => self.refuse().await,
             Fate::FailTransaction => {
+                self.unsend();
+                self.tracker.forwarded.clear();
                 self.local();
                 let Self { local: Some(local), tracker, .. } = self else { unreachable!("BUG: made above") };
                 local.fail_transaction(failure::transaction_lost(), tracker.memory.committing());
                 self.answer().await
             }
             Fate::FailRequests(failure) => {
+                self.unsend();
+                self.tracker.forwarded.clear();
                 self.local().refuse(requests, failure);
                 self.answer().await
             }
@@ -241,7 +323,7 @@ impl Session<'_> {
     }
 
     /// Takes back what is unanswered, as if the client had just sent it.
-    fn unsend(&mut self) {
+    pub(super) fn unsend(&mut self) {
         let mut unanswered = self.tracker.unsend();
         if !unanswered.is_empty() {
             unanswered.unsplit(std::mem::take(&mut self.client.link.inbox));
@@ -261,8 +343,9 @@ impl Session<'_> {
             let _sent = futures::FutureExt::now_or_never(link.flush());
         }
         self.client.entry.handle.set_target(None);
+        self.client.entry.handle.set_owner(None);
         match end {
-            End::Because(failure) if self.tracker.mid_answer => {
+            End::Because(failure) if self.tracker.client_is_mid() => {
                 debug!(
                     reason = failure.message,
                     "the client is in the middle of a message and cannot be told"
@@ -272,4 +355,9 @@ impl Session<'_> {
             end => end,
         }
     }
+}
+
+/// Whether the next request may do better.
+fn passes(failure: &Failure) -> bool {
+    [sqlstate::CANNOT_CONNECT_NOW, sqlstate::QUERY_CANCELED].contains(&failure.code)
 }

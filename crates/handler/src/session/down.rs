@@ -4,10 +4,12 @@
 //! an error that ends the server's side of the session is kept back, for the client need not know.
 
 use bytes::Bytes;
+use rpc::session;
 use wire::{
     Error, Frame, Header, SqlState,
-    backend::{Message, Severity, tag},
+    backend::{Message, Severity, TransactionStatus, tag},
     frame::HEADER_LEN,
+    sqlstate,
 };
 
 use super::tracker::Tracker;
@@ -18,6 +20,18 @@ use crate::limits::INSPECT_BYTES_MAX;
 pub(super) struct Down {
     left: usize,
     len_max: usize,
+    ending: Ending,
+}
+
+/// How far the server is with ending a request, as it was told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It was not.
+    No,
+    /// It was: an error that says that the request was canceled is kept back, as the client need not know.
+    Told,
+    /// It has: ReadyForQuery is kept back as well.
+    Canceled,
 }
 
 /// Why reading stopped.
@@ -29,6 +43,10 @@ pub(super) enum Heard {
     Quiet,
     /// The server ends the session: SQLSTATE, and the frame as it came.
     Fatal(SqlState, Bytes),
+    /// The last frame was for this handler only.
+    Private,
+    /// The server has ended the request that it was told to end, and then things stand like this.
+    Ended(TransactionStatus),
     /// The server breaks the protocol.
     Broken(Error),
 }
@@ -40,23 +58,31 @@ pub(super) struct Read {
     pub(super) used: usize,
     /// Requests that are answered by it.
     pub(super) answered: u64,
+    /// Where the last of them ends.
+    pub(super) since: usize,
     pub(super) heard: Heard,
 }
 
 impl Down {
     pub(super) fn new(len_max: usize) -> Self {
-        Self { left: 0, len_max }
+        Self { left: 0, len_max, ending: Ending::No }
     }
 
     /// Another server speaks.
     pub(super) fn reset(&mut self) {
         self.left = 0;
+        self.ending = Ending::No;
+    }
+
+    /// The server was told to end the request in front.
+    pub(super) fn ending(&mut self) {
+        self.ending = Ending::Told;
     }
 
     /// Reads `bytes`. Stops after a ReadyForQuery that leaves nothing under way only when `at_quiet` asks for it.
     pub(super) fn scan(&mut self, bytes: &[u8], tracker: &mut Tracker, at_quiet: bool) -> Read {
         let mut at = 0;
-        let mut answered = 0;
+        let (mut answered, mut since) = (0, 0);
         loop {
             if self.left > 0 {
                 let len = self.left.min(bytes.len() - at);
@@ -65,7 +91,7 @@ impl Down {
                 tracker.mid_answer = self.left > 0;
             }
             let unread = &bytes[at..];
-            let end = |heard| Read { forward: at, used: at, answered, heard };
+            let end = |heard| Read { forward: at, used: at, answered, since, heard };
             let header = match Header::peek(unread, self.len_max) {
                 Ok(Some(header)) => header,
                 Ok(None) => return end(Heard::End),
@@ -75,25 +101,62 @@ impl Down {
                 return end(Heard::End);
             }
             let len = header.len.min(unread.len());
-            answered += u64::from(header.tag == tag::READY_FOR_QUERY);
+            if let Some(heard) = self.end_of_request(header, &unread[HEADER_LEN..len]) {
+                return Read { forward: at, used: at + len, answered, since, heard };
+            }
+            if header.tag == tag::READY_FOR_QUERY {
+                answered += 1;
+                since = at + len;
+            }
+            let kept_back = |heard| Read { forward: at, used: at + len, answered, since, heard };
             match frame(header, &unread[HEADER_LEN..len], tracker) {
                 Heard::End => {}
                 Heard::Quiet if !at_quiet => {}
-                Heard::Quiet => {
-                    return Read { forward: at + len, used: at + len, answered, heard: Heard::Quiet };
-                }
+                Heard::Quiet => return Read { forward: at + len, ..kept_back(Heard::Quiet) },
                 Heard::Fatal(code, _) => {
-                    let frame = Bytes::copy_from_slice(&unread[..len]);
-                    return Read { forward: at, used: at + len, answered, heard: Heard::Fatal(code, frame) };
+                    return kept_back(Heard::Fatal(code, Bytes::copy_from_slice(&unread[..len])));
                 }
-                Heard::Broken(error) => {
-                    return Read { forward: at, used: at + len, answered, heard: Heard::Broken(error) };
-                }
+                heard @ (Heard::Private | Heard::Ended(_) | Heard::Broken(_)) => return kept_back(heard),
             }
             self.left = header.len - len;
             tracker.mid_answer = self.left > 0;
             at += len;
         }
+    }
+
+    /// What is kept back of the end of a request that the server was told to end.
+    fn end_of_request(&mut self, header: Header, body: &[u8]) -> Option<Heard> {
+        match (self.ending, header.tag) {
+            (Ending::No, _) => None,
+            (Ending::Told, tag::ERROR_RESPONSE) if is_canceled(body) => {
+                self.ending = Ending::Canceled;
+                Some(Heard::Private)
+            }
+            (Ending::Told, tag::READY_FOR_QUERY) => {
+                // It was answered before.
+                self.ending = Ending::No;
+                None
+            }
+            (Ending::Canceled, tag::READY_FOR_QUERY) => {
+                self.ending = Ending::No;
+                match Message::decode(Frame { tag: header.tag, body }) {
+                    Ok(Message::ReadyForQuery(status)) => Some(Heard::Ended(status)),
+                    Ok(_) => unreachable!("BUG: the tag says ReadyForQuery"),
+                    Err(error) => Some(Heard::Broken(error)),
+                }
+            }
+            (Ending::Told | Ending::Canceled, _) => None,
+        }
+    }
+}
+
+/// Whether an error says that its request was canceled.
+fn is_canceled(body: &[u8]) -> bool {
+    match Message::decode(Frame { tag: tag::ERROR_RESPONSE, body }) {
+        Ok(Message::ErrorResponse(fields)) => {
+            fields.code == sqlstate::QUERY_CANCELED && fields.severity == Severity::Error
+        }
+        Ok(_) | Err(_) => false,
     }
 }
 
@@ -120,6 +183,12 @@ fn frame(header: Header, body: &[u8], tracker: &mut Tracker) -> Heard {
             if let Ok(Message::ParameterStatus { name, value }) =
                 Message::decode(Frame { tag: header.tag, body })
             {
+                if name.starts_with(session::PARAM_PREFIX) {
+                    if let (session::STATUS_POSITION, Ok(position)) = (name, value.parse()) {
+                        tracker.told_position(position);
+                    }
+                    return Heard::Private;
+                }
                 tracker.memory.reported(name, value);
             }
             return Heard::End;

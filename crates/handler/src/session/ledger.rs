@@ -68,6 +68,8 @@ pub(super) struct Ledger {
     answering: bool,
     /// The queue grew too long: only requests are counted from then on.
     lost_count: bool,
+    /// How many of the Parse messages owed are for statements that end a transaction.
+    committing: usize,
 }
 
 impl Default for Ledger {
@@ -80,6 +82,7 @@ impl Default for Ledger {
             copying_in: false,
             answering: false,
             lost_count: false,
+            committing: 0,
         }
     }
 }
@@ -105,9 +108,19 @@ impl Ledger {
         self.copying_in
     }
 
-    /// Whether the client has got bytes of an answer that is not complete.
+    /// Whether the server has begun to answer the request in front.
     pub(super) fn answering(&self) -> bool {
         self.answering
+    }
+
+    /// Whether messages were sent that are in no request yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.series_open || (self.copying_in && !self.front_is_single())
+    }
+
+    /// Whether one of the statements that are being prepared ends a transaction.
+    pub(super) fn prepares_commit(&self) -> bool {
+        self.committing > 0
     }
 
     /// Whether a pipeline was too long to follow.
@@ -142,6 +155,7 @@ impl Ledger {
     /// The client sent Parse.
     pub(super) fn sent_parse(&mut self, prepared: Prepared) {
         self.series_open = true;
+        self.committing += usize::from(prepared.commits);
         self.owe(Owed::Parse(prepared));
     }
 
@@ -163,13 +177,15 @@ impl Ledger {
         if self.owed.len() >= OWED_MAX {
             self.lost_count = true;
             self.owed.clear();
+            // What they are is not known any more: any of them may.
+            self.committing = usize::MAX / 2;
         }
         if !self.lost_count {
             self.owed.push_back(owed);
         }
     }
 
-    /// Bytes of an answer went to the client.
+    /// The server has begun to answer the request in front.
     pub(super) fn answered_some(&mut self) {
         self.answering = true;
     }
@@ -190,15 +206,16 @@ impl Ledger {
         }
     }
 
-    /// The server sent CopyInResponse. A Sync already sent is one that it will not answer.
-    pub(super) fn copy_in(&mut self) {
+    /// The server sent CopyInResponse. A Sync already sent is one that it will not answer: gives how many those are.
+    pub(super) fn copy_in(&mut self) -> u64 {
         self.copying_in = true;
         self.series_open = false;
         while self.pop_if(|owed| !matches!(owed, Owed::Requests(..))).is_some() {}
-        if let Some(Owed::Requests(Request::Sync, count)) = self.owed.front_mut() {
-            self.requests -= u64::from(*count);
-            self.owed.pop_front();
-        }
+        let Some(Owed::Requests(Request::Sync, count)) = self.owed.front_mut() else { return 0 };
+        let ignored = u64::from(*count);
+        self.requests -= ignored;
+        self.owed.pop_front();
+        ignored
     }
 
     /// The server sent ErrorResponse: whatever was sent before the next Sync will not be done.
@@ -228,7 +245,11 @@ impl Ledger {
     }
 
     fn pop_if(&mut self, is_it: impl FnOnce(&Owed) -> bool) -> Option<Owed> {
-        if self.owed.front().is_some_and(is_it) { self.owed.pop_front() } else { None }
+        let popped = if self.owed.front().is_some_and(is_it) { self.owed.pop_front() } else { None };
+        if matches!(&popped, Some(Owed::Parse(prepared)) if prepared.commits) {
+            self.committing = self.committing.saturating_sub(1);
+        }
+        popped
     }
 
     fn front_is_single(&self) -> bool {
@@ -241,7 +262,8 @@ impl Ledger {
 
     /// Nothing is under way any more, and no transaction is open.
     pub(super) fn reset(&mut self) {
-        *self = Self { lost_count: self.lost_count, ..Self::default() };
+        let committing = if self.lost_count { self.committing } else { 0 };
+        *self = Self { lost_count: self.lost_count, committing, ..Self::default() };
     }
 }
 

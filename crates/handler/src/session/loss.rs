@@ -1,8 +1,8 @@
 //! What becomes of a session whose server is gone.
 //!
-//! The rule: what may have taken effect is never sent again, and what cannot have taken effect is never reported as
-//! lost. Before a request is complete, nothing of it can have been committed; a server that says that it is not the
-//! owner has not begun what it did not answer.
+//! The rule: what may have taken effect is never sent again before the next owner has said that it did not, and what
+//! cannot have taken effect is never reported as lost. Before a request is complete, nothing of it can have been
+//! committed; a server that says that it is not the owner has not begun what it did not answer.
 
 use wire::backend::TransactionStatus;
 
@@ -26,8 +26,8 @@ pub(super) struct Scene {
     pub(super) quiet: bool,
     /// What the last ReadyForQuery said.
     pub(super) status: TransactionStatus,
-    /// Part of an answer has gone to the client, or it is sending COPY data.
-    pub(super) answering: bool,
+    /// So much of an answer has gone to the client that nobody knows what it was.
+    pub(super) beyond: bool,
     /// What is under way may end a transaction and keep its work.
     pub(super) may_commit: bool,
     /// Everything unanswered is at hand.
@@ -49,6 +49,10 @@ pub(super) enum Fate {
     Replay,
     /// Its transaction has failed: 40001, then 25P02 until the client ends it.
     FailTransaction,
+    /// It gets another server now, which is asked what became of the unanswered requests.
+    Settle,
+    /// The unanswered requests were not done, and cannot be sent again.
+    Refuse,
     /// What is unanswered fails with this; then it goes on outside a transaction.
     FailRequests(Failure),
     /// It ends.
@@ -62,7 +66,8 @@ impl Fate {
             Self::Reattach => "reattached",
             Self::Replay => "replayed",
             Self::FailTransaction => "transaction_failed",
-            Self::FailRequests(_) => "request_failed",
+            Self::Settle => "settled",
+            Self::Refuse | Self::FailRequests(_) => "request_failed",
             Self::End(_) => "ended",
         }
     }
@@ -72,26 +77,22 @@ impl Fate {
 pub(super) fn fate(cut: Cut, scene: &Scene) -> Fate {
     let idle = scene.status == TransactionStatus::Idle;
     let nothing_sent = scene.quiet && !scene.mid_request;
-    if scene.mid_answer || (scene.answering && !scene.quiet) {
+    if (scene.beyond && !scene.quiet) || (scene.mid_answer && (nothing_sent || !idle)) {
         return Fate::End(failure::connection_lost());
     }
-    if let Some(pin) = scene.pin {
-        let failure = if scene.quiet { failure::pinned(pin) } else { failure::connection_lost() };
-        return Fate::End(failure);
+    // Nothing can have been kept: it was not begun, or not complete, or is in a transaction that nothing ends.
+    let harmless = cut == Cut::Moved || (!scene.may_commit && (scene.requests == 0 || !idle)) || nothing_sent;
+    match scene.pin {
+        Some(pin) if harmless => return Fate::End(failure::pinned(pin)),
+        Some(_) => return Fate::Settle,
+        None => {}
     }
-    if nothing_sent {
-        return if idle { Fate::Reattach } else { Fate::FailTransaction };
-    }
-    if !scene.replayable {
-        return Fate::End(failure::connection_lost());
-    }
-    // Nothing can have been kept: it was not begun, or not complete.
-    let harmless = cut == Cut::Moved || (scene.requests == 0 && !scene.may_commit);
     match (idle, harmless) {
-        (true, true) => Fate::Replay,
-        (false, true) => Fate::FailTransaction,
-        (false, false) if !scene.may_commit => Fate::FailTransaction,
-        (_, false) => Fate::FailRequests(failure::completion_unknown()),
+        (true, _) if nothing_sent => Fate::Reattach,
+        (true, true) if scene.replayable => Fate::Replay,
+        (false, true) if scene.replayable || nothing_sent => Fate::FailTransaction,
+        (_, true) => Fate::Refuse,
+        (_, false) => Fate::Settle,
     }
 }
 
@@ -105,7 +106,7 @@ mod tests {
         requests: 0,
         quiet: true,
         status: Idle,
-        answering: false,
+        beyond: false,
         may_commit: false,
         replayable: true,
         pin: None,
@@ -121,6 +122,8 @@ mod tests {
             Fate::Reattach => "reattach".into(),
             Fate::Replay => "replay".into(),
             Fate::FailTransaction => "transaction".into(),
+            Fate::Settle => "settle".into(),
+            Fate::Refuse => "refuse".into(),
             Fate::FailRequests(failure) => format!("fail {}", failure.code),
             Fate::End(failure) => format!("end {}", failure.code),
         }
@@ -129,23 +132,37 @@ mod tests {
     #[test]
     fn a_lost_server_costs_the_client_as_little_as_is_safe() {
         let transaction = |scene: Scene| Scene { status: InTransaction, ..scene };
+        let pinned = |scene: Scene| Scene { pin: Some(Pin::Temporary), ..scene };
+        let not_kept = |scene: Scene| Scene { replayable: false, ..scene };
+        let commit = |scene: Scene| Scene { may_commit: true, ..scene };
+        let mid_answer = |scene: Scene| Scene { mid_answer: true, ..scene };
         for (moved, gone, scene) in [
             ("reattach", "reattach", QUIET),
-            ("replay", "fail 40003", ASKED),
+            ("replay", "settle", ASKED),
             ("replay", "replay", SERIES),
-            ("replay", "fail 40003", Scene { may_commit: true, ..SERIES }),
+            ("replay", "settle", commit(SERIES)),
             ("replay", "replay", Scene { mid_request: true, ..QUIET }),
             ("transaction", "transaction", transaction(QUIET)),
             ("transaction", "transaction", Scene { status: Failed, ..QUIET }),
             ("transaction", "transaction", transaction(ASKED)),
             ("transaction", "transaction", transaction(SERIES)),
-            ("transaction", "fail 40003", Scene { may_commit: true, ..transaction(ASKED) }),
-            ("end 57P01", "end 57P01", Scene { pin: Some(Pin::Temporary), ..QUIET }),
-            ("end 08006", "end 08006", Scene { pin: Some(Pin::Temporary), ..ASKED }),
-            ("end 08006", "end 08006", Scene { answering: true, ..ASKED }),
-            ("end 08006", "end 08006", Scene { mid_answer: true, ..QUIET }),
-            ("end 08006", "end 08006", Scene { replayable: false, ..ASKED }),
-            ("reattach", "reattach", Scene { replayable: false, ..QUIET }),
+            ("transaction", "settle", commit(transaction(ASKED))),
+            ("transaction", "settle", commit(transaction(SERIES))),
+            ("end 57P01", "end 57P01", pinned(QUIET)),
+            ("end 57P01", "settle", pinned(ASKED)),
+            ("end 57P01", "end 57P01", pinned(transaction(ASKED))),
+            ("end 57P01", "settle", pinned(commit(transaction(ASKED)))),
+            ("end 08006", "end 08006", Scene { beyond: true, ..ASKED }),
+            ("end 08006", "end 08006", Scene { beyond: true, ..transaction(ASKED) }),
+            ("end 08006", "end 08006", mid_answer(QUIET)),
+            ("replay", "settle", mid_answer(ASKED)),
+            ("end 08006", "end 08006", mid_answer(transaction(ASKED))),
+            ("refuse", "settle", not_kept(ASKED)),
+            ("refuse", "refuse", not_kept(SERIES)),
+            ("refuse", "refuse", not_kept(transaction(ASKED))),
+            ("refuse", "settle", not_kept(commit(transaction(ASKED)))),
+            ("reattach", "reattach", not_kept(QUIET)),
+            ("transaction", "transaction", not_kept(transaction(QUIET))),
         ] {
             assert_eq!(outcome(Cut::Moved, scene), moved, "moved: {scene:?}");
             assert_eq!(outcome(Cut::Gone, scene), gone, "gone: {scene:?}");

@@ -8,9 +8,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use wire::{Error, SqlState, frontend::tag, sqlstate};
+use tokio::time::{Instant, sleep_until};
+use wire::{Error, SqlState, backend::TransactionStatus, frontend::tag, sqlstate};
 
-use super::{Session, down::Heard, loss::Cut, up::Stop};
+use super::{
+    Session,
+    deadline::{Late, Look},
+    down::Heard,
+    forwarded::Different,
+    loss::Cut,
+    up::Stop,
+};
 use crate::{link::Link, sessions::Order};
 
 /// The session's server.
@@ -41,6 +49,12 @@ pub(super) enum Event {
     Told(Bytes),
     /// The server sent what is no message.
     ServerBroken(Error),
+    /// The server's answer is another than the one that the client has read half of.
+    Different,
+    /// The request in front takes longer than its database allows, or its end was not confirmed in time.
+    Overdue(Late),
+    /// The server has ended the request that it was told to end, and then things stand like this.
+    Ended(TransactionStatus),
     /// The session is to end.
     Ordered,
 }
@@ -74,28 +88,65 @@ impl Session<'_> {
         // A direction that waits is not asked again before this task is woken: the other one's progress is not what it
         // waits for.
         let (mut down_waits, mut up_waits) = (false, false);
-        while !(down_waits && up_waits) {
-            match self.client.entry.handle.poll_order_often(cx, &mut self.waker) {
-                Order::GoOn => {}
-                Order::Drain if !self.is_at_rest() => {}
-                Order::Drain | Order::End => return Poll::Ready(Event::Ordered),
-            }
-            if !down_waits {
-                match self.poll_down(cx) {
-                    Poll::Ready(Some(event)) => return Poll::Ready(event),
-                    Poll::Ready(None) => {}
-                    Poll::Pending => down_waits = true,
+        loop {
+            while !(down_waits && up_waits) {
+                match self.client.entry.handle.poll_order_often(cx, &mut self.waker) {
+                    Order::GoOn => {}
+                    Order::Drain if !self.is_at_rest() => {}
+                    Order::Drain | Order::End => return Poll::Ready(Event::Ordered),
+                }
+                if self.client.entry.handle.is_server_over() {
+                    // The word has used the waker up.
+                    self.waker = None;
+                    let how = "the controllers have declared it dead".into();
+                    return Poll::Ready(Event::Lost(Cut::Gone, how));
+                }
+                if !down_waits {
+                    match self.poll_down(cx) {
+                        Poll::Ready(Some(event)) => return Poll::Ready(event),
+                        Poll::Ready(None) => {}
+                        Poll::Pending => down_waits = true,
+                    }
+                }
+                if !up_waits {
+                    match self.poll_up(cx) {
+                        Poll::Ready(Some(event)) => return Poll::Ready(event),
+                        Poll::Ready(None) => {}
+                        Poll::Pending => up_waits = true,
+                    }
                 }
             }
-            if !up_waits {
-                match self.poll_up(cx) {
-                    Poll::Ready(Some(event)) => return Poll::Ready(event),
-                    Poll::Ready(None) => {}
-                    Poll::Pending => up_waits = true,
-                }
+            match ready!(self.poll_deadline(cx)) {
+                Some(event) => return Poll::Ready(event),
+                None => up_waits = false,
             }
         }
-        Poll::Pending
+    }
+
+    /// Looks at the clock, if the database has a time limit. Ready without an event when the session goes on.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let Self { deadline, timer, tracker, client, server, .. } = self;
+        if !deadline.is_on() {
+            return Poll::Pending;
+        }
+        let ledger = &tracker.ledger;
+        let client_waits = !ledger.copying_in() && client.link.outbox.is_empty();
+        let waiting = server.is_some() && ledger.requests() > 0 && client_waits;
+        loop {
+            let at = match deadline.look(tracker.answers(), waiting, Instant::now()) {
+                Look::Rest => return Poll::Pending,
+                Look::Resumed => return Poll::Ready(None),
+                Look::Over(late) => return Poll::Ready(Some(Event::Overdue(late))),
+                Look::Until(at) => at,
+            };
+            // One timer for the session, which mostly fires too early and is then put off: setting it anew for every
+            // request would cost more than the request.
+            let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+            if timer.is_elapsed() || timer.deadline() > at {
+                timer.as_mut().reset(at);
+            }
+            ready!(timer.as_mut().poll(cx));
+        }
     }
 
     /// Whether nobody loses anything if the session ends here.
@@ -113,7 +164,9 @@ impl Session<'_> {
         let Some(Server { link, fresh, .. }) = server else { return Poll::Pending };
         let relay = |cx: &mut Context<'_>, bytes: &[u8]| {
             let read = down.scan(bytes, tracker, *holding);
-            let sent = client.poll_send(cx, &bytes[..read.forward]);
+            let answering = tracker.ledger.answering();
+            let passed = tracker.forwarded.pass(&bytes[..read.forward], read.since, answering);
+            let sent = passed.map(|known| client.poll_send(cx, &bytes[known..read.forward]));
             handler.traffic.down(read.forward);
             handler.traffic.answered(read.answered);
             (read.used, (read.heard, sent))
@@ -130,20 +183,22 @@ impl Session<'_> {
         };
         *fresh = heard != Heard::End && !link.inbox.is_empty();
         Poll::Ready(match (sent, heard) {
-            (Err(_), _) => Some(Event::ClientGone),
-            (Ok(()), Heard::End) => None,
-            (Ok(()), Heard::Quiet) => Some(Event::Quiet),
-            (Ok(()), Heard::Fatal(code, frame)) => Some(ended(code, frame)),
-            (Ok(()), Heard::Broken(error)) => Some(Event::ServerBroken(error)),
+            (Err(Different), _) => Some(Event::Different),
+            (Ok(Err(_)), _) => Some(Event::ClientGone),
+            (Ok(Ok(())), Heard::End | Heard::Private) => None,
+            (Ok(Ok(())), Heard::Quiet) => Some(Event::Quiet),
+            (Ok(Ok(())), Heard::Ended(status)) => Some(Event::Ended(status)),
+            (Ok(Ok(())), Heard::Fatal(code, frame)) => Some(ended(code, frame)),
+            (Ok(Ok(())), Heard::Broken(error)) => Some(Event::ServerBroken(error)),
         })
     }
 
     /// Client to server. Ready without an event when something was done.
     fn poll_up(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let Self { client, server, tracker, up, local, client_fresh, holding, handler, .. } = self;
+        let Self { client, server, tracker, up, local, client_fresh, holding, handler, deadline, .. } = self;
         let client = &mut client.link;
         let Some(server) = server else { return poll_unserved(client, cx) };
-        if !server.poll_flush(cx) || server.deaf || *holding {
+        if !server.poll_flush(cx) || server.deaf || *holding || deadline.is_ending() {
             return Poll::Pending;
         }
         let is_own = |name: &str| local.as_ref().is_some_and(|local| local.knows(name));

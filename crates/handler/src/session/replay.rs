@@ -16,18 +16,26 @@ pub(super) struct Replay {
     bytes: Vec<u8>,
     /// Bytes at the beginning that are answered.
     done: usize,
-    /// Where the requests in `bytes` end, counted from the end of the one before.
-    ends: VecDeque<usize>,
-    /// Bytes after the last end.
-    open: usize,
+    /// The requests in `bytes`.
+    ends: VecDeque<Request>,
+    /// What comes after the last of them.
+    open: Request,
     /// Something was not kept: nothing can be sent again until all is answered.
     incomplete: bool,
+}
+
+/// One request: all that was sent from the end of the one before to its own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Request {
+    len: usize,
+    /// It may end a transaction and keep its work.
+    commits: bool,
 }
 
 impl Replay {
     /// Bytes went to the server.
     pub(super) fn sent(&mut self, bytes: &[u8]) {
-        self.open += bytes.len();
+        self.open.len += bytes.len();
         if self.incomplete || self.bytes.len() + bytes.len() > REPLAY_BYTES_MAX + self.done {
             self.give_up();
         } else {
@@ -40,14 +48,39 @@ impl Replay {
         self.ends.push_back(std::mem::take(&mut self.open));
     }
 
+    /// What is being sent may end a transaction and keep its work.
+    pub(super) fn commits(&mut self) {
+        self.open.commits = true;
+    }
+
+    /// Which of the unanswered requests may end a transaction and keep its work, oldest first.
+    pub(super) fn committing(&self) -> impl Iterator<Item = bool> {
+        self.ends.iter().map(|request| request.commits)
+    }
+
+    /// As [`Replay::committing`], for what comes after the last request.
+    pub(super) fn open_commits(&self) -> bool {
+        self.open.commits
+    }
+
+    /// The oldest requests turn out to be none: each was a Sync in front of COPY data.
+    pub(super) fn ignored(&mut self, requests: u64) {
+        for _ in 0..requests {
+            let Some(ignored) = self.ends.pop_front() else { return };
+            let next = self.ends.front_mut().unwrap_or(&mut self.open);
+            next.len += ignored.len;
+            next.commits |= ignored.commits;
+        }
+    }
+
     /// The oldest request is answered.
     pub(super) fn answered(&mut self) {
-        if let Some(len) = self.ends.pop_front()
+        if let Some(request) = self.ends.pop_front()
             && !self.incomplete
         {
-            self.done += len;
+            self.done += request.len;
         }
-        if self.ends.is_empty() && self.open == 0 {
+        if self.ends.is_empty() && self.open.len == 0 {
             self.clear();
         } else if self.done > REPLAY_BYTES_MAX {
             // A pipeline that never runs dry.
@@ -61,6 +94,11 @@ impl Replay {
         self.incomplete = true;
         self.bytes = Vec::new();
         self.done = 0;
+    }
+
+    /// How many bytes are kept.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.done
     }
 
     /// Whether everything unanswered is here.
@@ -78,9 +116,9 @@ impl Replay {
     /// Forgets everything: nothing is under way.
     pub(super) fn clear(&mut self) {
         self.incomplete = false;
-        self.open = 0;
+        self.open = Request::default();
         self.ends.clear();
-        if self.ends.capacity() > IDLE_BYTES_MAX / size_of::<usize>() {
+        if self.ends.capacity() > IDLE_BYTES_MAX / size_of::<Request>() {
             self.ends = VecDeque::new();
         }
         self.done = 0;
@@ -106,6 +144,26 @@ mod tests {
         replay.answered();
         assert_eq!(&replay.take()[..], b"secondopen");
         assert!(replay.take().is_empty());
+    }
+
+    #[test]
+    fn each_request_is_known_by_whether_it_commits() {
+        let mut replay = Replay::default();
+        for commits in [false, true, false] {
+            replay.sent(b"request");
+            if commits {
+                replay.commits();
+            }
+            replay.request_ends();
+        }
+        replay.commits();
+        assert_eq!(replay.committing().collect::<Vec<_>>(), [false, true, false]);
+        assert!(replay.open_commits());
+        replay.answered();
+        replay.ignored(1);
+        assert_eq!(replay.committing().collect::<Vec<_>>(), [true], "a Sync before COPY data ends nothing");
+        replay.clear();
+        assert!(replay.committing().next().is_none() && !replay.open_commits());
     }
 
     #[test]

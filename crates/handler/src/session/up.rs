@@ -60,6 +60,17 @@ impl Up {
         self.request = None;
     }
 
+    /// Bytes of the frame under way that are still to come.
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// The rest of the frame under way has come, and was thrown away.
+    pub(super) fn thrown_away(&mut self, tracker: &mut Tracker) {
+        self.left = 0;
+        self.frame_ends(tracker);
+    }
+
     /// Reads `bytes`; tells how many of them may go on to the server. `is_own` knows the statements that the handler
     /// has prepared.
     pub(super) fn scan(
@@ -149,6 +160,10 @@ impl Up {
             Reading::Plain | Reading::Database => {}
             Reading::Notable(effects) => tracker.effects(*effects),
         }
+        if !whole {
+            // Nobody has read how it ends.
+            tracker.commits();
+        }
         tracker.memory.closed("");
         Verdict::Pass
     }
@@ -200,7 +215,7 @@ impl Up {
             tracker.ledger.sent_close(name);
             return Verdict::Pass;
         }
-        if header.tag == tag::BIND && name.is_none_or(|name| tracker.memory.commits(name)) {
+        if header.tag == tag::BIND && name.is_none_or(|name| tracker.may_commit_by(name)) {
             tracker.commits();
         }
         tracker.ledger.sent_extended();

@@ -253,7 +253,9 @@ impl<'a> Reader<'a> {
             name = self.setting_name();
         }
         let end = self.skip_statement();
-        if matches!(name.as_str(), "" | "local" | "transaction" | "constraints" | "characteristics") {
+        let fleeting =
+            matches!(name.as_str(), "" | "local" | "transaction" | "constraints" | "characteristics");
+        if fleeting || name.starts_with(rpc::session::PARAM_PREFIX) {
             return;
         }
         let sql = self.sql[from..end].trim().to_owned();

@@ -54,7 +54,8 @@ async fn what_cannot_be_is_refused_with_the_sqlstate_that_tools_expect() {
         ("drop database nothing", "3D000"),
         ("alter database nothing rename to x", "3D000"),
         ("create database x encoding latin1", "0A000"),
-        ("create database x template shop", "0A000"),
+        ("create database shop template shop", "42P04"),
+        ("create database x template nothing", "3D000"),
         ("create database x; create database y", "25001"),
         ("create database", "42601"),
         ("create database 'x'", "42601"),
@@ -209,6 +210,15 @@ async fn the_fleet_is_shown() {
     assert_eq!(list(&admin, "show servers").await, ["s1", "s2"]);
     assert_eq!(list(&admin, "show handlers").await, ["h1"]);
     assert_eq!(list(&admin, "show controllers").await, ["1"]);
+    let column = async |sql: &str, column: &str| {
+        let rows = admin.query(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        rows[0].get::<_, Option<String>>(column).unwrap_or_default()
+    };
+    assert_eq!(column("show events", "what").await, "moved");
+    assert_eq!(column("show events", "evidence").await, "limit 100");
+    assert_eq!(column("show events for server s2 limit 5", "server").await, "s1 -> s2");
+    assert_eq!(column("show events for server s2 limit 5", "evidence").await, "limit 5");
+    admin.query("show events for database nowhere", &[]).await.expect_err("no such database");
     assert!(ask(&admin, "show version").await.starts_with("PostgreSQL 15"));
     assert!(ask(&admin, "select version()").await.contains("Stationmaster"));
     assert_eq!(ask(&admin, "select current_user").await, "ann");

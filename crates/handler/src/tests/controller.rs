@@ -7,7 +7,13 @@ use std::{
 };
 
 use model::*;
-use rpc::{Refusal, controller::*, tarpc::context::Context};
+use rpc::{
+    Refusal,
+    controller::*,
+    session::Settled,
+    tarpc::context::Context,
+    time_limit::{Blame, Overrun, Verdict},
+};
 use tokio::sync::watch;
 
 /// The map.
@@ -26,6 +32,20 @@ pub(crate) struct Table {
     pub(crate) routed: Vec<RouteRequest>,
     /// Changes are not shown to watchers while set.
     pub(crate) silent: bool,
+    /// Everything that servers have committed, in order: what a journal would hold.
+    pub(crate) rows: Vec<String>,
+    /// What became of requests, by session and number.
+    pub(crate) outcomes: BTreeMap<(String, u64), Settled>,
+    /// Nobody is told a route while set.
+    pub(crate) speechless: bool,
+    /// How many have asked for one meanwhile.
+    pub(crate) unheard: usize,
+    /// Servers do not settle while set.
+    pub(crate) forgetful: bool,
+    /// Every request that took too long.
+    pub(crate) overruns: Vec<Overrun>,
+    /// Servers are to blame for them while set.
+    pub(crate) blames_servers: bool,
 }
 
 /// A database.
@@ -34,6 +54,7 @@ pub(crate) struct Entry {
     pub(crate) id: u64,
     pub(crate) epoch: u64,
     pub(crate) owner: Option<u32>,
+    pub(crate) options: DatabaseOptions,
 }
 
 /// A fake controller. Cheap to clone.
@@ -62,9 +83,23 @@ impl Table {
     pub(crate) fn create(&mut self, name: &str) -> u64 {
         self.next_database += 1;
         let id = self.next_database;
-        self.databases.insert(name.into(), Entry { id, epoch: 1, owner: None });
+        self.databases
+            .insert(name.into(), Entry { id, epoch: 1, owner: None, options: DatabaseOptions::default() });
         self.note_database(name);
         id
+    }
+
+    /// A server comes.
+    pub(crate) fn arrive(&mut self, number: u32) {
+        self.servers.insert(number, format!("s{number}:1"));
+        let (server, incarnation) = (ServerId(number), Incarnation(1));
+        self.note(WatchedChange::Server { server, incarnation, state: ServerState::Up });
+    }
+
+    /// A server is declared dead.
+    pub(crate) fn depart(&mut self, number: u32) {
+        let (server, incarnation) = (ServerId(number), Incarnation(1));
+        self.note(WatchedChange::Server { server, incarnation, state: ServerState::Down });
     }
 
     /// Gives a database to a server.
@@ -75,6 +110,13 @@ impl Table {
         let epoch = entry.epoch;
         self.note_database(name);
         epoch
+    }
+
+    /// How long requests for a database may take.
+    pub(crate) fn limit(&mut self, name: &str, time_limit: &str) {
+        let option = DatabaseOption::parse("time_limit", time_limit).expect("a limit");
+        self.databases.get_mut(name).expect("it exists").options.set(option);
+        self.note_database(name);
     }
 
     pub(crate) fn drop_database(&mut self, name: &str) {
@@ -118,6 +160,7 @@ impl Table {
             name: Name::new(name).expect("a name"),
             epoch: Epoch(entry.epoch),
             owner,
+            options: entry.options,
             revision: Revision(self.revision),
         }
     }
@@ -132,6 +175,29 @@ impl Table {
                 found.map(|(name, _)| name.clone()).ok_or_else(|| unknown.into())
             }
         }
+    }
+
+    /// One event, about whatever was asked for.
+    fn events(&self, request: &rpc::events::EventsRequest) -> Result<rpc::events::EventsPage, Refusal> {
+        let database = request.database.as_ref().map(|database| self.find(database)).transpose()?;
+        let server =
+            |id, name: &str| rpc::events::ServerNamed { id: ServerId(id), name: Name::new(name).ok() };
+        let event = rpc::events::EventInfo {
+            id: EventId { revision: Revision(7), index: 0 },
+            at: TimestampMs(0),
+            what: What::Moved,
+            cause: Some(Cause::Drain),
+            database: Some(DatabaseId(1)),
+            name: database.and_then(|name| Name::new(&name).ok()),
+            from: Some(server(1, "s1")),
+            to: request.server.as_ref().map(|name| server(2, name)),
+            epoch_before: Some(Epoch(3)),
+            epoch_after: Some(Epoch(4)),
+            took_us: Some(12_345),
+            evidence: format!("limit {}", request.limit),
+        };
+        let next = event.id;
+        Ok(rpc::events::EventsPage { events: vec![event], next, overrun: false, revision: Revision(7) })
     }
 
     fn route(&mut self, request: RouteRequest) -> Result<Route, Refusal> {
@@ -155,8 +221,21 @@ impl Table {
             epoch: info.epoch,
             owner: owner.tenure,
             address: owner.address,
+            options: info.options,
             revision: info.revision,
         })
+    }
+
+    fn judge(&mut self, overrun: Overrun) -> Result<Verdict, Refusal> {
+        self.overruns.push(overrun);
+        if !self.blames_servers || overrun.repeats >= 2 {
+            return Ok(Verdict { blame: Blame::Query, evidence: "so it was found".into(), route: None });
+        }
+        let failed = Some(RouteFailed { epoch: overrun.epoch, why: WhyFailed::Refused });
+        let database = DatabaseRef::Id(overrun.database);
+        let asking = RouteRequest { request: overrun.request, database, at_least: Revision(0), failed };
+        let route = Some(self.route(asking)?);
+        Ok(Verdict { blame: Blame::Server, evidence: "so it was found".into(), route })
     }
 
     fn operate(&mut self, operation: Operation) -> Result<Option<DatabaseInfo>, Refusal> {
@@ -174,6 +253,10 @@ impl Table {
                 }
                 Ok(Some(self.info(&name)))
             }
+            Operation::ForkDatabase { database, name, at: ForkPoint::Newest, key } => {
+                self.find(&database)?;
+                self.operate(Operation::CreateDatabase { name, key })
+            }
             Operation::DropDatabase { database } => {
                 let name = self.find(&database)?;
                 self.drop_database(&name);
@@ -183,6 +266,13 @@ impl Table {
                 let old = self.find(&database)?;
                 let entry = self.databases.remove(&old).expect("found");
                 self.databases.insert(name.clone(), entry);
+                self.note_database(&name);
+                Ok(Some(self.info(&name)))
+            }
+            Operation::SetDatabaseOptions { database, options } => {
+                let name = self.find(&database)?;
+                let entry = self.databases.get_mut(&name).expect("found");
+                options.into_iter().for_each(|option| entry.options.set(option));
                 self.note_database(&name);
                 Ok(Some(self.info(&name)))
             }
@@ -222,6 +312,12 @@ impl ControllerApi for Fake {
     }
 
     async fn route(self, _: Context, request: RouteRequest) -> Result<Route, Refusal> {
+        let mut changed = self.changed.subscribe();
+        self.with(|table| table.unheard += usize::from(table.speechless));
+        // Not by `with`, which says that something has changed.
+        while self.table.lock().expect("no panics").speechless {
+            let _gone = changed.changed().await;
+        }
         self.with(|table| table.route(request))
     }
 
@@ -300,8 +396,31 @@ impl ControllerApi for Fake {
         }]
     }
 
+    async fn events(
+        self,
+        _: Context,
+        request: rpc::events::EventsRequest,
+    ) -> Result<rpc::events::EventsPage, Refusal> {
+        self.with(|table| table.events(&request))
+    }
+
     async fn status(self, _: Context) -> ControllerStatus {
-        unreachable!("a handler does not ask")
+        ControllerStatus {
+            controller: ControllerId(1),
+            fleet: None,
+            state: "leader".into(),
+            leader: Some(ControllerId(1)),
+            term: 1,
+            revision: Revision(1),
+            log_last: 1,
+            snapshot_last: 0,
+            quorum_confirmed_ms_ago: Some(0),
+            databases: 0,
+            brake: None,
+        }
+    }
+    async fn report_time_limit(self, _: Context, overrun: Overrun) -> Result<Verdict, Refusal> {
+        self.with(|table| table.judge(overrun))
     }
     async fn look_up(self, _: Context, _: LookUp) -> Result<DatabaseInfo, Refusal> {
         unreachable!("a handler does not ask")

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -20,7 +20,10 @@ use wire::{
     startup::{CancelKey, Startup},
 };
 
-use super::{controller::Fake, net::Listener};
+use super::{
+    controller::{Fake, Table},
+    net::Listener,
+};
 use crate::link::{Link, LinkError};
 
 /// What sessions are told.
@@ -54,6 +57,10 @@ pub(crate) struct Inner {
     pub(crate) sessions: watch::Sender<u64>,
     /// Lets statements that wait go on.
     pub(crate) go: Notify,
+    /// Takes connections and says nothing while set.
+    pub(crate) mute: AtomicBool,
+    /// Connections that it has said nothing on.
+    pub(crate) muted: AtomicU32,
 }
 
 impl std::ops::Deref for Server {
@@ -77,6 +84,8 @@ impl Server {
             started: Mutex::default(),
             sessions: watch::Sender::new(0),
             go: Notify::new(),
+            mute: AtomicBool::new(false),
+            muted: AtomicU32::new(0),
         }));
         let accepting = server.clone();
         tokio::spawn(async move {
@@ -98,6 +107,11 @@ impl Server {
             *round += 1;
             *said = say;
         });
+    }
+
+    /// Ends what every session is running.
+    pub(crate) fn cancel_all(&self) {
+        self.canceled.lock().expect("no panics").values().for_each(|canceled| canceled.notify_one());
     }
 
     pub(crate) fn log(&self) -> Vec<String> {
@@ -128,6 +142,12 @@ async fn serve(
     said: watch::Receiver<(u64, Say)>,
 ) -> Result<(), LinkError> {
     let mut link = Link::new(stream);
+    if server.mute.load(Ordering::SeqCst) {
+        server.muted.fetch_add(1, Ordering::SeqCst);
+        while link.fill().await? {}
+        server.muted.fetch_sub(1, Ordering::SeqCst);
+        return Ok(());
+    }
     let packet = loop {
         if let Some((_, rest)) = Startup::split(&link.inbox)? {
             let len = link.inbox.len() - rest.len();
@@ -164,12 +184,16 @@ async fn serve(
         fatal(&mut link, session::NOT_OWNER, "not mine").await?;
         return Ok(());
     }
-    server.started.lock().expect("no panics").push(parameters);
     server.sessions.send_modify(|count| *count += 1);
     let _counted = Counted(server.clone());
     let process_id = server.next_key.fetch_add(1, Ordering::SeqCst);
     let canceled = Arc::new(Notify::new());
     server.canceled.lock().expect("no panics").insert(process_id, canceled.clone());
+    let mut identity = Numbers::of(&parameters);
+    server.started.lock().expect("no panics").push(parameters);
+    for (name, value) in server.controller.with(|table| identity.reports(table)) {
+        backend::parameter_status(&mut link.outbox, name, &value)?;
+    }
     backend::parameter_status(&mut link.outbox, "TimeZone", "UTC")?;
     backend::parameter_status(&mut link.outbox, "server_name", &format!("s{}", server.number))?;
     backend::backend_key_data(&mut link.outbox, 0, CancelKey { process_id, secret: &[9; 4] })?;
@@ -184,7 +208,13 @@ async fn serve(
         bound: String::new(),
         settings: HashMap::new(),
         skipping: false,
+        identity,
+        rows: Vec::new(),
+        end: End::Answered,
+        flushed: Vec::new(),
+        begins: 0,
     };
+    talk.begins = talk.link.outbox.len();
     talk.run().await
 }
 
@@ -224,13 +254,104 @@ struct Talk {
     bound: String,
     settings: HashMap<String, String>,
     skipping: bool,
+    identity: Numbers,
+    /// Not committed yet.
+    rows: Vec<String>,
+    end: End,
+    /// The part of the request's answer that is on its way.
+    flushed: Vec<u8>,
+    /// Where the request's answer begins in the outbox.
+    begins: usize,
+}
+
+/// How a request that has committed ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Answered,
+    /// The connection breaks; the answer is kept.
+    Lost,
+    /// The connection breaks; the answer is not kept.
+    Long,
+    /// The connection breaks; nobody remembers.
+    Forgotten,
+}
+
+/// Who asks, and what about.
+struct Numbers {
+    session: String,
+    number: u64,
+    settle: Option<(u64, u64)>,
+}
+
+impl Numbers {
+    fn of(parameters: &HashMap<String, String>) -> Self {
+        let number = |text: &str| text.parse().expect("a number");
+        let settle = parameters.get(session::PARAM_SETTLE).map(|range| {
+            let (first, last) = range.split_once('-').expect("a range");
+            (number(first), number(last))
+        });
+        Self {
+            session: parameters[session::PARAM_SESSION].clone(),
+            number: number(&parameters[session::PARAM_NUMBER]),
+            settle,
+        }
+    }
+
+    /// What a server tells the handler first.
+    fn reports(&mut self, table: &Table) -> Vec<(&'static str, String)> {
+        if table.forgetful {
+            return Vec::new();
+        }
+        let mut reports = vec![(session::STATUS_POSITION, table.rows.len().to_string())];
+        let numbers = self.settle.map_or(0..=0, |(first, last)| first..=last);
+        for number in numbers.filter(|number| *number > 0) {
+            let settled = table.outcomes.get(&(self.session.clone(), number)).cloned();
+            let settled = settled.unwrap_or(session::Settled::Absent);
+            if settled == session::Settled::Absent {
+                self.number = self.number.min(number);
+            }
+            reports.push((session::STATUS_SETTLED, session::Settlement { number, settled }.to_string()));
+        }
+        reports
+    }
 }
 
 impl Talk {
+    /// Writes ReadyForQuery, commits what is to be committed; false when the connection is to break.
+    fn ready(&mut self) -> bool {
+        backend::ready_for_query(&mut self.link.outbox, self.status);
+        let end = std::mem::replace(&mut self.end, End::Answered);
+        if self.status == TransactionStatus::Idle && !self.rows.is_empty() {
+            let answer = [&self.flushed, &self.link.outbox[self.begins..]].concat().into();
+            let settled = match end {
+                End::Long => session::Settled::Done,
+                End::Forgotten => session::Settled::Unknown,
+                End::Answered | End::Lost => session::Settled::Answered(answer),
+            };
+            let rows = std::mem::take(&mut self.rows);
+            let key = (self.identity.session.clone(), self.identity.number);
+            self.server.controller.with(|table| {
+                table.rows.extend(rows);
+                let before = table.outcomes.insert(key, settled);
+                assert_eq!(before, None, "a number is used once");
+            });
+        }
+        self.identity.number += 1;
+        self.begins = self.link.outbox.len();
+        self.flushed.clear();
+        end == End::Answered
+    }
+
+    async fn flush(&mut self) -> Result<(), LinkError> {
+        self.flushed.extend_from_slice(&self.link.outbox[self.begins..]);
+        self.begins = 0;
+        Ok(self.link.flush().await?)
+    }
+
     async fn run(&mut self) -> Result<(), LinkError> {
         loop {
             if !self.link.has_frame(1 << 24) {
-                self.link.flush().await?;
+                self.flush().await?;
             }
             let frame = tokio::select! {
                 biased;
@@ -261,16 +382,13 @@ impl Talk {
         match message {
             Message::Sync => {
                 self.skipping = false;
-                backend::ready_for_query(&mut self.link.outbox, self.status);
+                return Ok(self.ready());
             }
             _ if self.skipping => {}
             Message::Query { sql } => {
                 let went_on = self.execute(sql, true).await?;
                 self.skipping = false;
-                if !went_on {
-                    return Ok(false);
-                }
-                backend::ready_for_query(&mut self.link.outbox, self.status);
+                return Ok(went_on && self.ready());
             }
             Message::Parse { name, sql, .. } => {
                 self.server.note(&format!("parse {name}: {sql}"));
@@ -325,6 +443,7 @@ impl Talk {
             self.status = TransactionStatus::Failed;
         }
         self.skipping = true;
+        self.rows.clear();
         backend::error_response(&mut self.link.outbox, &Fields::new(Severity::Error, code, text));
     }
 
@@ -341,7 +460,9 @@ impl Talk {
     async fn execute(&mut self, sql: &str, simple: bool) -> Result<bool, LinkError> {
         use TransactionStatus::{Idle, InTransaction};
         self.server.note(sql);
-        let words: Vec<&str> = sql.trim_end_matches(';').split_whitespace().collect();
+        let words = sql.trim_end_matches(';').split_whitespace();
+        // What a comment says is for this server, and for nobody who reads SQL.
+        let words: Vec<&str> = words.filter(|word| *word != "--").collect();
         let done = |talk: &mut Self, tag: &str| backend::command_complete(&mut talk.link.outbox, tag);
         match words.as_slice() {
             ["begin", ..] => {
@@ -349,17 +470,42 @@ impl Talk {
                 done(self, "BEGIN");
             }
             ["break"] | ["commit", "break"] => return Ok(false),
-            ["commit", ..] => {
+            [.., "once"] if self.server.number == 1 => return Ok(false),
+            // As a server that waits for its turn to write.
+            [.., "late"] if self.server.number == 1 => {
+                self.flush().await?;
+                tokio::task::yield_now().await;
+                return Ok(false);
+            }
+            ["insert", name, how @ ..] => {
+                self.rows.push((*name).into());
+                self.end = match how {
+                    ["lost"] => End::Lost,
+                    ["long"] => End::Long,
+                    ["forgotten"] => End::Forgotten,
+                    _ => End::Answered,
+                };
+                self.row(&format!("inserted {name}"), simple);
+            }
+            ["commit", how @ ..] => {
+                if *how == ["lost"] {
+                    self.end = End::Lost;
+                }
                 self.status = Idle;
                 done(self, "COMMIT");
             }
             ["rollback", ..] => {
+                self.rows.clear();
                 self.status = Idle;
                 done(self, "ROLLBACK");
             }
             ["set", "TimeZone" | "timezone", "=" | "to" | "TO", value] => {
                 let value = value.trim_matches('\'');
                 backend::parameter_status(&mut self.link.outbox, "TimeZone", value)?;
+                done(self, "SET");
+            }
+            ["SET", session::PARAM_NUMBER, "TO", number] => {
+                self.identity.number = number.parse::<u64>().expect("a number") - 1;
                 done(self, "SET");
             }
             ["set", name, "=", value] => {
@@ -377,7 +523,7 @@ impl Talk {
             }
             ["select", ..] => self.row(sql, simple),
             ["wait"] => {
-                self.link.flush().await?;
+                self.flush().await?;
                 let server = self.server.clone();
                 let mut said = self.said.clone();
                 tokio::select! {
@@ -386,10 +532,22 @@ impl Talk {
                     _ = said.wait_for(|(_, say)| *say == Say::Break) => return Ok(false),
                 }
             }
+            // Takes for ever: everywhere, or on the first server; which may not hear that it is to end either.
+            [how @ ("poison" | "slow" | "deaf"), ..] if *how == "poison" || self.server.number == 1 => {
+                let mut said = self.said.clone();
+                tokio::select! {
+                    () = self.canceled.notified(), if *how != "deaf" => {
+                        self.server.note("ended");
+                        self.error(sqlstate::QUERY_CANCELED, "canceled");
+                    }
+                    _ = said.wait_for(|(_, say)| *say == Say::Break) => return Ok(false),
+                }
+            }
+            ["slow" | "deaf", ..] => self.row(&format!("s{}", self.server.number), simple),
             ["half"] => {
                 self.row("half", simple);
                 self.link.outbox.truncate(self.link.outbox.len() - 3);
-                self.link.flush().await?;
+                self.flush().await?;
                 return Ok(false);
             }
             ["bounce"] => {
@@ -400,7 +558,10 @@ impl Talk {
                 fatal(&mut self.link, session::NOT_OWNER, "it moved").await?;
                 return Ok(false);
             }
-            ["copy"] => return self.copy().await,
+            ["copy", how @ ..] => {
+                self.end = if *how == ["lost"] { End::Lost } else { End::Answered };
+                return self.copy().await;
+            }
             ["bad", ..] => self.error(sqlstate::SYNTAX_ERROR, "bad"),
             _ => done(self, "OK"),
         }
@@ -409,10 +570,16 @@ impl Talk {
 
     async fn copy(&mut self) -> Result<bool, LinkError> {
         backend::copy_in_response(&mut self.link.outbox, wire::Format::Text, 1)?;
-        self.link.flush().await?;
+        self.flush().await?;
         let mut bytes = 0;
         loop {
-            let Some((tag, body)) = self.link.frame(1 << 24).await? else { return Ok(false) };
+            let mut said = self.said.clone();
+            let frame = tokio::select! {
+                biased;
+                _ = said.wait_for(|(_, say)| *say == Say::Break) => return Ok(false),
+                frame = self.link.frame(1 << 24) => frame?,
+            };
+            let Some((tag, body)) = frame else { return Ok(false) };
             match Message::decode(Frame { tag, body: &body })? {
                 Message::CopyData(data) => bytes += data.len(),
                 Message::CopyDone => break,
@@ -420,6 +587,7 @@ impl Talk {
                 other => panic!("not in a copy: {other:?}"),
             }
         }
+        self.rows.push("copied".into());
         backend::command_complete(&mut self.link.outbox, format_args!("COPY {bytes}"));
         Ok(true)
     }

@@ -1,6 +1,7 @@
 //! The journal on a store that is spoken to over HTTP, with a real client: a small server of the S3 protocol in this
 //! process, which can lose answers, refuse, and say *conflict* where nothing landed (issue: ambiguous puts).
 
+mod moto;
 mod s3;
 
 use std::{sync::Arc, time::Duration};
@@ -11,10 +12,10 @@ use model::{Epoch, Incarnation};
 use self::s3::{Fault, Server};
 use crate::world::*;
 
-fn cloud(server: &Server, path: &str) -> Arc<dyn Objects> {
+fn cloud(url: &str, path: &str) -> Arc<dyn Objects> {
     let option = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let options = [
-        option("AWS_ENDPOINT", &server.url()),
+        option("AWS_ENDPOINT", url),
         option("AWS_ALLOW_HTTP", "true"),
         option("AWS_REGION", "us-east-1"),
         option("AWS_ACCESS_KEY_ID", "someone"),
@@ -24,8 +25,12 @@ fn cloud(server: &Server, path: &str) -> Arc<dyn Objects> {
 }
 
 fn store(server: &Server, process: u64) -> Store {
+    store_at(&server.url(), process)
+}
+
+fn store_at(url: &str, process: u64) -> Store {
     let patience = Patience { attempt: Duration::from_secs(20), total: Duration::from_secs(60) };
-    Store::with(cloud(server, "some/where"), FLEET, Incarnation(process), patience, Threads::Pool)
+    Store::with(cloud(url, "some/where"), FLEET, Incarnation(process), patience, Threads::Pool)
 }
 
 #[tokio::test]
@@ -38,7 +43,12 @@ async fn a_store_over_http_passes_its_self_test() {
 #[tokio::test]
 async fn commits_and_takeovers_work_over_http() {
     let server = Server::start().await;
-    let first = store(&server, 1);
+    commits_and_takeovers(|process| store(&server, process)).await;
+}
+
+/// A life of a database on a store: commits, a snapshot, a takeover that fences the owner, its end.
+async fn commits_and_takeovers(store: impl Fn(u64) -> Store) {
+    let first = store(1);
     let (mut old, _) = open(&first, 1).await;
     for fill in 1..=7 {
         old.append(group(2, &[(1, fill), (2, fill + 1)])).await.expect("appended");
@@ -48,7 +58,7 @@ async fn commits_and_takeovers_work_over_http() {
     old.snapshot_taken(packed.put().await.expect("put"));
     old.collection().run(Duration::ZERO, NOW).await.expect("collected");
 
-    let (mut new, recovery) = open(&store(&server, 2), 2).await;
+    let (mut new, recovery) = open(&store(2), 2).await;
     assert_eq!(fills(&recovery.image().await.expect("an image")), [7, 8]);
     assert!(matches!(old.append(group(2, &[(1, 66)])).await, Err(journal::AppendError::Fenced { .. })));
     new.append(group(2, &[(1, 9)])).await.expect("appended");

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, decode};
 use crate::{
-    Database, DatabaseId, Epoch, Fleet, FleetId, Handler, HandlerId, IdempotencyKey, Name, Revision, Server,
-    ServerId, User, limits::COUNTER_MAX,
+    Database, DatabaseId, DatabaseOption, DatabaseOptions, Epoch, Event, EventId, EventLog, Fleet, FleetId,
+    Fork, Handler, HandlerId, IdempotencyKey, Name, Revision, Server, ServerId, User, limits::COUNTER_MAX,
 };
 
 /// Version 1. Plain lists, so that the encoding does not depend on any map type.
@@ -24,7 +25,122 @@ pub(super) struct V1 {
     keys: Vec<(IdempotencyKey, DatabaseId)>,
 }
 
-pub(super) fn flatten(fleet: &Fleet) -> V1 {
+/// Version 2: the same, and the copies that are being made.
+#[derive(Serialize, Deserialize)]
+pub(super) struct V2 {
+    pub(super) v1: V1,
+    forming: Vec<(DatabaseId, Fork)>,
+}
+
+impl From<V1> for V2 {
+    fn from(v1: V1) -> Self {
+        Self { v1, forming: Vec::new() }
+    }
+}
+
+impl V2 {
+    /// In the oldest version that can say it.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        if self.forming.is_empty() { super::encode(1, &self.v1) } else { super::encode(2, self) }
+    }
+}
+
+/// Version 3: what version 2 had, and parts that can be added without a new version. An empty part is left out.
+#[derive(Serialize, Deserialize)]
+pub(super) struct V3 {
+    v2: V2,
+    parts: Vec<Part>,
+}
+
+/// One part, by its number. The bytes are decoded by whoever knows that number, and refused when nobody does.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Part {
+    pub(super) kind: u8,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Events: `(EventId, Vec<Event>)`, up to where they are forgotten and those that are not.
+const EVENTS: u8 = 2;
+
+/// Options of databases: `Vec<(DatabaseId, Vec<DatabaseOption>)>`, those that are not at their defaults.
+const OPTIONS: u8 = 1;
+
+impl V3 {
+    pub(super) fn of(fleet: &Fleet) -> Self {
+        let mut parts = parts(fleet);
+        parts.extend(told(fleet));
+        Self { v2: flatten(fleet), parts }
+    }
+
+    /// In the oldest version that can say it.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        if self.parts.is_empty() { self.v2.encode() } else { super::encode(3, self) }
+    }
+
+    pub(super) fn build(self) -> Result<Fleet, Error> {
+        let mut fleet = build(self.v2)?;
+        rising("parts", self.parts.iter().map(|part| &part.kind))?;
+        for Part { kind, bytes } in self.parts {
+            match kind {
+                OPTIONS => fleet.options = options(&fleet, decode("snapshot", &bytes)?)?,
+                EVENTS => fleet.events = events(&fleet, decode("snapshot", &bytes)?)?,
+                kind => return Err(Error::PartUnknown { kind }),
+            }
+        }
+        Ok(fleet)
+    }
+}
+
+/// Everything that is part of the map, and so of its digest, and not in version 2, by rising number.
+pub(super) fn parts(fleet: &Fleet) -> Vec<Part> {
+    let options: Vec<_> = fleet.options.iter().map(|(id, options)| (*id, options.set_ones())).collect();
+    [part(OPTIONS, &options)].into_iter().flatten().collect()
+}
+
+fn part<T: Serialize>(kind: u8, list: &[T]) -> Option<Part> {
+    let bytes = || bincode::serialize(list).expect("BUG: writing to memory cannot fail");
+    (!list.is_empty()).then(|| Part { kind, bytes: bytes() })
+}
+
+/// The events, which are no part of the map. A map to which nothing ever happened has none.
+fn told(fleet: &Fleet) -> Option<Part> {
+    let events: Vec<&Event> = fleet.events.iter().collect();
+    let bytes =
+        || bincode::serialize(&(fleet.events.floor(), &events)).expect("BUG: writing to memory cannot fail");
+    (fleet.revision > Revision(0)).then(|| Part { kind: EVENTS, bytes: bytes() })
+}
+
+fn events(fleet: &Fleet, (floor, list): (EventId, Vec<Event>)) -> Result<EventLog, Error> {
+    rising("events", list.iter().map(|event| &event.id))?;
+    let last = list.last().map_or(floor, |event| event.id);
+    if list.first().is_some_and(|first| first.id <= floor) || last.revision > fleet.revision {
+        return contradiction(format!("events up to {last}, forgotten up to {floor}, at {}", fleet.revision));
+    }
+    Ok(EventLog::from_parts(floor, list))
+}
+
+fn options(
+    fleet: &Fleet,
+    list: Vec<(DatabaseId, Vec<DatabaseOption>)>,
+) -> Result<OrdMap<DatabaseId, DatabaseOptions>, Error> {
+    rising("options", list.iter().map(|(id, _)| id))?;
+    let read = |(id, set): (DatabaseId, Vec<DatabaseOption>)| {
+        let mut options = DatabaseOptions::default();
+        set.iter().for_each(|option| options.set(*option));
+        if fleet.database(id).is_none() || options.set_ones() != set || set.is_empty() {
+            return contradiction(format!("{id} cannot have the options {set:?}"));
+        }
+        Ok((id, options))
+    };
+    list.into_iter().map(read).collect()
+}
+
+pub(super) fn flatten(fleet: &Fleet) -> V2 {
+    let forming = fleet.forming.iter().map(|(id, fork)| (*id, *fork)).collect();
+    V2 { v1: flatten_v1(fleet), forming }
+}
+
+fn flatten_v1(fleet: &Fleet) -> V1 {
     V1 {
         id: fleet.id,
         revision: fleet.revision,
@@ -38,16 +154,20 @@ pub(super) fn flatten(fleet: &Fleet) -> V1 {
     }
 }
 
-pub(super) fn build(flat: V1) -> Result<Fleet, Error> {
+pub(super) fn build(V2 { v1: flat, forming }: V2) -> Result<Fleet, Error> {
     check(&flat)?;
+    check_forming(&flat, &forming)?;
     Ok(Fleet {
         id: flat.id,
         revision: flat.revision,
         recent_since: flat.revision,
+        // Nothing is known of what happened before; a part may say otherwise.
+        events: EventLog::from_parts(EventId::end_of(flat.revision), Vec::new()),
         database_last: flat.database_last,
         names: names(&flat.databases)?.into_iter().collect(),
         databases: flat.databases.into_iter().collect(),
         dropped: flat.dropped.into_iter().collect(),
+        forming: forming.into_iter().collect(),
         servers: flat.servers.into_iter().collect(),
         handlers: flat.handlers.into_iter().collect(),
         users: flat.users.into_iter().collect(),
@@ -94,6 +214,30 @@ fn check(flat: &V1) -> Result<(), Error> {
         Some((id, _)) => contradiction(format!("{id} is there and dropped")),
         None => Ok(()),
     }
+}
+
+/// A copy that is being made is there, or dropped and not forgotten yet. While it is there, its parent is, too, and is
+/// no such copy itself.
+fn check_forming(flat: &V1, forming: &[(DatabaseId, Fork)]) -> Result<(), Error> {
+    rising("forming databases", forming.iter().map(|(id, _)| id))?;
+    let there = |id| flat.databases.binary_search_by_key(&id, |(id, _)| *id).is_ok();
+    let owned = |id| {
+        let at = flat.databases.binary_search_by_key(&id, |(id, _)| *id);
+        at.is_ok_and(|at| flat.databases[at].1.owner.is_some())
+    };
+    let forms = |id| forming.binary_search_by_key(&id, |(id, _)| *id).is_ok();
+    for (id, Fork { parent, .. }) in forming {
+        if there(*id) && (!there(*parent) || forms(*parent)) {
+            return contradiction(format!("{id} is to be a copy of {parent}, which cannot be copied"));
+        }
+        if owned(*id) {
+            return contradiction(format!("{id} is being made and has an owner"));
+        }
+        if !there(*id) && flat.dropped.binary_search_by_key(id, |(id, _)| *id).is_err() {
+            return contradiction(format!("{id} is being made and not there"));
+        }
+    }
+    Ok(())
 }
 
 /// Lists come from ordered maps: a list out of order, or with something twice, was not written by us.

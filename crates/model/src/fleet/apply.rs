@@ -14,6 +14,15 @@ impl Fleet {
     /// A [`Rejection`] says why nothing was changed. It is an answer, not a failure: the revision advances all the same.
     pub fn apply(&mut self, revision: Revision, entry: &Entry) -> Result<Outcome, Rejection> {
         self.advance(revision);
+        let before = self.before(&entry.command);
+        let outcome = self.change(entry);
+        if let Ok(outcome) = &outcome {
+            self.tell(entry, &before, outcome);
+        }
+        outcome
+    }
+
+    fn change(&mut self, entry: &Entry) -> Result<Outcome, Rejection> {
         match &entry.command {
             Command::Found { fleet } => self.found(*fleet),
             Command::CreateDatabase { name, owner, key } => self.create_database(name, *owner, *key),
@@ -38,6 +47,13 @@ impl Fleet {
             Command::DrainServer { server, incarnation, draining } => {
                 self.drain_server(*server, *incarnation, *draining)
             }
+            Command::ForkDatabase { name, fork, key } => self.fork_database(name, *fork, *key),
+            Command::FormDatabase { database } => self.form_database(*database),
+            Command::AbandonDatabase { database } => self.abandon_database(*database),
+            Command::SetDatabaseOptions { database, options } => {
+                self.set_database_options(*database, options)
+            }
+            Command::RecordEvents { .. } => Ok(Outcome::Done),
         }
     }
 

@@ -36,9 +36,12 @@ impl Fleet {
         if since < self.recent_since || since > self.revision {
             return Changes::Reset;
         }
-        let start = self.recent.partition_point(|(revision, _)| *revision <= since);
         // One entry makes at most one change, so cutting anywhere never splits a revision.
-        Changes::Since(self.recent.range(start..).take(limit).collect())
+        let start = match self.recent.binary_search_by(|(revision, _)| revision.cmp(&since)) {
+            Ok(at) => at + 1,
+            Err(at) => at,
+        };
+        Changes::Since(self.recent.focus().narrow(start..).into_iter().take(limit).collect())
     }
 
     pub(super) fn note(&mut self, change: Change) {

@@ -2,7 +2,7 @@
 
 use super::{Change, Database, Fleet, ServerState};
 use crate::{
-    DatabaseId, Epoch, IdempotencyKey, Name, Outcome, Rejection, Tenure,
+    DatabaseId, DatabaseOption, DatabaseOptions, Epoch, IdempotencyKey, Name, Outcome, Rejection, Tenure,
     command::IdKind,
     limits::{IDEMPOTENCY_KEYS_MAX, RESTORE_ID_SKIP},
 };
@@ -24,16 +24,26 @@ impl Fleet {
         if let Some(tenure) = owner {
             self.takes_databases(tenure)?;
         }
+        let epoch = if owner.is_some() { Epoch(1) } else { Epoch(0) };
+        let id = self.add_database(Database { name: name.clone(), epoch, owner }, key)?;
+        Ok(Outcome::Database { database: id, epoch })
+    }
+
+    /// Gives a database its id, under a name that is free.
+    pub(super) fn add_database(
+        &mut self,
+        database: Database,
+        key: Option<IdempotencyKey>,
+    ) -> Result<DatabaseId, Rejection> {
         let id = self.next_database()?;
         self.database_last = id.0;
-        let epoch = if owner.is_some() { Epoch(1) } else { Epoch(0) };
-        self.names.insert(name.clone(), id);
-        self.databases.insert(id, Database { name: name.clone(), epoch, owner });
+        self.names.insert(database.name.clone(), id);
+        self.databases.insert(id, database);
         if let Some(key) = key {
             self.remember(key, id);
         }
         self.note(Change::Database(id));
-        Ok(Outcome::Database { database: id, epoch })
+        Ok(id)
     }
 
     pub(super) fn rename_database(&mut self, id: DatabaseId, name: &Name) -> Result<Outcome, Rejection> {
@@ -51,15 +61,39 @@ impl Fleet {
 
     pub(super) fn drop_database(&mut self, id: DatabaseId) -> Result<Outcome, Rejection> {
         let database = self.known(id)?.clone();
+        self.not_being_copied(id)?;
         self.names.remove(&database.name);
         self.databases.remove(&id);
+        self.options.remove(&id);
         self.dropped.insert(id, database.epoch.next());
         self.note(Change::Database(id));
         Ok(Outcome::Done)
     }
 
     pub(super) fn forget_database(&mut self, id: DatabaseId) -> Result<Outcome, Rejection> {
-        self.dropped.remove(&id).map(|_| Outcome::Done).ok_or(Rejection::DatabaseUnknown { database: id })
+        self.dropped.remove(&id).ok_or(Rejection::DatabaseUnknown { database: id })?;
+        self.forming.remove(&id);
+        Ok(Outcome::Done)
+    }
+
+    pub(super) fn set_database_options(
+        &mut self,
+        id: DatabaseId,
+        changes: &[DatabaseOption],
+    ) -> Result<Outcome, Rejection> {
+        self.known(id)?;
+        let before = self.database_options(id);
+        let mut options = before;
+        changes.iter().for_each(|option| options.set(*option));
+        if options == DatabaseOptions::default() {
+            self.options.remove(&id);
+        } else {
+            self.options.insert(id, options);
+        }
+        if options != before {
+            self.note(Change::Database(id));
+        }
+        Ok(Outcome::Done)
     }
 
     pub(super) fn assign_database(
@@ -69,6 +103,7 @@ impl Fleet {
         to: Tenure,
     ) -> Result<Outcome, Rejection> {
         self.takes_databases(to)?;
+        self.formed(id)?;
         self.change_owner(id, expected, Some(to))
     }
 
@@ -108,7 +143,7 @@ impl Fleet {
         next.ok_or(Rejection::IdsExhausted { what: IdKind::Database })
     }
 
-    fn known(&self, id: DatabaseId) -> Result<&Database, Rejection> {
+    pub(super) fn known(&self, id: DatabaseId) -> Result<&Database, Rejection> {
         self.databases.get(&id).ok_or(Rejection::DatabaseUnknown { database: id })
     }
 
@@ -126,7 +161,7 @@ impl Fleet {
         }
     }
 
-    fn free(&self, name: &Name) -> Result<(), Rejection> {
+    pub(super) fn free(&self, name: &Name) -> Result<(), Rejection> {
         if &**name == ADMIN_CONSOLE || name.parse::<DatabaseId>().is_ok() {
             return Err(Rejection::NameReserved { name: name.clone() });
         }
@@ -137,7 +172,7 @@ impl Fleet {
     }
 
     /// The answer to a create that was done before: the same database, whatever became of it since. Never a second one.
-    fn created_before(&self, database: DatabaseId) -> Result<Outcome, Rejection> {
+    pub(super) fn created_before(&self, database: DatabaseId) -> Result<Outcome, Rejection> {
         Ok(Outcome::Database { database, epoch: self.known(database)?.epoch })
     }
 

@@ -13,7 +13,7 @@ fn registration(name: &str) -> Registration {
 }
 
 fn apply(fleet: &mut Fleet, command: Command) -> Result<Outcome, Rejection> {
-    fleet.apply(Revision(fleet.revision().0 + 1), &Entry { at: TimestampMs(0), command })
+    fleet.apply(Revision(fleet.revision().0 + 1), &Entry::new(TimestampMs(0), command))
 }
 
 fn register(fleet: &mut Fleet, name: &str) -> Result<Outcome, Rejection> {

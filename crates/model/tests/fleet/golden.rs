@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
 };
 
-use model::codec;
+use model::{Cause, Command, EventFilter, EventId, EventsFrom, Fact, Fleet, What, codec};
 
 use crate::{samples, view};
 
@@ -45,22 +45,29 @@ pub fn bytes(name: &str, today: &[u8]) -> Vec<u8> {
 /// The golden bytes of every entry, by name.
 pub fn entries() -> BTreeMap<String, Vec<u8>> {
     let golden = |(name, entry)| {
-        let name = format!("entry-v1-{name}");
-        let bytes = bytes(&name, &codec::encode_entry(&entry));
+        let today = codec::encode_entry(&entry);
+        let name = format!("entry-v{}-{name}", today[0]);
+        let bytes = bytes(&name, &today);
         (name, bytes)
     };
     samples::entries().into_iter().map(golden).collect()
 }
 
-/// The golden bytes of the snapshot.
+/// A snapshot that an older release wrote; none is made any more.
+fn old_snapshot(name: &str) -> Vec<u8> {
+    bytes(name, b"")
+}
+
+/// The golden bytes of a snapshot of today, with something in every part.
 pub fn snapshot() -> Vec<u8> {
-    bytes("snapshot-v1-everything", &codec::encode_snapshot(&samples::fleet()))
+    bytes("snapshot-v3-events", &codec::encode_snapshot(&samples::fleet_with_options()))
 }
 
 #[test]
 fn every_entry_ever_written_decodes_to_the_same_value_c7() {
     for (name, entry) in samples::entries() {
-        let golden = bytes(&format!("entry-v1-{name}"), &codec::encode_entry(&entry));
+        let today = codec::encode_entry(&entry);
+        let golden = bytes(&format!("entry-v{}-{name}", today[0]), &today);
         let decoded = codec::decode_entry(&golden).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         assert_eq!(decoded, entry, "{name}");
         assert_eq!(hex(&codec::encode_entry(&entry)), hex(&golden), "{name} is written differently now");
@@ -71,30 +78,83 @@ fn every_entry_ever_written_decodes_to_the_same_value_c7() {
 fn every_snapshot_ever_written_decodes_to_the_same_map_c7_c14() {
     let golden = snapshot();
     let decoded = codec::decode_snapshot(&golden).expect("golden");
-    let fleet = samples::fleet();
+    let fleet = samples::fleet_with_options();
     assert_eq!(view::lines(&decoded), view::lines(&fleet));
     assert_eq!(decoded.digest(), fleet.digest());
     assert_eq!(
         decoded.digest().to_string(),
-        "a8dace7694202925d91ed20ba5a1a7c9",
+        "5c7e353909f45d08141699c51cac566f",
         "the digest is written differently now"
     );
     assert_eq!(hex(&codec::encode_snapshot(&fleet)), hex(&golden), "it is written differently now");
 }
 
 #[test]
-fn a_snapshot_with_a_draining_server_decodes_to_the_same_map_c7() {
-    let fleet = samples::fleet_that_drains();
-    let golden = bytes("snapshot-v1-draining", &codec::encode_snapshot(&fleet));
-    let decoded = codec::decode_snapshot(&golden).expect("golden");
-    assert_eq!(view::lines(&decoded), view::lines(&fleet));
-    assert_eq!(hex(&codec::encode_snapshot(&fleet)), hex(&golden), "it is written differently now");
+fn a_snapshot_of_version_1_decodes_to_the_same_map_with_the_same_digest_c7() {
+    let decoded = codec::decode_snapshot(&old_snapshot("snapshot-v1-everything")).expect("golden");
+    assert_eq!(view::lines(&decoded), view::lines(&samples::fleet()));
+    assert_eq!(decoded.digest(), samples::fleet().digest());
+    assert_eq!(decoded.digest().to_string(), "a8dace7694202925d91ed20ba5a1a7c9", "the digest is another now");
 }
+
+#[test]
+fn a_snapshot_with_copies_being_made_decodes_to_the_same_map_c7() {
+    let decoded = codec::decode_snapshot(&old_snapshot("snapshot-v2-forming")).expect("golden");
+    let fleet = samples::fleet_that_forks();
+    assert_eq!(view::lines(&decoded), view::lines(&fleet));
+    assert_eq!(decoded.digest(), fleet.digest());
+}
+
+#[test]
+fn a_snapshot_without_events_decodes_to_the_same_map_which_knows_of_none_c7() {
+    let decoded = codec::decode_snapshot(&old_snapshot("snapshot-v3-options")).expect("golden");
+    let fleet = samples::fleet_with_options();
+    assert_eq!(view::lines(&decoded), view::lines(&fleet));
+    assert_eq!(decoded.digest(), fleet.digest(), "events are no part of it");
+    let read = |fleet: &Fleet| {
+        let from = EventsFrom::After(EventId::default());
+        fleet.events().read(fleet.revision(), from, EventFilter::default(), usize::MAX)
+    };
+    assert_eq!((read(&decoded).events.len(), read(&decoded).overrun), (0, true));
+    assert!(!read(&fleet).events.is_empty() && !read(&fleet).overrun);
+}
+
+#[test]
+fn a_snapshot_with_a_draining_server_decodes_to_the_same_map_c7() {
+    let decoded = codec::decode_snapshot(&old_snapshot("snapshot-v1-draining")).expect("golden");
+    assert_eq!(view::lines(&decoded), view::lines(&samples::fleet_that_drains()));
+}
+
+#[test]
+fn a_part_that_a_later_release_added_is_refused_with_what_to_do() {
+    // The kind of the one part of this snapshot stands before its length and its bytes.
+    let mut bytes = old_snapshot("snapshot-v3-options");
+    let part_at = bytes.len() - 8 - PART_BYTES - 8 - 1;
+    assert_eq!(bytes[part_at], 1);
+    bytes[part_at] = 200;
+    let content = bytes.len() - 8;
+    let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[..content]).to_le_bytes();
+    bytes[content..].copy_from_slice(&checksum);
+    let error = codec::decode_snapshot(&bytes).expect_err("a later release");
+    let expected =
+        "snapshot has a part of kind 200, which this release does not know; upgrade before starting";
+    assert_eq!(error.to_string(), expected);
+}
+
+/// Length of the options in that snapshot: a count, and for each of two databases its id, a count, and one option.
+const PART_BYTES: usize = 8 + (8 + 8 + 4 + 5) + (8 + 8 + 4 + 4);
 
 #[test]
 fn every_golden_file_is_read_by_a_test() {
     let mut read: BTreeSet<String> = entries().into_keys().collect();
-    read.extend(["snapshot-v1-everything".into(), "snapshot-v1-draining".into()]);
+    let snapshots = [
+        "snapshot-v1-everything",
+        "snapshot-v1-draining",
+        "snapshot-v2-forming",
+        "snapshot-v3-options",
+        "snapshot-v3-events",
+    ];
+    read.extend(snapshots.map(String::from));
     let there: BTreeSet<String> = std::fs::read_dir(directory())
         .expect("the golden files are there")
         .map(|file| file.expect("readable").path().file_stem().expect("named").to_string_lossy().into_owned())
@@ -102,13 +162,14 @@ fn every_golden_file_is_read_by_a_test() {
     assert_eq!(there, read);
 }
 
-/// A command's number stands after the version and the time.
+/// A command's number stands after the version and the time, in version 1.
 const COMMAND_AT: usize = 9;
 
 #[test]
 fn every_command_has_a_golden_file() {
     let golden = entries();
-    let numbers: BTreeSet<u8> = golden.values().map(|bytes| bytes[COMMAND_AT]).collect();
+    let plain = golden.values().filter(|bytes| bytes[0] == 1);
+    let numbers: BTreeSet<u8> = plain.map(|bytes| bytes[COMMAND_AT]).collect();
     let next = u8::try_from(numbers.len()).expect("few commands");
     assert!(numbers.iter().copied().eq(0..next), "a command without golden file among {numbers:?}");
     // The first number without a golden file must be no command: then there is none after it either.
@@ -120,16 +181,31 @@ fn every_command_has_a_golden_file() {
 }
 
 #[test]
+fn every_kind_of_event_and_cause_has_golden_bytes() {
+    let golden = entries().into_values().map(|bytes| codec::decode_entry(&bytes).expect("golden"));
+    let facts: Vec<Fact> = golden
+        .filter_map(
+            |entry| if let Command::RecordEvents { facts } = entry.command { Some(facts) } else { None },
+        )
+        .flatten()
+        .collect();
+    assert!(What::ALL.iter().all(|what| facts.iter().any(|fact| fact.what == *what)));
+    assert!(Cause::ALL.iter().all(|cause| facts.iter().any(|fact| fact.cause == Some(*cause))));
+}
+
+#[test]
 fn bytes_of_a_later_release_are_refused_with_what_to_do() {
     let mut entry = entries().into_values().next().expect("there are some");
     let mut snapshot = snapshot();
-    entry[0] = 2;
-    snapshot[0] = 2;
-    let expected =
-        |what| format!("{what} has version 2, this release reads up to 1; upgrade before starting");
+    entry[0] = 3;
+    snapshot[0] = 4;
+    let expected = |what, version, known| {
+        format!("{what} has version {version}, this release reads up to {known}; upgrade before starting")
+    };
     let text = |result: Result<(), codec::Error>| result.expect_err("a later release").to_string();
-    assert_eq!(text(codec::decode_entry(&entry).map(drop)), expected("log entry"));
-    assert_eq!(text(codec::decode_snapshot(&snapshot).map(drop)), expected("snapshot"));
+    assert_eq!(text(codec::decode_entry(&entry).map(drop)), expected("log entry", 3, 2));
+    assert_eq!(text(codec::decode_snapshot(&snapshot).map(drop)), expected("snapshot", 4, 3));
     // What follows the version of a later release is not looked at: it may have any form.
-    assert_eq!(text(codec::decode_snapshot(&[2]).map(drop)), expected("snapshot"));
+    assert_eq!(text(codec::decode_snapshot(&[4]).map(drop)), expected("snapshot", 4, 3));
+    assert_eq!(text(codec::decode_snapshot(&[0]).map(drop)), expected("snapshot", 0, 3));
 }

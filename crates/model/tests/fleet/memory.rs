@@ -2,20 +2,22 @@
 //! `cargo xtask bench map` measures a million of them, with times.
 
 use model::{
-    Command, Entry, Fleet, IdempotencyKey, Incarnation, Name, Registration, Revision, ServerId, Tenure,
-    TimestampMs,
+    Cause, Command, DatabaseId, Entry, Epoch, Fleet, IdempotencyKey, Incarnation, Name, Registration,
+    Revision, ServerId, Tenure, TimestampMs, Why,
 };
 
 use crate::allocator::kept;
 
 /// Bytes that one idle database may take: 10 million of them are a goal.
 const BYTES_MAX: usize = 300;
+/// Bytes that a copy of any map may take.
+const COPY_BYTES_MAX: usize = 64 << 10;
 /// Enough for trees to be deep and few enough for an unoptimised build.
 const DATABASES: usize = 50_000;
 
 fn apply(fleet: &mut Fleet, command: Command) {
     let revision = Revision(fleet.revision().0 + 1);
-    fleet.apply(revision, &Entry { at: TimestampMs(0), command }).expect("accepted");
+    fleet.apply(revision, &Entry::new(TimestampMs(0), command)).expect("accepted");
 }
 
 fn server(fleet: &mut Fleet) {
@@ -60,8 +62,28 @@ fn an_idle_database_takes_at_most_300_bytes() {
 #[test]
 fn a_copy_of_the_map_shares_its_memory() {
     let fleet = filled(DATABASES);
-    // The ring of recent changes is copied; the map is not.
+    // Neither the map nor the rings of recent changes and events are copied.
     let (copy, bytes) = kept(|| fleet.clone());
     assert_eq!(copy.databases_len(), DATABASES);
-    assert!(bytes < DATABASES * 100, "{bytes} bytes for a copy");
+    assert!(bytes < COPY_BYTES_MAX, "{bytes} bytes for a copy");
+}
+
+#[test]
+fn a_full_log_of_events_takes_what_its_bound_says_and_little_more() {
+    let mut fleet = filled(1);
+    let database = DatabaseId(1);
+    let (events, bytes) = kept(|| {
+        for epoch in 1..=model::EVENTS_MAX as u64 {
+            let to = Tenure { server: ServerId(1), incarnation: Incarnation(1) };
+            let command = Command::AssignDatabase { database, epoch_expected: Epoch(epoch), to };
+            let why = Why::new(Cause::ServerExpired, "server-1 expired at 120: heartbeat silent for 3.2 s");
+            let entry = Entry { why: Some(why), ..Entry::new(TimestampMs(0), command) };
+            fleet.apply(Revision(fleet.revision().0 + 1), &entry).expect("accepted");
+        }
+        fleet.events().len()
+    });
+    println!("{} bytes for each of {events} events", bytes / events);
+    assert!(events > model::EVENTS_MAX / 2, "{events}");
+    // The changes that watchers are told of are in it too.
+    assert!(bytes < 2 * model::EVENTS_BYTES_MAX, "{bytes} bytes for {events} events");
 }

@@ -1,8 +1,11 @@
 //! Fixed values, one for each form that bytes on disk can take. Their bytes are in `tests/golden/`.
 
+use std::{num::NonZeroU32, time::Duration};
+
 use model::{
-    Command, DatabaseId, Entry, Epoch, Fleet, FleetId, HandlerId, IdempotencyKey, Incarnation, Name, Outcome,
-    Registration, Revision, ServerId, Tenure, TimestampMs,
+    Cause, Command, DatabaseId, DatabaseOption, Entry, Epoch, Evidence, Fact, Fleet, FleetId, Fork,
+    ForkPoint, HandlerId, IdempotencyKey, Incarnation, Name, OnTimeLimit, Outcome, Registration, Revision,
+    ServerId, Tenure, TimestampMs, What, Why,
 };
 
 const TENURE: Tenure =
@@ -24,7 +27,7 @@ fn registration(text: &str, capacity: u32) -> Registration {
 
 /// Every command in every form of its optional parts, by the name of its golden file.
 pub fn entries() -> Vec<(&'static str, Entry)> {
-    let at = |command| Entry { at: TimestampMs(0x0123_4567_89ab_cdef), command };
+    let at = |command| Entry::new(TimestampMs(0x0123_4567_89ab_cdef), command);
     let database = DatabaseId(0x1020_3040_5060_7080);
     let epoch_expected = Epoch(0x0a0b_0c0d_0e0f_0001);
     let create = |owner, key| Command::CreateDatabase { name: name("shop"), owner, key };
@@ -33,6 +36,8 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
         supersedes,
         incarnation: TENURE.incarnation,
     };
+    let fork =
+        |at, key| Command::ForkDatabase { name: name("copy"), fork: Fork { parent: database, at }, key };
     vec![
         ("found", at(Command::Found { fleet: FleetId(0x0123_4567_89ab_cdef_0011_2233_4455_6677) })),
         ("create-database", at(create(None, None))),
@@ -73,15 +78,59 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
                 draining: true,
             }),
         ),
+        ("fork-database", at(fork(ForkPoint::Newest, None))),
+        ("fork-database-at-position", at(fork(ForkPoint::Position(0x99), Some(IdempotencyKey(5))))),
+        ("fork-database-at-time", at(fork(ForkPoint::Time(TimestampMs(0x0102_0304_0506)), None))),
+        ("form-database", at(Command::FormDatabase { database })),
+        ("abandon-database", at(Command::AbandonDatabase { database })),
+        (
+            "set-database-options",
+            at(Command::SetDatabaseOptions {
+                database,
+                options: vec![
+                    DatabaseOption::TimeLimit(NonZeroU32::new(0x0102_0304)),
+                    DatabaseOption::TimeLimit(None),
+                    DatabaseOption::OnTimeLimit(OnTimeLimit::Auto),
+                    DatabaseOption::OnTimeLimit(OnTimeLimit::Always),
+                    DatabaseOption::OnTimeLimit(OnTimeLimit::Never),
+                ],
+            }),
+        ),
+        ("record-events", at(Command::RecordEvents { facts: facts() })),
+        (
+            "assign-database",
+            Entry {
+                why: Some(Why {
+                    cause: Cause::ServerExpired,
+                    evidence: Evidence::new("s1 (Größe) expired at 120: connection refused"),
+                    took_us: Some(0x0102_0304_0506),
+                }),
+                ..at(Command::AssignDatabase { database, epoch_expected, to: TENURE })
+            },
+        ),
     ]
 }
 
-/// A map with something of everything in it.
+/// One fact of each kind, and each cause in one. A kind that is added later goes into an entry of its own.
+fn facts() -> Vec<Fact> {
+    let (database, epoch) = (DatabaseId(0x1020_3040_5060_7080), Epoch(0x0a0b_0c0d_0e0f_0001));
+    let causes = Cause::ALL[..19].iter().map(|cause| Some(*cause)).chain(std::iter::repeat(None));
+    let fact = |(what, cause): (&What, Option<Cause>)| match cause {
+        Some(cause) => {
+            let fact = Fact::new(*what).database(database, epoch).server(TENURE.server);
+            fact.cause(cause).took(Duration::from_micros(0x99)).evidence("why")
+        }
+        None => Fact::new(*what),
+    };
+    What::ALL[..28].iter().zip(causes).map(fact).collect()
+}
+
+/// A map with something of everything in it that version 1 of snapshots knew.
 pub fn fleet() -> Fleet {
     let mut fleet = Fleet::default();
     let mut apply = |at: u64, command| {
         let revision = Revision(fleet.revision().0 + 1);
-        fleet.apply(revision, &Entry { at: TimestampMs(at), command }).expect("a good history")
+        fleet.apply(revision, &Entry::new(TimestampMs(at), command)).expect("a good history")
     };
     let one = Tenure { server: ServerId(1), incarnation: Incarnation(0xa1) };
     let two = Tenure { server: ServerId(2), incarnation: Incarnation(0xa2) };
@@ -121,6 +170,35 @@ pub fn fleet_that_drains() -> Fleet {
     let revision = Revision(fleet.revision().0 + 1);
     let command =
         Command::DrainServer { server: ServerId(2), incarnation: Incarnation(0xa2), draining: true };
-    fleet.apply(revision, &Entry { at: TimestampMs(13), command }).expect("it is up");
+    fleet.apply(revision, &Entry::new(TimestampMs(13), command)).expect("it is up");
+    fleet
+}
+
+/// The same with copies that are being made, one of which is dropped already.
+pub fn fleet_that_forks() -> Fleet {
+    let mut fleet = fleet();
+    let mut apply = |command| {
+        let revision = Revision(fleet.revision().0 + 1);
+        fleet.apply(revision, &Entry::new(TimestampMs(14), command)).expect("a good history")
+    };
+    let points = [ForkPoint::Newest, ForkPoint::Position(7), ForkPoint::Time(TimestampMs(12))];
+    for (number, at) in points.into_iter().enumerate() {
+        let fork = Fork { parent: DatabaseId(1), at };
+        apply(Command::ForkDatabase { name: name(&format!("copy{number}")), fork, key: None });
+    }
+    apply(Command::DropDatabase { database: DatabaseId(6) });
+    fleet
+}
+
+/// The same with options of databases.
+pub fn fleet_with_options() -> Fleet {
+    let mut fleet = fleet();
+    let limit = DatabaseOption::TimeLimit(NonZeroU32::new(2_000));
+    for (database, options) in [(3, vec![DatabaseOption::OnTimeLimit(OnTimeLimit::Never)]), (1, vec![limit])]
+    {
+        let revision = Revision(fleet.revision().0 + 1);
+        let command = Command::SetDatabaseOptions { database: DatabaseId(database), options };
+        fleet.apply(revision, &Entry::new(TimestampMs(14), command)).expect("it is there");
+    }
     fleet
 }

@@ -109,6 +109,9 @@ scripts! {
     a_server_has_one_life_at_a_time_r15_r17: "servers.txt",
     an_expired_server_owns_nothing_by_one_entry_c17: "expire.txt",
     a_draining_server_keeps_what_it_owns_and_gets_nothing_new_r27: "drain.txt",
+    every_decision_leaves_an_event_s10: "events.txt",
+    old_events_are_forgotten_by_number_and_bytes: "events-bound.txt",
+    options_are_set_one_by_one_r20_r21: "options.txt",
     a_handler_keeps_its_id_across_restarts: "handlers.txt",
     users_come_change_and_go: "users.txt",
     databases_are_looked_up_by_name_and_by_id_r9_r14: "look-up.txt",
@@ -117,6 +120,7 @@ scripts! {
     a_watcher_too_far_behind_starts_anew: "changes-bound.txt",
     a_snapshot_is_the_same_map_c14: "snapshot.txt",
     a_restored_map_never_gives_an_id_again_r7: "restore.txt",
+    a_copy_is_forming_until_its_journal_says_what_it_is_a_copy_of: "fork.txt",
     names_follow_the_identifier_rules: "names.txt",
 }
 

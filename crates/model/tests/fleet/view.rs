@@ -1,13 +1,16 @@
 //! The map as lines of text: what scripts show and properties compare. Everything but the revision is in it.
 
-use model::{DatabaseId, Fleet, ServerState, Tenure};
+use model::{DatabaseId, Event, Fleet, ForkPoint, ServerState, Tenure};
 
 /// One line for each thing in the map, in the map's order.
 pub fn lines(fleet: &Fleet) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(fleet.id().map(|id| format!("fleet {id}")));
     lines.extend(fleet.databases_after(None).map(|(id, _)| database(fleet, id)));
-    lines.extend(fleet.dropped().map(|(id, epoch)| format!("dropped {id} fence={epoch}")));
+    lines.extend(fleet.dropped().map(|(id, epoch)| {
+        let was = fleet.fork(id).map(|fork| format!(" copy of {}", fork.parent)).unwrap_or_default();
+        format!("dropped {id} fence={epoch}{was}")
+    }));
     lines.extend(fleet.servers().map(|(id, server)| {
         let state = match server.state {
             ServerState::Up => "up",
@@ -41,9 +44,45 @@ pub fn database(fleet: &Fleet, id: DatabaseId) -> String {
         (None, Some(tenure)) => format!("unowned, last={}", life(tenure)),
         (None, None) => "unowned".into(),
     };
-    format!("database {id} {} epoch={} {owner}", record.name, record.epoch)
+    let forming = fleet.fork(id).map(|fork| {
+        let at = match fork.at {
+            ForkPoint::Newest => "newest".into(),
+            ForkPoint::Position(at) => format!("position {at}"),
+            ForkPoint::Time(at) => format!("time {at}"),
+        };
+        format!(", forming from {} at {at}", fork.parent)
+    });
+    let options = fleet.database_options(id).set_ones();
+    let options: String = options.iter().map(|option| format!(" {option}")).collect();
+    format!(
+        "database {id} {} epoch={} {owner}{}{options}",
+        record.name,
+        record.epoch,
+        forming.unwrap_or_default()
+    )
 }
 
 fn life(tenure: Tenure) -> String {
     format!("{}/{:x}", tenure.server, tenure.incarnation.0)
+}
+
+/// An event's line.
+pub fn event(event: &Event) -> String {
+    let Event { id, at, what, cause, database, name, from, to, epoch_before, epoch_after, took_us, evidence } =
+        event;
+    let mut line = format!("{id} at={at} {what}:");
+    let mut add = |part: Option<String>| part.into_iter().for_each(|part| line += &format!(" {part}"));
+    add(database.map(|id| id.to_string()));
+    add(name.as_ref().map(|name| name.to_string()));
+    add((from.is_some() || to.is_some()).then(|| format!("server={}->{}", shown(from), shown(to))));
+    add((epoch_before.is_some() || epoch_after.is_some())
+        .then(|| format!("epoch={}->{}", shown(epoch_before), shown(epoch_after))));
+    add(took_us.map(|us| format!("took={us}us")));
+    add(cause.map(|cause| format!("because {cause}")));
+    add((!evidence.is_empty()).then(|| format!("({evidence})")));
+    line
+}
+
+fn shown<T: ToString>(value: &Option<T>) -> String {
+    value.as_ref().map_or_else(String::new, ToString::to_string)
 }

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use model::{DatabaseId, Epoch};
@@ -14,6 +15,8 @@ use crate::Error;
 #[derive(Debug)]
 pub struct Cache {
     copies: PathBuf,
+    /// Counts scratch files.
+    scratches: AtomicU64,
     /// Locked as long as it is open.
     _lock: File,
 }
@@ -44,12 +47,28 @@ impl Cache {
             Ok(()) | Err(_) => {}
         }
         fs::create_dir(&copies).map_err(file("make", &copies))?;
-        Ok(Self { copies, _lock: lock })
+        Ok(Self { copies, scratches: AtomicU64::new(1), _lock: lock })
     }
 
     /// Where a working copy is, if it is there.
     pub fn path(&self, database: DatabaseId, epoch: Epoch) -> PathBuf {
         self.copies.join(format!("{database}-{epoch}"))
+    }
+
+    /// The path of a scratch file that nobody else has.
+    pub fn scratch(&self) -> PathBuf {
+        self.copies.join(format!("scratch-{}", self.scratches.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Removes a scratch file, if it was made. Blocks on the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn discard(&self, scratch: &Path) -> io::Result<()> {
+        match fs::remove_file(scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Makes an empty directory for a working copy. Blocks on the disk.

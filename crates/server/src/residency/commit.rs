@@ -69,7 +69,7 @@ impl Committer {
     pub async fn warm(&mut self) -> Result<(), EngineError> {
         let database = self.copy.open().await?;
         self.through = CommitSeq::default();
-        self.resident.warmed(database, self.through);
+        self.resident.warmed(database, self.through, self.writer.state().position);
         Ok(())
     }
 
@@ -78,7 +78,8 @@ impl Committer {
         if !self.copy.cool().await?
             && let Some(database) = self.copy.database()
         {
-            self.resident.warmed(Arc::clone(database), self.through);
+            let position = self.writer.state().position;
+            self.resident.warmed(Arc::clone(database), self.through, position);
         }
         Ok(())
     }
@@ -90,9 +91,16 @@ impl Committer {
             let Some(database) = self.copy.database().cloned() else { break };
             let Some(capture) = self.world.workers.run(move || database.take()).await? else { break };
             self.append(capture).await?;
+            self.answer();
             self.maintain().await;
         }
+        self.answer();
         Ok(())
+    }
+
+    /// Answers what was asked about requests. Whoever asks has waited until what it asks about is in the journal.
+    fn answer(&self) {
+        self.resident.questions.answer(&self.writer.state().outcomes);
     }
 
     /// Does what sessions wait for.
@@ -143,21 +151,43 @@ impl Committer {
         let started = Instant::now();
         let through = capture.through;
         let transactions = through.0 + 1 - capture.first.0;
-        // Commits that changed nothing have nothing to be replayed.
+        // Commits that changed nothing have nothing to be replayed, and their requests can be done again.
         if !capture.pages.is_empty() {
             if let Some(image) = &self.genesis {
                 complete(&mut capture, image);
             }
             let bytes = capture.pages.iter().map(|(_, page)| page.len() as u64).sum();
-            self.writer.append(self.group(capture, transactions)).await?;
+            let group = self.group(capture, transactions);
+            if let Err(error) = self.writer.append(group).await {
+                self.insist(error).await?;
+            }
             self.genesis = None;
             let took = started.elapsed();
             self.gathering.put(transactions, took);
+            self.world.vitals.appended(took);
             measures::appended(took, transactions, bytes);
         }
         self.through = through;
-        self.resident.raise(through);
+        self.resident.raise(through, self.writer.state().position);
         Ok(())
+    }
+
+    /// A commit is not settled: sessions wait, and it is tried again with the same bytes, until the store has taken it, or
+    /// another owner has its place, or the database has to be left. So a store that comes back finds everything as it was.
+    async fn insist(&mut self, mut error: AppendError) -> Result<(), AppendError> {
+        while error.may_resume() {
+            measures::stalled();
+            tracing::warn!(reason = crate::chain(&error), "a commit waits for the journal's store");
+            error = tokio::select! {
+                biased;
+                resumed = self.writer.resume() => match resumed {
+                    Ok(_) => return Ok(()),
+                    Err(error) => error,
+                },
+                () = self.resident.overdue() => return Err(error.given_up()),
+            };
+        }
+        Err(error)
     }
 
     fn group(&self, capture: Capture, transactions: u64) -> Group {
@@ -166,7 +196,7 @@ impl Committer {
             image_pages: capture.db_pages,
             pages: capture.pages,
             transactions: u32::try_from(transactions).unwrap_or(u32::MAX),
-            outcomes: Vec::new(),
+            outcomes: capture.outcomes,
             at: (self.world.clock)(),
         }
     }
@@ -249,6 +279,7 @@ mod tests {
             page_size: 4,
             db_pages: 3,
             pages: vec![(2, page(9)), (3, page(8))],
+            outcomes: Vec::new(),
         };
         complete(&mut capture, &[1, 1, 1, 1, 2, 2, 2, 2]);
         assert_eq!(capture.pages, [(1, page(1)), (2, page(9)), (3, page(8))]);

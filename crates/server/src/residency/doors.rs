@@ -102,6 +102,15 @@ impl Doors {
         };
     }
 
+    /// Until when who is inside has time, if that is limited.
+    pub fn until(&self) -> Option<Instant> {
+        match self.state {
+            State::Open => None,
+            State::Closing { until, .. } => Some(until),
+            State::Cut { .. } => Some(Instant::now()),
+        }
+    }
+
     /// Closes if nobody is inside.
     pub fn close_if_empty(&mut self, why: Why, now: Instant) -> bool {
         let empty = matches!(self.state, State::Open) && self.sessions == 0;
@@ -139,6 +148,11 @@ impl Doors {
             return Next::Cool;
         }
         Next::Wait(leave.into_iter().chain(cool).min())
+    }
+
+    /// Whether nobody is let in any more.
+    pub fn is_closing(&self) -> bool {
+        !matches!(self.state, State::Open)
     }
 
     /// How many are inside.
@@ -212,6 +226,7 @@ mod tests {
         assert!(doors.enter());
         doors.close(Why::Released, after(start, 5));
         doors.close(Why::Shutdown, after(start, 9));
+        assert_eq!(doors.until(), Some(after(start, 5)));
         assert_eq!(doors.next(start, IDLE), Next::Wait(Some(after(start, 5))));
         doors.close(Why::Lost, after(start, 1));
         assert_eq!(doors.next(after(start, 1), IDLE), Next::Cut);

@@ -15,7 +15,7 @@ use super::{
     commit::{CommitError, Committer},
     doors::{Next, Why},
     load::load,
-    resident::{Phase, Resident, Signal},
+    resident::{Phase, Resident},
 };
 use crate::{answers::Ending, limits::CUT_PATIENCE, measures};
 
@@ -152,16 +152,10 @@ struct End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        let ending = Ending::NotOwner { epoch: Some(self.resident.epoch) };
         self.shared.forget(&self.resident);
-        self.resident.lose(ending.clone());
-        self.resident.cut(ending);
+        // If the task ended in the middle of a put, that may have landed.
+        self.resident.lose(Ending::Unknown);
+        self.resident.cut(Ending::NotOwner { epoch: Some(self.resident.epoch) });
         self.resident.set_phase(Phase::Gone(self.refusal.clone()));
-    }
-}
-
-impl Resident {
-    fn is_cut(&self) -> bool {
-        matches!(*self.signals().borrow(), Signal::Cut(_))
     }
 }

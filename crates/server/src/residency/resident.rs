@@ -5,15 +5,18 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use journal::Position;
 use model::{DatabaseId, Epoch};
 use rpc::server::ServerRefusal;
 use tokio::{
     sync::{Notify, watch},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 
 use super::{
+    attachments::Attachments,
     doors::{Doors, Next, Patience, Why},
+    questions::Questions,
     visit::{Entered, Visit},
 };
 use crate::{
@@ -36,6 +39,10 @@ pub struct Resident {
     pub(super) asked: AtomicU64,
     /// While it holds, none is needed.
     pub(super) lease: Lease,
+    /// Which client sessions are inside.
+    pub(super) attachments: Arc<Attachments>,
+    /// What they ask.
+    pub(super) questions: Questions,
     /// Tells the owner that something changed.
     wake: Notify,
 }
@@ -68,6 +75,8 @@ pub enum Signal {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Durable {
     pub(super) through: CommitSeq,
+    /// The journal's position with all of them; it may have older ones of its own.
+    pub(super) position: Position,
     /// So many of those who asked for a proof have it.
     pub(super) proven: u64,
     pub(super) lost: Option<Ending>,
@@ -85,6 +94,8 @@ impl Resident {
             durable: watch::Sender::default(),
             asked: AtomicU64::new(0),
             lease,
+            attachments: Arc::default(),
+            questions: Questions::default(),
             wake: Notify::new(),
         }
     }
@@ -149,9 +160,9 @@ impl Resident {
         }
     }
 
-    /// The working copy is open: who has entered goes on. Its commits up to `through` are durable.
-    pub(super) fn warmed(&self, database: Arc<dyn Database>, through: CommitSeq) {
-        self.durable.send_modify(|durable| durable.through = through);
+    /// The working copy is open: who has entered goes on. Its commits up to `through` are durable, at this position.
+    pub(super) fn warmed(&self, database: Arc<dyn Database>, through: CommitSeq, position: Position) {
+        self.durable.send_modify(|durable| (durable.through, durable.position) = (through, position));
         self.doors().warmed(Instant::now());
         self.set_phase(Phase::Warm(database));
     }
@@ -182,6 +193,22 @@ impl Resident {
         closed
     }
 
+    /// Waits until those inside have had their time after a [`Resident::close`].
+    pub(super) async fn overdue(&self) {
+        loop {
+            let until = self.doors().until();
+            tokio::select! {
+                biased;
+                () = self.woken() => {}
+                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
+                    // Nobody else has looked at what woke the owner.
+                    self.wake();
+                    return;
+                }
+            }
+        }
+    }
+
     fn drain(&self) {
         self.signal.send_if_modified(|signal| {
             let serving = *signal == Signal::Serve;
@@ -204,6 +231,11 @@ impl Resident {
         });
     }
 
+    /// Whether they were told to.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(*self.signal.borrow(), Signal::Cut(_))
+    }
+
     /// What sessions have to know.
     pub(super) fn signals(&self) -> watch::Receiver<Signal> {
         self.signal.subscribe()
@@ -217,14 +249,18 @@ impl Resident {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything up to here is durable.
-    pub(super) fn raise(&self, through: CommitSeq) {
-        self.durable.send_modify(|durable| durable.through = durable.through.max(through));
+    /// Everything up to here is durable, at this position.
+    pub(super) fn raise(&self, through: CommitSeq, position: Position) {
+        self.durable.send_modify(|durable| {
+            durable.through = durable.through.max(through);
+            durable.position = durable.position.max(position);
+        });
     }
 
     /// Nothing more will become durable.
     pub(super) fn lose(&self, ending: Ending) {
         self.durable.send_modify(|durable| durable.lost = durable.lost.take().or(Some(ending)));
+        self.questions.close();
     }
 
     /// How many have asked for a proof by now, if any of them still waits.

@@ -1,11 +1,20 @@
 //! A session's presence in a database, and what it may let out of it.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, atomic::Ordering},
+};
 
-use model::Epoch;
-use tokio::{sync::watch, time::Instant};
+use journal::{Position, Settled};
+use model::{Epoch, SessionId};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::resident::{Durable, Resident, Signal};
+use super::{
+    attachments::Attached,
+    resident::{Durable, Resident, Signal},
+    signals::Signals,
+};
 use crate::{
     answers::Ending,
     engine::{CommitSeq, Database},
@@ -14,6 +23,8 @@ use crate::{
 /// A session's presence in a database. It cannot be put away before this is dropped; drop the session first.
 pub struct Visit {
     database: Arc<dyn Database>,
+    /// The client's session, if it has an id.
+    attached: Option<Attached>,
     entered: Entered,
 }
 
@@ -36,7 +47,7 @@ impl Drop for Entered {
 
 impl Visit {
     pub(super) fn new(database: Arc<dyn Database>, entered: Entered) -> Self {
-        Self { database, entered }
+        Self { database, attached: None, entered }
     }
 
     /// The database.
@@ -45,8 +56,58 @@ impl Visit {
     }
 
     /// What the session has to know, now and later.
-    pub fn signals(&self) -> watch::Receiver<Signal> {
-        self.entered.0.signals()
+    pub fn signals(&self) -> Signals {
+        let replaced = self.attached.as_ref().map_or_else(CancellationToken::new, |a| a.replaced().clone());
+        Signals::new(self.entered.0.signals(), replaced)
+    }
+
+    /// Goes on with a client's session: ends its older connections, and waits until the journal has whatever they
+    /// published. Nothing more comes of them.
+    ///
+    /// # Errors
+    /// The words to end this connection with: a newer one has come, or the database is left or lost.
+    pub async fn attach(&mut self, session: SessionId) -> Result<(), Ending> {
+        let resident = Arc::clone(&self.entered.0);
+        let mut left = resident.signals();
+        let attached = tokio::select! {
+            biased;
+            attached = resident.attachments.attach(session) => attached.map_err(|_| Ending::Replaced)?,
+            _cut = left.wait_for(|signal| matches!(signal, Signal::Cut(_))) => {
+                return Err(Ending::NotOwner { epoch: Some(resident.epoch) });
+            }
+        };
+        self.attached = Some(attached);
+        let published = self.database.committed();
+        resident.wake();
+        self.settled(published, |durable| durable.through >= published).await
+    }
+
+    /// What became of requests of the session that was attached.
+    ///
+    /// # Errors
+    /// The words to end this connection with when nobody here can say any more.
+    pub async fn settle(
+        &self,
+        session: SessionId,
+        numbers: RangeInclusive<u64>,
+        begun: Option<Position>,
+    ) -> Result<Vec<Settled>, Ending> {
+        let resident = &self.entered.0;
+        let answer = resident.questions.ask(session, numbers, begun);
+        resident.wake();
+        // Unanswered means lost.
+        let lost = || resident.durable.borrow().lost.clone();
+        answer.await.map_err(|_| lost().unwrap_or(Ending::NotOwner { epoch: Some(resident.epoch) }))
+    }
+
+    /// Whether this is a client's session with an id.
+    pub fn is_attached(&self) -> bool {
+        self.attached.is_some()
+    }
+
+    /// Up to where the journal is durable.
+    pub fn position(&self) -> Position {
+        self.entered.0.durable.borrow().position
     }
 
     /// A step is over: whatever it committed has to go to the journal.

@@ -17,6 +17,7 @@ use crate::{
     engine::{Engine, Limits},
     lease::Lease,
     limits::{COOL_AFTER, LOADS_AT_ONCE, OPEN_COPIES_MAX},
+    vitals::Vitals,
     workers::Workers,
 };
 
@@ -34,6 +35,8 @@ pub struct World {
     pub reports: Reports,
     /// Guards reads.
     pub lease: Lease,
+    /// How this server feels.
+    pub vitals: Vitals,
     /// Limits of each database.
     pub limits: Limits,
     /// How long a database may do without sessions.
@@ -67,6 +70,8 @@ pub struct Parts {
     pub reports: Reports,
     /// See [`World::lease`].
     pub lease: Lease,
+    /// See [`World::vitals`].
+    pub vitals: Vitals,
     /// See [`World::clock`].
     pub clock: fn() -> TimestampMs,
 }
@@ -74,7 +79,7 @@ pub struct Parts {
 impl World {
     /// With nothing in it yet.
     pub fn new(parts: Parts, settings: &Settings) -> Self {
-        let Parts { engine, store, workers, cache, reports, lease, clock } = parts;
+        let Parts { engine, store, workers, cache, reports, lease, vitals, clock } = parts;
         let idle = settings.idle_put_away;
         Self {
             engine,
@@ -83,6 +88,7 @@ impl World {
             cache: Arc::new(cache),
             reports,
             lease,
+            vitals,
             limits: settings.database.clone(),
             patience: Patience { cool: COOL_AFTER, leave: (idle > Duration::ZERO).then_some(idle) },
             open_copies: AtomicUsize::new(0),
@@ -96,7 +102,7 @@ impl World {
     }
 
     /// Starts work that nobody waits for. It ends with the server at the latest.
-    pub(super) fn chore(&self, work: impl Future<Output = ()> + Send + 'static) {
+    pub fn chore(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut chores = self.chores();
         while chores.try_join_next().is_some() {}
         chores.spawn(work);

@@ -16,22 +16,25 @@ use std::{
 };
 
 use bytes::BytesMut;
-use rpc::ByteStream;
+use journal::Position;
+use rpc::{ByteStream, session::STATUS_POSITION};
 use tokio::{
     io::AsyncWriteExt,
-    sync::watch,
     time::{sleep, timeout},
 };
+use wire::backend::parameter_status;
 
 use super::{input::Input, seat::Seat};
 use crate::{
     answers::Ending,
     engine::{InterruptHandle, InterruptReason, Step, TransactionStatus},
     limits::{
-        GOODBYE_MAX, KEPT_BUFFER_BYTES, MESSAGE_BYTES_MAX, OUTPUT_BYTES, WRITE_STALL_MAX, WRITER_WAIT_MAX,
+        GOODBYE_MAX, KEPT_BUFFER_BYTES, MESSAGE_BYTES_MAX, OUTPUT_BYTES, POSITIONS_UNTOLD, WRITE_STALL_MAX,
+        WRITER_WAIT_MAX,
     },
     measures,
-    residency::Signal,
+    residency::{Signal, Signals},
+    vitals::Vitals,
 };
 
 /// Why a session is over.
@@ -62,13 +65,16 @@ pub struct Pump {
     input: Input,
     out: BytesMut,
     seat: Seat,
-    signals: watch::Receiver<Signal>,
+    signals: Signals,
     interrupt: InterruptHandle,
     /// Reading showed that the client is gone.
     vanished: bool,
     requests: u64,
     /// The whole server's.
     requests_total: Arc<AtomicU64>,
+    vitals: Vitals,
+    /// The position that was told last, to a handler that wants to know.
+    position: Option<Position>,
 }
 
 impl Pump {
@@ -79,10 +85,24 @@ impl Pump {
         out: BytesMut,
         mut seat: Seat,
         requests_total: Arc<AtomicU64>,
+        vitals: Vitals,
     ) -> Self {
         let signals = seat.visit().signals();
+        let position = seat.visit().is_attached().then(|| seat.visit().position());
         let interrupt = seat.session().interrupt();
-        Self { stream, input, out, seat, signals, interrupt, vanished: false, requests: 0, requests_total }
+        Self {
+            stream,
+            input,
+            out,
+            seat,
+            signals,
+            interrupt,
+            vanished: false,
+            requests: 0,
+            requests_total,
+            vitals,
+            position,
+        }
     }
 
     /// Runs until the session is over, and says the last words. Returns how many requests there were.
@@ -108,6 +128,7 @@ impl Pump {
         loop {
             self.heed()?;
             if self.take()? {
+                let _running = self.vitals.running();
                 self.work().await?;
             } else {
                 self.wait().await?;
@@ -117,8 +138,7 @@ impl Pump {
 
     /// Ends the session at this moment, between two batches, if that is wanted.
     fn heed(&mut self) -> Result<(), End> {
-        let signal = self.signals.borrow_and_update().clone();
-        match signal {
+        match self.signals.now() {
             Signal::Serve => Ok(()),
             Signal::Drain => {
                 let session = self.seat.session();
@@ -156,7 +176,7 @@ impl Pump {
         self.out = BytesMut::new();
         tokio::select! {
             biased;
-            changed = self.signals.changed() => changed.map_err(|_| self.moved())?,
+            () = self.signals.changed() => {}
             read = self.input.fill(&mut self.stream) => match read? {
                 0 => return Err(End::Vanished),
                 bytes => measures::received(bytes),
@@ -238,9 +258,8 @@ impl Pump {
                         self.interrupt.interrupt(InterruptReason::Shutdown);
                     }
                 },
-                changed = self.signals.changed(), if !cut => {
-                    let signal = self.signals.borrow().clone();
-                    if changed.is_err() || matches!(signal, Signal::Cut(_)) {
+                () = self.signals.changed(), if !cut => {
+                    if let Signal::Cut(_) = self.signals.now() {
                         cut = true;
                         self.interrupt.interrupt(InterruptReason::Shutdown);
                         // Still to be heeded when the work is over.
@@ -251,17 +270,36 @@ impl Pump {
         }
     }
 
+    /// Tells from time to time, between two requests, how far the journal is: who comes back with a position is answered
+    /// even if outcomes that are older were evicted.
+    fn tell_position(&mut self) -> Result<(), End> {
+        let Some(told) = self.position else { return Ok(()) };
+        let position = self.seat.visit().position();
+        if position.since(told) >= POSITIONS_UNTOLD && !self.seat.session().busy() {
+            parameter_status(&mut self.out, STATUS_POSITION, &position.to_string()).map_err(Ending::from)?;
+            self.position = Some(position);
+        }
+        Ok(())
+    }
+
     /// Sends everything, once it may be seen.
     async fn send(&mut self) -> Result<(), End> {
         if self.out.is_empty() {
             return Ok(());
         }
         let gate = self.seat.session().gate();
-        if let Err(ending) = self.seat.visit().may_leave(gate).await {
+        let allowed = tokio::select! {
+            biased;
+            allowed = self.seat.visit().may_leave(gate) => allowed,
+            // The newer connection will be told what became of it.
+            () = self.signals.replaced() => Err(Ending::Replaced),
+        };
+        if let Err(ending) = allowed {
             // What is in there may claim a success that is none.
             self.out.clear();
             return Err(ending.into());
         }
+        self.tell_position()?;
         let mut sent = 0;
         while sent < self.out.len() {
             let written = tokio::select! {
@@ -287,8 +325,7 @@ impl Pump {
 }
 
 /// Waits until the session is cut off, and then a little for a client that is only slow.
-async fn cut(signals: &mut watch::Receiver<Signal>) {
-    // An error means that the database is gone, which is the same.
-    let _ = signals.wait_for(|signal| matches!(signal, Signal::Cut(_))).await;
+async fn cut(signals: &mut Signals) {
+    signals.cut().await;
     sleep(GOODBYE_MAX).await;
 }

@@ -14,7 +14,10 @@ use wire::{
     startup::{REFUSE, Start, Startup},
 };
 
-use super::input::{Input, Message};
+use super::{
+    attach::Attach,
+    input::{Input, Message},
+};
 use crate::{answers::Ending, cancel::Cancels, measures};
 
 /// SSLRequest and GSSENCRequest may each come once before the start.
@@ -42,6 +45,8 @@ pub struct Asked {
     pub request: RequestId,
     /// Minor protocol version agreed on.
     pub minor: u16,
+    /// The client's session, if its requests' outcomes are to be kept.
+    pub attach: Option<Attach>,
     /// The client's own parameters.
     pub parameters: Vec<(String, String)>,
 }
@@ -49,7 +54,7 @@ pub struct Asked {
 /// How a start-up went.
 pub enum Opened {
     /// Authenticated; AuthenticationOk was not sent yet, it stands in the buffer.
-    Session(Asked, BytesMut),
+    Session(Box<Asked>, BytesMut),
     /// It was a cancel request, which is never answered.
     Cancel,
     /// The client closed the connection.
@@ -112,7 +117,7 @@ pub async fn open(
 enum Answer {
     Refuse,
     Cancelled,
-    Start { login: String, asked: Result<Asked, Ending>, negotiation: BytesMut },
+    Start { login: String, asked: Result<Box<Asked>, Ending>, negotiation: BytesMut },
 }
 
 impl Answer {
@@ -136,7 +141,7 @@ impl Answer {
     }
 }
 
-fn asked(start: &Start<'_>) -> Result<Asked, Ending> {
+fn asked(start: &Start<'_>) -> Result<Box<Asked>, Ending> {
     let no = |what| Ending::NoHandler { what };
     let parameter = |name| start.parameters.get(name);
     let database = start.database()?.parse().map_err(|_| no("the database must be given by its id"))?;
@@ -147,22 +152,23 @@ fn asked(start: &Start<'_>) -> Result<Asked, Ending> {
             && !name.starts_with("_pq_.")
             && !["user", "database"].contains(name)
     });
-    Ok(Asked {
+    Ok(Box::new(Asked {
         database,
         epoch: Epoch(epoch.ok_or(no("no epoch was given"))?),
         user: parameter(agreed::PARAM_USER).ok_or(no("no user was given"))?.to_owned(),
         name: parameter(agreed::PARAM_NAME).ok_or(no("no database name was given"))?.to_owned(),
         request: request.unwrap_or(RequestId(0)),
         minor: start.minor_agreed(),
+        attach: Attach::read(|name| start.parameters.get(name)).map_err(no)?,
         parameters: plain.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-    })
+    }))
 }
 
 async fn authenticate(
     stream: &mut Box<dyn ByteStream>,
     input: &mut Input,
     verifier: Verifier,
-    asked: Result<Asked, Ending>,
+    asked: Result<Box<Asked>, Ending>,
     mut out: BytesMut,
 ) -> Result<Opened, Ending> {
     authentication::sasl(&mut out, [Mechanism::Sha256.as_str()])?;

@@ -7,6 +7,9 @@ use tokio_postgres::SimpleQueryMessage;
 
 use crate::support::fleet::{Fleet, code};
 
+/// Longer than one append is tried for: 30 s.
+const BEYOND_PATIENCE: Duration = Duration::from_secs(40);
+
 fn slow_store(latency_ms: u64) -> Arc<Faulty> {
     let faults = Faults { latency_ms: latency_ms..latency_ms + 1, ..Faults::NONE };
     Arc::new(Faulty::new(Arc::new(Memory::default()), faults, 1))
@@ -69,7 +72,30 @@ async fn an_owner_that_was_fenced_off_acknowledges_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_does_not_answer_leaves_the_outcome_unknown() {
+async fn a_store_that_comes_back_finds_who_waited_for_it() {
+    for fault in [
+        Faults { unreachable: Some("cable cut"), ..Faults::NONE },
+        Faults { refuse_puts: Some("disk full"), ..Faults::NONE },
+        Faults { answer_lost: 1.0, ..Faults::NONE },
+    ] {
+        let store = slow_store(0);
+        let fleet = Fleet::inline(store.clone());
+        let server = fleet.start("s1").await;
+        server.load(1, 1).await.expect("loads");
+        let client = server.connect(1, 1).await;
+        client.simple_query("put a 1").await.expect("written");
+        store.set(fault);
+        let mut writing = std::pin::pin!(client.simple_query("put a 2"));
+        let early = tokio::time::timeout(BEYOND_PATIENCE, &mut writing).await;
+        assert!(early.is_err(), "nobody knows whether it is durable: {early:?}");
+        store.set(Faults::NONE);
+        writing.await.expect("written in the end");
+        assert_eq!(rows(&client.simple_query("get a").await.expect("read")), 1, "the session lives");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_left_while_its_store_does_not_answer_leaves_the_outcome_unknown() {
     let store = slow_store(0);
     let fleet = Fleet::inline(store.clone());
     let server = fleet.start("s1").await;
@@ -77,12 +103,46 @@ async fn a_store_that_does_not_answer_leaves_the_outcome_unknown() {
     let client = server.connect(1, 1).await;
     client.simple_query("put a 1").await.expect("written");
     store.set(Faults { unreachable: Some("cable cut"), ..Faults::NONE });
-    let error = client.simple_query("put a 2").await.expect_err("no answer");
-    assert!(["40003", "SM001"].contains(&code(&error).as_str()), "no claim of success: {error:?}");
+    let writing = client.simple_query("put a 2");
+    let leaving = async {
+        tokio::time::sleep(BEYOND_PATIENCE).await;
+        server.release(1, 1, 50).await.expect("released")
+    };
+    let (written, ()) = tokio::join!(writing, leaving);
+    assert_eq!(code(&written.expect_err("no answer")), "40003", "it may yet land");
     server.has_loaded(0).await;
     store.set(Faults::NONE);
     server.load(1, 2).await.expect("it serves again when the fault ends");
     server.connect(1, 2).await.simple_query("put a 3").await.expect("written");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_cuts_off_who_is_inside_even_while_the_store_does_not_answer_r21() {
+    let store = slow_store(0);
+    let fleet = Fleet::inline(store.clone());
+    let server = fleet.start("s1").await;
+    server.load(1, 1).await.expect("loads");
+    let (writer, reader) = (server.connect(1, 1).await, server.connect(1, 1).await);
+    writer.simple_query("put a 1").await.expect("written");
+    reader.batch_execute("begin").await.expect("begun");
+    store.set(Faults { unreachable: Some("cable cut"), ..Faults::NONE });
+    let writing = writer.simple_query("put a 2");
+    let releasing = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        server.release(1, 1, 1_000).await
+    };
+    let looking = async {
+        let closing = async || server.status().await.databases.iter().any(|database| database.closing);
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert!(!closing().await, "who is inside may still ask");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        reader.batch_execute("get a").await.expect_err("it may be another's by now");
+        // The writer waits for its commit and asks nothing.
+        assert!(closing().await, "nobody asks anything any more");
+        store.set(Faults::NONE);
+    };
+    let (_written, released, ()) = tokio::join!(writing, releasing, looking);
+    released.expect("released");
 }
 
 #[tokio::test]

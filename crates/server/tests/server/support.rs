@@ -4,6 +4,8 @@ pub mod client;
 pub mod controllers;
 pub mod fleet;
 pub mod net;
+pub mod numbered;
+pub mod store;
 pub mod toy;
 
 use std::time::Duration;

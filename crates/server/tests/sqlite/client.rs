@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use server::engine::sqlite::SqliteEngine;
-use server::engine::{Clock, Database, Engine, Limits, Session, SessionStart, Step};
+use server::engine::{Clock, Database, Engine, Identity, Limits, Session, SessionStart, Step};
 use wire::backend::{Fields, Message, TransactionStatus};
 use wire::{Format, Frame, Oid, frontend};
 
@@ -65,12 +65,18 @@ impl TestDatabase {
     }
 
     pub fn client(&self) -> Client {
+        self.client_as(None)
+    }
+
+    /// One whose requests' outcomes are kept.
+    pub fn client_as(&self, identity: Option<Identity>) -> Client {
         let start = SessionStart {
             user: "ada".to_owned(),
             database: "shop".to_owned(),
             parameters: vec![("application_name".to_owned(), "test".to_owned())],
             process_id: 7,
             databases: Arc::new(|| vec!["shop".to_owned(), "other".to_owned()]),
+            identity,
         };
         let session = self.database.session(start).expect("a session");
         Client { session, clock: Arc::clone(&self.clock), out: BytesMut::new() }

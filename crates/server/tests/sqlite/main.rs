@@ -2,5 +2,6 @@
 
 mod capture;
 mod client;
+mod outcomes;
 mod random;
 mod scripts;

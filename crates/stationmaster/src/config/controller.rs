@@ -47,6 +47,15 @@ fn timing(reader: &mut Reader<'_>, settings: Option<Settings>) -> Option<Setting
     let snapshot_every = reader.number("snapshot_every", Settings::DEFAULT_SNAPSHOT_EVERY, 16..=100_000_000);
     let power_loss_safe = reader.or("power_loss_safe", true);
     let refused_is_dead = reader.or("refused_is_dead", true);
+    let brake_percent = reader.number("brake_percent", Settings::DEFAULT_BRAKE_PERCENT, 1..=100);
+    let brake_window =
+        reader.millis("brake_window_ms", Settings::DEFAULT_BRAKE_WINDOW, 0..=60 * INTERVAL_MS_MAX);
+    let failover_per_second =
+        reader.number("failover_per_second", Settings::DEFAULT_FAILOVER_PER_SECOND, 0..=10_000);
+    let failover_in_flight =
+        reader.number("failover_in_flight", Settings::DEFAULT_FAILOVER_IN_FLIGHT, 1..=1_000);
+    let empty_slow_after =
+        reader.millis("empty_slow_after_ms", Settings::DEFAULT_EMPTY_SLOW_AFTER, 0..=60 * INTERVAL_MS_MAX);
     if lease < heartbeat * 2 {
         reader
             .complain("lease_ms", format!("must be at least twice heartbeat_ms ({})", heartbeat.as_millis()));
@@ -68,6 +77,11 @@ fn timing(reader: &mut Reader<'_>, settings: Option<Settings>) -> Option<Setting
         snapshot_every,
         power_loss_safe,
         refused_is_dead,
+        brake_percent,
+        brake_window,
+        failover_per_second,
+        failover_in_flight,
+        empty_slow_after,
         ..settings?
     })
 }

@@ -34,6 +34,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
     let authentication_timeout =
         reader.millis("authentication_timeout_ms", Settings::DEFAULT_AUTHENTICATION_TIMEOUT, 100..=HOUR_MS);
     let attach_timeout = reader.millis("attach_timeout_ms", Settings::DEFAULT_ATTACH_TIMEOUT, 100..=HOUR_MS);
+    let held = held(reader);
     let drain_timeout = reader.millis("drain_timeout_ms", Settings::DEFAULT_DRAIN_TIMEOUT, 0..=25_000);
     let most = Settings::DEFAULT_FRAME_BYTES_MAX as u64;
     let frame_bytes_max = reader.count("frame_bytes_max", Settings::DEFAULT_FRAME_BYTES_MAX, 16_384..=most);
@@ -50,6 +51,10 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
             unauthenticated_max,
             authentication_timeout,
             attach_timeout,
+            held_requests_max: held.requests_max,
+            held_bytes_max: held.bytes_max,
+            held_requests_per_database_max: held.requests_per_database_max,
+            held_bytes_per_database_max: held.bytes_per_database_max,
             drain_timeout,
             frame_bytes_max,
             threads: if threads == 0 { cores() } else { threads },
@@ -58,6 +63,33 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
         Some(Handler { listen: listen?, settings })
     })();
     (handler, common)
+}
+
+/// Bounds of the requests that wait for a server.
+struct Held {
+    requests_max: usize,
+    bytes_max: usize,
+    requests_per_database_max: usize,
+    bytes_per_database_max: usize,
+}
+
+fn held(reader: &mut Reader<'_>) -> Held {
+    // A request and what its client sends meanwhile must fit, or nothing is ever held.
+    let bytes = 262_144..=1 << 40;
+    Held {
+        requests_max: reader.count("held_requests_max", Settings::DEFAULT_HELD_REQUESTS_MAX, 1..=1_000_000),
+        bytes_max: reader.count("held_bytes_max", Settings::DEFAULT_HELD_BYTES_MAX, bytes.clone()),
+        requests_per_database_max: reader.count(
+            "held_requests_per_database_max",
+            Settings::DEFAULT_HELD_REQUESTS_PER_DATABASE_MAX,
+            1..=1_000_000,
+        ),
+        bytes_per_database_max: reader.count(
+            "held_bytes_per_database_max",
+            Settings::DEFAULT_HELD_BYTES_PER_DATABASE_MAX,
+            bytes,
+        ),
+    }
 }
 
 /// How many cores this process may use.

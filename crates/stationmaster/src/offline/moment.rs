@@ -27,12 +27,7 @@ impl FromStr for Moment {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let day_ms = DAY_MS as u64;
-        let (day, ms) = (self.0.0 / day_ms, self.0.0 % day_ms);
-        let (year, month, day) = civil(day);
-        let (seconds, ms) = (ms / 1000, ms % 1000);
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+        f.write_str(&self.0.rfc3339())
     }
 }
 
@@ -51,7 +46,9 @@ fn read(text: &str) -> Option<u64> {
     let sound =
         (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second <= 60;
     let days = days(year, month, day);
-    if !sound || civil(u64::try_from(days).ok()?) != (year as u64, month as u64, day as u64) {
+    // No such day of that month is another day when it is written.
+    let written = TimestampMs(u64::try_from(days * DAY_MS).ok()?).rfc3339();
+    if !sound || !written.starts_with(date) {
         return None;
     }
     let seconds = (hour * 60 + minute) * 60 + second;
@@ -103,18 +100,6 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// Year, month and day of a day counted from 1970-01-01 (`civil_from_days` of the same source).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,8 +145,8 @@ mod tests {
     #[test]
     fn every_day_for_two_centuries_comes_back() {
         for day in 0..73_050 {
-            let (year, month, date) = civil(day);
-            assert_eq!(days(year as i64, month as i64, date as i64), day as i64);
+            let moment = Moment(TimestampMs(day * DAY_MS as u64));
+            assert_eq!(moment.to_string().parse(), Ok(moment));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use model::{IdempotencyKey, Name};
+use model::{DatabaseOption, ForkPoint, IdempotencyKey, Name, OptionError};
 use rpc::{
     Controllers,
     controller::{Consistency, DatabaseInfo, DatabaseRef, LookUp, Operated, Operation},
@@ -13,9 +13,10 @@ use rpc::{
 use super::{
     Cell, Listing, Reach,
     cluster::{answered, explain},
+    events,
     listing::print,
 };
-use crate::failure::Usage;
+use crate::{failure::Usage, offline::Moment};
 
 /// What can be done with databases. A database goes by its name or by its id (`db-…`).
 #[derive(Subcommand)]
@@ -35,6 +36,9 @@ pub enum Request {
     Show {
         /// Name or id
         database: String,
+        /// With what happened to it lately, and why
+        #[arg(long)]
+        events: bool,
         #[command(flatten)]
         reach: Reach,
     },
@@ -42,6 +46,21 @@ pub enum Request {
     Create {
         /// Its name: 1 to 63 bytes
         name: Name,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Make a database that is a copy of another, as it is or was; they share their data and go their own ways
+    Fork {
+        /// What to copy: name or id
+        database: String,
+        /// The copy's name: 1 to 63 bytes
+        name: Name,
+        /// As it was at this position of its journal
+        #[arg(long, value_name = "N", conflicts_with = "time")]
+        position: Option<u64>,
+        /// As it was at this time, like 2026-11-22T02:30:00Z
+        #[arg(long, value_name = "TIME")]
+        time: Option<Moment>,
         #[command(flatten)]
         reach: Reach,
     },
@@ -81,6 +100,32 @@ pub enum Request {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Set options of a database
+    ///
+    /// time_limit: how long a request may take until it is ended, like 500ms, 2s, 5min or 1h; none by default.
+    /// on_time_limit: who is to blame then. `auto` (the default) decides by the evidence: a slow server loses the
+    /// database and the request is provided again elsewhere, a slow query fails; `always` blames the server, `never`
+    /// does not.
+    #[command(verbatim_doc_comment)]
+    Set {
+        /// Name or id
+        database: String,
+        /// Options as NAME=VALUE; `NAME=default` takes one back
+        #[arg(required = true, value_name = "OPTION=VALUE", value_parser = option)]
+        options: Vec<DatabaseOption>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Take options of a database back to their defaults; without names, all of them
+    Reset {
+        /// Name or id
+        database: String,
+        /// Their names
+        #[arg(value_name = "OPTION", value_parser = default_of)]
+        options: Vec<DatabaseOption>,
+        #[command(flatten)]
+        reach: Reach,
+    },
     /// Take a database from its server; the next request assigns it anew
     Unassign {
         /// Name or id
@@ -92,15 +137,42 @@ pub enum Request {
 
 const KEYS: &[&str] = &["name", "id", "epoch", "server", "address"];
 
+/// How many of its newest events a database is shown with.
+const EVENTS_SHOWN: u32 = 50;
+
+/// What a single database is shown with.
+const CARD_KEYS: &[&str] = &["name", "id", "epoch", "server", "address", "time_limit", "on_time_limit"];
+
+fn option(text: &str) -> Result<DatabaseOption, String> {
+    let (name, value) = text.split_once('=').ok_or("write OPTION=VALUE, like time_limit=2s")?;
+    DatabaseOption::parse(name, value).map_err(|error| error.to_string())
+}
+
+fn default_of(name: &str) -> Result<DatabaseOption, OptionError> {
+    DatabaseOption::default_of(name)
+}
+
 /// Does it.
 pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
     match request {
         Request::List { limit, after, reach } => list(&reach, limit.unwrap_or(u64::MAX), after).await?,
-        Request::Show { database, reach } => show(&reach, &database).await?,
+        Request::Show { database, events, reach } => show(&reach, &database, events).await?,
         Request::Create { name, reach } => {
             let key = IdempotencyKey(rand::random());
             let done = change(&reach, Operation::CreateDatabase { name: name.to_string(), key }).await?;
             tell(&reach, &done, &format!("created {name}"))?;
+        }
+        Request::Fork { database, name, position, time, reach } => {
+            let at = match (position, time) {
+                (Some(0), _) => return Err(Usage("positions count from 1".into()).into()),
+                (Some(position), _) => ForkPoint::Position(position),
+                (None, Some(Moment(at))) => ForkPoint::Time(at),
+                (None, None) => ForkPoint::Newest,
+            };
+            let (key, parent) = (IdempotencyKey(rand::random()), DatabaseRef::parse(&database));
+            let operation = Operation::ForkDatabase { database: parent, name: name.to_string(), at, key };
+            let done = change(&reach, operation).await?;
+            tell(&reach, &done, &format!("copied {database} to {name}"))?;
         }
         Request::Drop { database, reach } => {
             let done =
@@ -127,6 +199,17 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
             let done = change(&reach, operation).await?;
             tell(&reach, &done, &format!("moved {database}"))?;
         }
+        Request::Set { database, options, reach } => {
+            let set: Vec<String> = options.iter().map(ToString::to_string).collect();
+            let sentence = format!("set {} of {database}", set.join(" and "));
+            set_options(&reach, &database, options, &sentence).await?;
+        }
+        Request::Reset { database, options, reach } => {
+            let options = if options.is_empty() { DatabaseOption::DEFAULTS.to_vec() } else { options };
+            let names: Vec<&str> = options.iter().map(DatabaseOption::name).collect();
+            let sentence = format!("reset {} of {database}", names.join(" and "));
+            set_options(&reach, &database, options, &sentence).await?;
+        }
         Request::Unassign { database, reach } => {
             let operation = Operation::UnassignDatabase { database: DatabaseRef::parse(&database) };
             let done = change(&reach, operation).await?;
@@ -140,9 +223,21 @@ async fn change(reach: &Reach, operation: Operation) -> anyhow::Result<Operated>
     reach.cluster()?.operate(operation).await
 }
 
+async fn set_options(
+    reach: &Reach,
+    database: &str,
+    options: Vec<DatabaseOption>,
+    sentence: &str,
+) -> anyhow::Result<()> {
+    let database = DatabaseRef::parse(database);
+    let done = change(reach, Operation::SetDatabaseOptions { database, options }).await?;
+    tell(reach, &done, sentence)
+}
+
 /// Says what was done, and how the database is now.
 fn tell(reach: &Reach, done: &Operated, sentence: &str) -> anyhow::Result<()> {
-    let listing = done.database.iter().fold(Listing::new(KEYS), |listing, info| listing.with(row(info)));
+    let cards = done.database.iter().map(card);
+    let listing = cards.fold(Listing::new(CARD_KEYS), Listing::with);
     let owner = done.database.as_ref().map(|info| match &info.owner {
         Some(owner) => format!(": {} at epoch {} on {}", info.database, info.epoch, owner.server),
         None => format!(": {} at epoch {} on no server", info.database, info.epoch),
@@ -151,15 +246,27 @@ fn tell(reach: &Reach, done: &Operated, sentence: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn show(reach: &Reach, database: &str) -> anyhow::Result<()> {
+async fn show(reach: &Reach, database: &str, with_events: bool) -> anyhow::Result<()> {
     let request = LookUp { database: DatabaseRef::parse(database), consistency: Consistency::Linearizable };
     let cluster = reach.cluster()?;
     let asked = cluster.controllers.leader(move |client, context| {
         let request = request.clone();
         Box::pin(async move { client.look_up(context, request).await })
     });
-    let listing = Listing::new(KEYS).with(row(&asked.await.map_err(explain)?));
-    print(reach.json, || listing.json_card(), || listing.card())?;
+    let info = asked.await.map_err(explain)?;
+    let listing = Listing::new(CARD_KEYS).with(card(&info));
+    if !with_events {
+        print(reach.json, || listing.json_card(), || listing.card())?;
+        return Ok(());
+    }
+    let controllers = cluster.freshest().await?;
+    let told = events::of_database(&controllers, DatabaseRef::Id(info.database), EVENTS_SHOWN).await?;
+    let json = || {
+        let mut card = listing.json_card();
+        card["events"] = told.iter().map(events::object).collect();
+        card
+    };
+    print(reach.json, json, || format!("{}\n{}", listing.card(), events::listing(&told).table()))?;
     Ok(())
 }
 
@@ -204,4 +311,13 @@ pub fn row(info: &DatabaseInfo) -> Vec<Cell> {
         Cell::maybe(owner.map(|owner| &owner.server)),
         Cell::maybe(owner.map(|owner| &owner.address)),
     ]
+}
+
+/// The cells under [`CARD_KEYS`].
+fn card(info: &DatabaseInfo) -> Vec<Cell> {
+    let options = [
+        DatabaseOption::TimeLimit(info.options.time_limit_ms),
+        DatabaseOption::OnTimeLimit(info.options.on_time_limit),
+    ];
+    row(info).into_iter().chain(options.map(|option| Cell::text(option.value()))).collect()
 }

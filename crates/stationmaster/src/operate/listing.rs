@@ -31,7 +31,8 @@ impl Cell {
         value.map_or(Self::Nothing, Self::Number)
     }
 
-    fn shown(&self) -> String {
+    /// As a table shows it.
+    pub fn shown(&self) -> String {
         match self {
             // A name may hold anything but control characters; a terminal must not be steered by what is left.
             Self::Text(text) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),

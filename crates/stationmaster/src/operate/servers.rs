@@ -26,6 +26,8 @@ pub enum Request {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Let the servers be declared dead that are silent now, although they are too many at once for that
+    ReleaseBrake(Reach),
     /// Declare a server dead: what it owned is assigned anew on the next request
     Expire {
         /// Its name
@@ -46,6 +48,10 @@ const KEYS: &[&str] = &[
     "loaded",
     "sessions",
     "heartbeat_ms_ago",
+    "running",
+    "journal_us",
+    "threads_us",
+    "timers_us",
 ];
 
 /// Does it.
@@ -62,8 +68,16 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
             let json = || serde_json::json!({ "server": server, "revision": done.revision.0 });
             print(reach.json, json, || format!("expired {server}; it must register anew to serve\n"))?;
         }
+        Request::ReleaseBrake(reach) => release_brake(&reach).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn release_brake(reach: &Reach) -> anyhow::Result<()> {
+    let done = reach.cluster()?.operate(Operation::ReleaseBrake).await?;
+    let json = || serde_json::json!({ "revision": done.revision.0 });
+    print(reach.json, json, || "released; servers that are still silent are declared dead now\n".into())?;
+    Ok(())
 }
 
 pub(super) async fn all(controllers: &Controllers) -> anyhow::Result<Vec<ServerInfo>> {
@@ -95,5 +109,9 @@ fn row(info: &ServerInfo) -> Vec<Cell> {
         Cell::number(seen.map(|seen| seen.load.databases_loaded)),
         Cell::number(seen.map(|seen| seen.load.sessions)),
         Cell::number(seen.map(|seen| seen.ms_ago)),
+        Cell::number(seen.map(|seen| seen.load.health.running)),
+        Cell::number(seen.and_then(|seen| seen.load.health.journal_us)),
+        Cell::number(seen.and_then(|seen| seen.load.health.workers_us)),
+        Cell::number(seen.and_then(|seen| seen.load.health.lag_us)),
     ]
 }

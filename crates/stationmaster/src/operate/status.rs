@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use rpc::controller::ControllerStatus;
+use rpc::controller::{BrakeEngaged, ControllerStatus};
 use serde_json::json;
 
 use super::{Reach, cluster::Each, controllers, handlers, listing::print, servers};
@@ -31,6 +31,11 @@ pub async fn run(reach: &Reach) -> anyhow::Result<ExitCode> {
                 "fleet": fleet,
                 "leader": leader.map(|status| status.controller.0),
                 "databases": databases,
+                "brake": leader.and_then(|status| status.brake).map(|brake| json!({
+                    "silent": brake.silent,
+                    "of": brake.of,
+                    "ms_ago": brake.ms_ago,
+                })),
                 "controllers": listed.json(),
                 "servers": servers.json(),
                 "handlers": handlers.json(),
@@ -61,6 +66,13 @@ fn newest(statuses: &[Each<ControllerStatus>]) -> Option<&ControllerStatus> {
 
 fn headline(fleet: Option<&str>, leader: Option<&ControllerStatus>, databases: Option<u64>) -> String {
     let fleet = fleet.unwrap_or("(not founded yet)");
+    let brake = leader.and_then(|status| status.brake).map_or_else(String::new, |BrakeEngaged { silent, of, .. }| {
+        format!(
+            "\nBRAKE ENGAGED: {silent} of {of} servers are silent; none is declared dead for that\n  \
+             try: the network between controllers and servers; `stationmaster servers release-brake` if they are \
+             really gone"
+        )
+    });
     let leader = match leader {
         Some(leader) => {
             format!(
@@ -75,5 +87,5 @@ fn headline(fleet: Option<&str>, leader: Option<&ControllerStatus>, databases: O
         Some(count) => format!(", {count} databases"),
         None => String::new(),
     };
-    format!("fleet {fleet}{databases}\n{leader}")
+    format!("fleet {fleet}{databases}\n{leader}{brake}")
 }

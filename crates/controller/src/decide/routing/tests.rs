@@ -3,6 +3,7 @@
 use model::Incarnation;
 
 use super::*;
+use crate::decide::Cause;
 
 const OWNER: Tenure = Tenure { server: ServerId(1), incarnation: Incarnation(1) };
 const OTHER: Tenure = Tenure { server: ServerId(2), incarnation: Incarnation(2) };
@@ -77,8 +78,8 @@ fn a_server_that_cannot_load_is_avoided() {
 #[test]
 fn a_dead_owner_is_expired_first() {
     let mut routing = Routing::new(None, 3);
-    fail(&mut routing, 4, LoadFailure::Dead);
-    assert_eq!(routing.next(&found(4, Some(OWNER), false)), Step::Expire(OWNER));
+    fail(&mut routing, 4, LoadFailure::Dead(Cause::Refused));
+    assert_eq!(routing.next(&found(4, Some(OWNER), false)), Step::Expire(OWNER, Cause::Refused));
     routing.on_expired();
     assert_eq!(routing.next(&found(4, None, false)), avoiding(&[]));
     routing.on_assigned(Epoch(5));
@@ -94,10 +95,39 @@ fn an_unreachable_owner_is_probed_and_asked_when_it_lives() {
 }
 
 #[test]
-fn a_silent_owner_keeps_what_it_may_be_serving() {
+fn a_silent_owner_keeps_what_it_may_be_serving_until_its_lease_lapses() {
     let mut routing = Routing::new(None, 3);
     fail(&mut routing, 4, LoadFailure::Silent);
+    assert_eq!(routing.next(&found(4, Some(OWNER), false)), Step::Await(OWNER));
+    assert_eq!(routing.next(&found(4, None, false)), avoiding(&[]), "it was declared dead meanwhile");
+}
+
+#[test]
+fn a_silent_owner_that_answers_again_is_asked_and_that_is_believed_once() {
+    let mut routing = Routing::new(None, 3);
+    fail(&mut routing, 4, LoadFailure::Silent);
+    routing.on_answered(Epoch(4));
+    assert_eq!(routing.next(&found(4, Some(OWNER), false)), Step::Load(OWNER));
+    fail(&mut routing, 4, LoadFailure::Silent);
     assert!(matches!(routing.next(&found(4, Some(OWNER), false)), Step::Fail(_)));
+}
+
+#[test]
+fn a_silent_owner_that_the_brake_holds_keeps_it_and_the_request_is_told_why() {
+    let mut routing = Routing::new(hint(4, WhyFailed::Unreachable), 3);
+    fail(&mut routing, 4, LoadFailure::Silent);
+    routing.on_held(Epoch(4), OWNER, "the brake".into());
+    let trouble = Trouble { server: OWNER.server, reason: "the brake".into() };
+    assert_eq!(routing.next(&found(4, Some(OWNER), true)), Step::Fail(trouble));
+}
+
+#[test]
+fn a_silent_server_that_just_got_it_is_passed_over_brake_or_not() {
+    let mut routing = Routing::new(None, 3);
+    routing.on_assigned(Epoch(1));
+    routing.on_held(Epoch(1), OWNER, "the brake".into());
+    let next = routing.next(&found(1, Some(OWNER), false));
+    assert_eq!(next, avoiding(&[OWNER.server]));
 }
 
 #[test]

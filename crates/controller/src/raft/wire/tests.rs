@@ -8,7 +8,7 @@ use crate::raft::Proposal;
 
 fn append() -> AppendEntriesRequest<TypeConfig> {
     let command = Command::Found { fleet: FleetId(7) };
-    let proposal = Proposal::new(Entry { at: TimestampMs(5), command });
+    let proposal = Proposal::new(Entry::new(TimestampMs(5), command));
     AppendEntriesRequest {
         vote: codec::vote(3, 2, true),
         prev_log_id: Some(codec::log_id(2, 1, 8)),

@@ -61,7 +61,7 @@ fn acknowledge(open: &mut Open, mark: Mark) -> io::Result<()> {
     let began = tokio::time::Instant::now();
     open.db.flush()?;
     if let Some(file) = &open.sync {
-        file.sync_data()?;
+        file.sync()?;
     }
     meter::disk_synced(began.elapsed());
     open.mark = mark;

@@ -9,7 +9,7 @@ use std::{
 
 use model::ControllerId;
 
-use super::{Identity, Mark, Marker, Open, StoreError};
+use super::{Identity, Mark, Marker, Open, StoreError, Wrap};
 use crate::{
     limits::DISK_CACHE_BYTES,
     store::image_file::{self, sync_dir},
@@ -24,7 +24,7 @@ const SLED_FILE: &str = "db";
 pub fn open(
     dir: &Path,
     controller: ControllerId,
-    power_loss_safe: bool,
+    wrap: Option<Wrap>,
 ) -> Result<(Identity, Open), StoreError> {
     fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
     let identity = identify(dir, controller)?;
@@ -51,7 +51,7 @@ pub fn open(
         vote: tree("vote")?,
         committed: tree("committed")?,
         purged: tree("purged")?,
-        sync: power_loss_safe.then_some(sync),
+        sync: wrap.map(|wrap| wrap(sync)),
         dir: dir.into(),
         marker,
         mark,

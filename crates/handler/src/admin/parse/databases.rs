@@ -1,5 +1,6 @@
 //! `CREATE`, `DROP`, `ALTER` and `MOVE DATABASE`.
 
+use model::{DatabaseOption, OptionError};
 use wire::sqlstate;
 
 use crate::{
@@ -26,11 +27,14 @@ const IGNORED: [&str; 14] = [
     "is_template",
 ];
 
+/// Templates that are not copied: every database begins empty.
+const PLAIN: [&str; 3] = ["template0", "template1", "default"];
+
 /// After `CREATE DATABASE`.
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
     let name = cursor.identifier()?;
     cursor.word("with");
-    let mut ignored = Vec::new();
+    let (mut template, mut ignored) = (None, Vec::new());
     while !cursor.at_end() {
         if let Some(option) = cursor.one_of(&IGNORED) {
             if option == "connection" {
@@ -47,23 +51,26 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
                 return Err(refused("encoding", &encoding, "Every database is in UTF8."));
             }
         } else if cursor.word("template") {
-            let template = value(cursor)?;
-            let is_plain = ["template0", "template1", "default"]
-                .iter()
-                .any(|plain| template.eq_ignore_ascii_case(plain));
-            if !is_plain {
-                return Err(refused("template", &template, "Databases cannot be copied by CREATE DATABASE."));
-            }
+            template = Some(named(cursor)?).filter(|template| !PLAIN.contains(&template.as_str()));
         } else {
             return Err(cursor.unexpected());
         }
     }
-    Ok(Statement::CreateDatabase { name, ignored })
+    Ok(Statement::CreateDatabase { name, template, ignored })
 }
 
 fn refused(what: &str, value: &str, detail: &str) -> Failure {
     Failure::new(sqlstate::FEATURE_NOT_SUPPORTED, format!("{what} \"{value}\" is not supported"))
         .detail(detail)
+}
+
+/// `[=] name`, by the rules of identifiers; PostgreSQL takes a string, too.
+fn named(cursor: &mut Cursor<'_>) -> Result<String, Failure> {
+    cursor.symbol('=');
+    match cursor.peek() {
+        Some(Token::String(_)) => value(cursor),
+        Some(_) | None => cursor.identifier(),
+    }
 }
 
 /// `[=] value`
@@ -107,14 +114,55 @@ pub(super) fn if_exists(cursor: &mut Cursor<'_>) -> Result<bool, Failure> {
 /// After `ALTER DATABASE`.
 pub(super) fn alter(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
     let name = cursor.identifier()?;
-    if !cursor.word("rename") {
-        return Err(Failure::new(
+    match cursor.one_of(&["rename", "set", "reset"]) {
+        Some("rename") => {
+            cursor.expect_word("to")?;
+            Ok(Statement::RenameDatabase { name, to: cursor.identifier()? })
+        }
+        Some("set") => Ok(Statement::SetDatabaseOptions { name, options: vec![set(cursor)?] }),
+        Some("reset") if cursor.word("all") => {
+            Ok(Statement::SetDatabaseOptions { name, options: DatabaseOption::DEFAULTS.to_vec() })
+        }
+        Some("reset") => {
+            let option = DatabaseOption::default_of(&option(cursor)?).map_err(|error| wrong(&error))?;
+            Ok(Statement::SetDatabaseOptions { name, options: vec![option] })
+        }
+        _ => Err(Failure::new(
             sqlstate::FEATURE_NOT_SUPPORTED,
-            "of ALTER DATABASE only RENAME TO is supported",
-        ));
+            "of ALTER DATABASE only RENAME TO, SET and RESET are supported",
+        )),
     }
-    cursor.expect_word("to")?;
-    Ok(Statement::RenameDatabase { name, to: cursor.identifier()? })
+}
+
+/// `stationmaster.option { = | TO } value`
+fn set(cursor: &mut Cursor<'_>) -> Result<DatabaseOption, Failure> {
+    let option = option(cursor)?;
+    if !cursor.word("to") && cursor.peek() != Some(&Token::Symbol('=')) {
+        return Err(cursor.unexpected());
+    }
+    DatabaseOption::parse(&option, &value(cursor)?).map_err(|error| wrong(&error))
+}
+
+/// `stationmaster.option`: a setting without that schema is PostgreSQL's own, and those cannot be set for a database.
+fn option(cursor: &mut Cursor<'_>) -> Result<String, Failure> {
+    let first = cursor.identifier()?;
+    if first == "stationmaster" && cursor.symbol('.') {
+        return cursor.identifier();
+    }
+    let names = DatabaseOption::NAMES.map(|name| format!("stationmaster.{name}")).join(" and ");
+    Err(Failure::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        format!("setting \"{first}\" cannot be changed for a database"),
+    )
+    .hint(format!("What can be changed is {names}.")))
+}
+
+fn wrong(error: &OptionError) -> Failure {
+    let code = match error {
+        OptionError::Unknown { .. } => sqlstate::UNDEFINED_OBJECT,
+        OptionError::Value { .. } => sqlstate::INVALID_PARAMETER_VALUE,
+    };
+    Failure::new(code, error.to_string())
 }
 
 /// After `MOVE`. In other sessions that word is about cursors.

@@ -1,5 +1,7 @@
 //! Texts and the statements that they are.
 
+use model::DatabaseOption;
+
 use super::*;
 use crate::admin::{
     Cell, Column, Kind,
@@ -22,6 +24,7 @@ fn code(sql: &str) -> String {
 fn create(name: &str, ignored: &[&str]) -> Statement {
     Statement::CreateDatabase {
         name: name.into(),
+        template: None,
         ignored: ignored.iter().map(|&option| option.into()).collect(),
     }
 }
@@ -63,6 +66,24 @@ fn options_that_mean_nothing_here_are_taken_note_of() {
 }
 
 #[test]
+fn a_template_is_what_is_copied() {
+    for (sql, template) in [
+        ("create database x template shop", "shop"),
+        ("CREATE DATABASE x WITH TEMPLATE = \"Shop\"", "Shop"),
+        ("create database x template Shop", "shop"),
+        ("create database x template 'db-7'", "db-7"),
+    ] {
+        let template = Some(template.into());
+        assert_eq!(
+            one(sql),
+            Statement::CreateDatabase { name: "x".into(), template, ignored: Vec::new() },
+            "{sql}"
+        );
+    }
+    assert_eq!(code("create database x template"), "42601");
+}
+
+#[test]
 fn the_other_statements_about_databases() {
     let drop = |name: &str, if_exists| Statement::DropDatabase { name: name.into(), if_exists };
     assert_eq!(one("drop database x"), drop("x", false));
@@ -70,6 +91,44 @@ fn the_other_statements_about_databases() {
     assert_eq!(one("drop database if"), drop("if", false));
     let renamed = Statement::RenameDatabase { name: "a".into(), to: "B".into() };
     assert_eq!(one("alter database a rename to \"B\""), renamed);
+    let options = |options: &[DatabaseOption]| Statement::SetDatabaseOptions {
+        name: "a".into(),
+        options: options.to_vec(),
+    };
+    let two = DatabaseOption::TimeLimit(std::num::NonZeroU32::new(2_000));
+    let never = DatabaseOption::OnTimeLimit(model::OnTimeLimit::Never);
+    for (sql, expected) in [
+        ("alter database a set stationmaster.time_limit = '2s'", &[two][..]),
+        ("ALTER DATABASE a SET Stationmaster.Time_Limit TO 2000", &[two]),
+        ("alter database a set stationmaster.on_time_limit to never", &[never]),
+        ("alter database a set stationmaster.time_limit = default", &DatabaseOption::DEFAULTS[..1]),
+        ("alter database a reset stationmaster.on_time_limit", &DatabaseOption::DEFAULTS[1..]),
+        ("alter database a reset all", &DatabaseOption::DEFAULTS),
+    ] {
+        assert_eq!(one(sql), options(expected), "{sql}");
+    }
+    for (sql, expected) in [
+        ("alter database a set stationmaster.time_limit = 'soon'", "22023"),
+        ("alter database a set stationmaster.time_limit '2s'", "42601"),
+        ("alter database a set stationmaster.speed = 1", "42704"),
+        ("alter database a set work_mem = 1", "0A000"),
+        ("alter database a reset work_mem", "0A000"),
+        ("alter database a owner to ann", "0A000"),
+    ] {
+        assert_eq!(code(sql), expected, "{sql}");
+    }
+    let events = |database: Option<&str>, server: Option<&str>, limit| {
+        let (database, server) = (database.map(String::from), server.map(String::from));
+        Statement::Show(Show::Events { database, server, limit })
+    };
+    assert_eq!(one("show events"), events(None, None, 100));
+    assert_eq!(one("SHOW EVENTS FOR DATABASE \"A\" LIMIT 7"), events(Some("A"), None, 7));
+    assert_eq!(one("show events for server s1"), events(None, Some("s1"), 100));
+    for wrong in
+        ["show events for", "show events for handler h", "show events limit x", "show events limit -1"]
+    {
+        assert_eq!(code(wrong), "42601", "{wrong}");
+    }
     let moved = Statement::MoveDatabase { name: "a".into(), server: "S-2".into() };
     assert_eq!(one("move database a to \"S-2\""), moved);
 }

@@ -1,11 +1,11 @@
 //! What may happen, in terms that fit any map: small choices that are resolved when their turn comes, so that random
 //! histories are mostly about things that are there.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 use model::{
-    Command, DatabaseId, Entry, Epoch, Fleet, FleetId, IdempotencyKey, Incarnation, Name, Registration,
-    ServerId, Tenure, TimestampMs,
+    Cause, Command, DatabaseId, DatabaseOption, Entry, Epoch, Fact, Fleet, FleetId, Fork, ForkPoint,
+    IdempotencyKey, Incarnation, Name, OnTimeLimit, Registration, ServerId, Tenure, TimestampMs, What, Why,
 };
 use proptest::prelude::*;
 
@@ -26,9 +26,14 @@ pub enum Action {
     Register { name: u8, life: Life, supersedes: Option<Life>, capacity: u8 },
     Expire { server: Server },
     Drain { server: Server, draining: bool },
+    Options { database: u8, time_limit_ms: Option<u8>, never: Option<bool> },
+    Record { facts: u8, database: u8 },
     Handler { name: u8 },
     PutUser { name: u8, verifier: u8 },
     DropUser { name: u8 },
+    Fork { parent: u8, name: u8, position: Option<u8>, key: Option<u8> },
+    Form { database: u8 },
+    Abandon { database: u8 },
 }
 
 /// A server and a life of it.
@@ -78,9 +83,17 @@ impl Arbitrary for Action {
             ),
             3 => server().prop_map(|server| Self::Expire { server }),
             3 => (server(), any::<bool>()).prop_map(|(server, draining)| Self::Drain { server, draining }),
+            3 => (0u8..9, proptest::option::of(0u8..3), proptest::option::of(any::<bool>())).prop_map(
+                |(database, time_limit_ms, never)| Self::Options { database, time_limit_ms, never }
+            ),
+            2 => (0u8..4, 0u8..9).prop_map(|(facts, database)| Self::Record { facts, database }),
             1 => (0u8..3).prop_map(|name| Self::Handler { name }),
             1 => (0u8..3, 0u8..3).prop_map(|(name, verifier)| Self::PutUser { name, verifier }),
             1 => (0u8..3).prop_map(|name| Self::DropUser { name }),
+            3 => (0u8..9, 0u8..10, proptest::option::of(0u8..3), proptest::option::of(0u8..6))
+                .prop_map(|(parent, name, position, key)| Self::Fork { parent, name, position, key }),
+            2 => (0u8..9).prop_map(|database| Self::Form { database }),
+            1 => (0u8..9).prop_map(|database| Self::Abandon { database }),
         ]
         .boxed()
     }
@@ -123,6 +136,14 @@ impl Action {
                 let Tenure { server, incarnation } = server.tenure(fleet);
                 Command::DrainServer { server, incarnation, draining }
             }
+            Self::Options { database, time_limit_ms, never } => Command::SetDatabaseOptions {
+                database: pick(fleet, database),
+                options: options(time_limit_ms, never),
+            },
+            Self::Record { facts, database } => {
+                let fact = Fact::new(What::LoadFinished).database(pick(fleet, database), Epoch(1));
+                Command::RecordEvents { facts: vec![fact.evidence("12 pages"); facts.into()] }
+            }
             Self::Handler { name } => Command::RegisterHandler {
                 name: self::name("h", name),
                 address: "h:1".into(),
@@ -132,8 +153,21 @@ impl Action {
                 Command::PutUser { name: self::name("u", name), verifier: verifier.to_string() }
             }
             Self::DropUser { name } => Command::DropUser { name: self::name("u", name) },
+            Self::Fork { parent, name, position, key } => {
+                let at = position.map_or(ForkPoint::Newest, |at| ForkPoint::Position(at.into()));
+                Command::ForkDatabase {
+                    name: database_name(name),
+                    fork: Fork { parent: pick(fleet, parent), at },
+                    key: key.map(|key| IdempotencyKey(u128::from(key))),
+                }
+            }
+            Self::Abandon { database } => Command::AbandonDatabase { database: pick(fleet, database) },
+            Self::Form { database } => Command::FormDatabase { database: pick(fleet, database) },
         };
-        Step::Entry(Entry { at: TimestampMs(fleet.revision().0), command })
+        let entry = Entry::new(TimestampMs(fleet.revision().0), command);
+        // Every third one says why.
+        let why = Why::new(Cause::Operator, format!("at {}", fleet.revision()));
+        Step::Entry(Entry { why: fleet.revision().0.is_multiple_of(3).then_some(why), ..entry })
     }
 }
 
@@ -176,6 +210,13 @@ fn register(
     };
     let incarnation = number(life);
     Command::RegisterServer { registration, supersedes: supersedes.map(number), incarnation }
+}
+
+/// Zero is no limit.
+fn options(time_limit_ms: Option<u8>, never: Option<bool>) -> Vec<DatabaseOption> {
+    let limit = time_limit_ms.map(|ms| DatabaseOption::TimeLimit(NonZeroU32::new(ms.into())));
+    let policy = never.map(|never| if never { OnTimeLimit::Never } else { OnTimeLimit::Auto });
+    limit.into_iter().chain(policy.map(DatabaseOption::OnTimeLimit)).collect()
 }
 
 /// A name out of few, so that they collide; two of them are reserved.

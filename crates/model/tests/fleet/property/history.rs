@@ -90,8 +90,10 @@ impl Past {
             }
         }
         let (Step::Entry(Entry { command, .. }), Some(Ok(outcome))) = (step, answer) else { return };
-        if let (Command::CreateDatabase { key: Some(key), .. }, Outcome::Database { database, .. }) =
-            (command, outcome)
+        if let (
+            Command::CreateDatabase { key: Some(key), .. } | Command::ForkDatabase { key: Some(key), .. },
+            Outcome::Database { database, .. },
+        ) = (command, outcome)
         {
             self.made.entry(*key).or_insert(*database);
         }

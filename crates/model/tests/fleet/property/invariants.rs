@@ -20,9 +20,12 @@ pub const ALL: &[Check] = &[
     invariant_a_draining_server_gets_nothing_new,
     invariant_ids_are_never_given_twice,
     invariant_a_dropped_database_is_fenced_above_all_its_epochs,
+    invariant_a_copy_that_forms_is_nobodys_and_its_parent_stays,
     invariant_the_revision_advances,
     invariant_a_rejection_changes_nothing,
     invariant_watchers_learn_of_what_changed,
+    invariant_what_changed_left_an_event_and_nothing_else_did,
+    invariant_events_tell_the_epochs,
     invariant_one_idempotency_key_makes_one_database,
     invariant_another_map_has_another_digest,
     invariant_equal_histories_give_equal_maps,
@@ -110,6 +113,20 @@ pub fn invariant_a_dropped_database_is_fenced_above_all_its_epochs(
     Ok(())
 }
 
+pub fn invariant_a_copy_that_forms_is_nobodys_and_its_parent_stays(
+    moment: &Moment<'_>,
+) -> Result<(), String> {
+    let Seen { databases, forming, .. } = moment.after;
+    for (copy, parent) in forming {
+        let owner = databases.get(copy).and_then(|database| database.given_to);
+        ensure(owner.is_none(), || format!("{copy} forms and was given to {owner:?}"))?;
+        ensure(databases.contains_key(parent) && !forming.contains_key(parent), || {
+            format!("{copy} is to be a copy of {parent}, which is not there or forms itself")
+        })?;
+    }
+    Ok(())
+}
+
 pub fn invariant_the_revision_advances(moment: &Moment<'_>) -> Result<(), String> {
     let by = match moment.step {
         Step::Entry(_) | Step::Empty => 1,
@@ -143,8 +160,52 @@ pub fn invariant_watchers_learn_of_what_changed(moment: &Moment<'_>) -> Result<(
     })
 }
 
+pub fn invariant_what_changed_left_an_event_and_nothing_else_did(moment: &Moment<'_>) -> Result<(), String> {
+    let Moment { before, after, .. } = moment;
+    let (old, new) = after.events.split_at(before.events.len().min(after.events.len()));
+    ensure(old == before.events, || "events were forgotten or changed".into())?;
+    let told = new.iter().all(|event| event.id.revision == after.revision);
+    ensure(told, || format!("{new:?} came with revision {}", after.revision))?;
+    ensure(new.is_sorted_by(|a, b| a.id < b.id), || format!("{new:?} are out of order"))?;
+    // A handler or a user that comes again in the very same form is told of, as it may have been away.
+    let again = matches!(
+        moment.step,
+        Step::Entry(Entry {
+            command: Command::RegisterHandler { .. } | Command::PutUser { .. } | Command::RecordEvents { .. },
+            ..
+        })
+    );
+    let changed = before.lines != after.lines;
+    ensure(changed != new.is_empty() || again && !changed, || {
+        format!("{:?} became {:?} and {new:?} was told", before.lines, after.lines)
+    })?;
+    ensure(matches!(moment.answer, Some(Ok(_))) || new.is_empty(), || format!("{new:?} was rejected"))
+}
+
+pub fn invariant_events_tell_the_epochs(moment: &Moment<'_>) -> Result<(), String> {
+    if matches!(moment.step, Step::Entry(Entry { command: Command::RecordEvents { .. }, .. })) {
+        return Ok(());
+    }
+    let new = moment.after.events.iter().skip(moment.before.events.len());
+    for event in new {
+        let Some(id) = event.database else { continue };
+        let epoch = |seen: &Seen| seen.databases.get(&id).map(|database| database.epoch);
+        let told = (event.epoch_before, event.epoch_after);
+        let true_ones = (epoch(moment.before), epoch(moment.after));
+        ensure(told == true_ones, || format!("{event:?}, but it was {true_ones:?}"))?;
+        let given = moment.after.databases.get(&id).and_then(|database| database.given_to);
+        ensure(event.to == given.map(|tenure| tenure.server), || {
+            format!("{event:?}, but it is {given:?}'s")
+        })?;
+    }
+    Ok(())
+}
+
 pub fn invariant_one_idempotency_key_makes_one_database(moment: &Moment<'_>) -> Result<(), String> {
-    let Step::Entry(Entry { command: Command::CreateDatabase { key: Some(key), .. }, .. }) = moment.step
+    let Step::Entry(Entry {
+        command: Command::CreateDatabase { key: Some(key), .. } | Command::ForkDatabase { key: Some(key), .. },
+        ..
+    }) = moment.step
     else {
         return Ok(());
     };
@@ -165,6 +226,7 @@ pub fn invariant_another_map_has_another_digest(moment: &Moment<'_>) -> Result<(
 pub fn invariant_equal_histories_give_equal_maps(moment: &Moment<'_>) -> Result<(), String> {
     let (replica, answer) = &moment.replica;
     let same = replica.lines == moment.after.lines
+        && replica.events == moment.after.events
         && replica.digest == moment.after.digest
         && *answer == moment.answer;
     ensure(same, || format!("a replica has {:?} and said {answer:?}", replica.lines))
@@ -172,6 +234,8 @@ pub fn invariant_equal_histories_give_equal_maps(moment: &Moment<'_>) -> Result<
 
 pub fn invariant_a_snapshot_is_the_same_map(moment: &Moment<'_>) -> Result<(), String> {
     let (restored, same_bytes) = moment.restored;
-    let same = restored.lines == moment.after.lines && restored.digest == moment.after.digest;
+    let same = restored.lines == moment.after.lines
+        && restored.events == moment.after.events
+        && restored.digest == moment.after.digest;
     ensure(same && same_bytes, || format!("a snapshot brings back {:?}", restored.lines))
 }

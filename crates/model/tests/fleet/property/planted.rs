@@ -1,8 +1,8 @@
 //! A checker that has never caught a violation is not trusted: each rule is shown one.
 
 use model::{
-    Change, Command, DatabaseId, Digest, Entry, Epoch, Fleet, IdempotencyKey, Incarnation, Name, Outcome,
-    Registration, Rejection, Revision, ServerId, ServerState, Tenure, TimestampMs,
+    Change, Command, DatabaseId, Digest, Entry, Epoch, Event, Fleet, IdempotencyKey, Incarnation, Name,
+    Outcome, Registration, Rejection, Revision, ServerId, ServerState, Tenure, TimestampMs,
 };
 
 use super::{
@@ -31,7 +31,7 @@ fn name(text: &str) -> Name {
 }
 
 fn entry(command: Command) -> Entry {
-    Entry { at: TimestampMs(0), command }
+    Entry::new(TimestampMs(0), command)
 }
 
 fn create(text: &str, owner: Option<Tenure>) -> Command {
@@ -88,6 +88,10 @@ impl Scene {
 
     fn server(&mut self, incarnation: Incarnation, state: ServerState) {
         self.after.servers.insert(A.server, (incarnation, state));
+    }
+
+    fn last(&mut self) -> &mut Event {
+        self.after.events.last_mut().expect("it was told of")
     }
 
     fn shop(&mut self) -> &mut super::seen::Database {
@@ -187,6 +191,28 @@ const PLANTED: &[(Check, &[Plant])] = &[
         &[|scene| scene.changes.clear(), |scene| scene.changes.extend(scene.changes.clone())],
     ),
     (
+        invariant_what_changed_left_an_event_and_nothing_else_did,
+        &[
+            |scene| drop(scene.after.events.pop()),
+            |scene| drop(scene.after.events.remove(0)),
+            |scene| scene.after.lines = scene.before.lines.clone(),
+            |scene| scene.last().id.revision = Revision(9),
+            |scene| {
+                let again = scene.last().clone();
+                scene.after.events.push(again);
+            },
+            |scene| scene.answer = Err(Rejection::CapacityZero),
+        ],
+    ),
+    (
+        invariant_events_tell_the_epochs,
+        &[
+            |scene| scene.last().epoch_before = None,
+            |scene| scene.last().epoch_after = Some(Epoch(3)),
+            |scene| scene.last().to = Some(ServerId(2)),
+        ],
+    ),
+    (
         invariant_one_idempotency_key_makes_one_database,
         &[
             |scene| scene.step = Step::Entry(entry(create("shop", None))),
@@ -198,12 +224,27 @@ const PLANTED: &[(Check, &[Plant])] = &[
         ],
     ),
     (
+        invariant_a_copy_that_forms_is_nobodys_and_its_parent_stays,
+        &[
+            |scene| scene.after.forming = [(DatabaseId(1), DatabaseId(2))].into(),
+            |scene| scene.after.forming = [(DatabaseId(7), DatabaseId(8))].into(),
+            |scene| {
+                scene.after.forming = [(DatabaseId(7), DatabaseId(1)), (DatabaseId(1), DatabaseId(1))].into();
+                scene.shop().given_to = None;
+            },
+        ],
+    ),
+    (
         invariant_another_map_has_another_digest,
         &[|scene| scene.after.digest = Digest { value: scene.before.digest.value, ..scene.after.digest }],
     ),
     (
         invariant_equal_histories_give_equal_maps,
-        &[|scene| scene.replica.digest.value += 1, |scene| scene.replica = scene.before.clone()],
+        &[
+            |scene| scene.replica.digest.value += 1,
+            |scene| scene.replica = scene.before.clone(),
+            |scene| drop(scene.replica.events.pop()),
+        ],
     ),
     (
         invariant_a_snapshot_is_the_same_map,
@@ -211,6 +252,7 @@ const PLANTED: &[(Check, &[Plant])] = &[
             |scene| scene.same_bytes = false,
             |scene| scene.restored = scene.before.clone(),
             |scene| scene.restored.digest.value += 1,
+            |scene| drop(scene.restored.events.pop()),
         ],
     ),
 ];

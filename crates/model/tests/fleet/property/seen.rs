@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Change, Changes, DatabaseId, Digest, Epoch, Fleet, IdempotencyKey, Incarnation, Outcome, Rejection,
-    Revision, ServerId, ServerState, Tenure,
+    Change, Changes, DatabaseId, Digest, Epoch, Event, Fleet, IdempotencyKey, Incarnation, Outcome,
+    Rejection, Revision, ServerId, ServerState, Tenure,
 };
 
 use super::step::Step;
@@ -20,9 +20,13 @@ pub struct Seen {
     /// Names in the order listed.
     pub names: Vec<String>,
     pub dropped: BTreeMap<DatabaseId, Epoch>,
+    /// Copies that are being made, and of what.
+    pub forming: BTreeMap<DatabaseId, DatabaseId>,
     pub servers: BTreeMap<ServerId, (Incarnation, ServerState)>,
     /// Everything, as text.
     pub lines: Vec<String>,
+    /// All events.
+    pub events: Vec<Event>,
 }
 
 /// A database at one moment.
@@ -64,8 +68,10 @@ impl Seen {
             databases: listed.iter().map(database).collect(),
             names: listed.iter().map(|(_, record)| record.name.to_string()).collect(),
             dropped: fleet.dropped().collect(),
+            forming: fleet.forming().map(|(id, fork)| (id, fork.parent)).collect(),
             servers: fleet.servers().map(|(id, server)| (id, (server.incarnation, server.state))).collect(),
             lines: view::lines(fleet),
+            events: fleet.events().iter().cloned().collect(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What scripts call the commands.
 
 use model::{
-    Command, DatabaseId, Epoch, FleetId, IdempotencyKey, Incarnation, Name, NameError, Registration,
-    ServerId, Tenure,
+    Cause, Command, DatabaseId, DatabaseOption, Epoch, Fact, FleetId, Fork, ForkPoint, IdempotencyKey,
+    Incarnation, Name, NameError, Registration, ServerId, Tenure, TimestampMs, What,
 };
 
 use super::words::Words;
@@ -23,6 +23,11 @@ pub const VERBS: &[&str] = &[
     "drop-user",
     "drain",
     "undrain",
+    "fork",
+    "form",
+    "abandon",
+    "options",
+    "record",
 ];
 
 /// The command that a line means; `None` when the verb is no command's.
@@ -45,6 +50,11 @@ pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>>
         "drop-user" => name(words).map(|name| Command::DropUser { name }),
         "drain" => Ok(drain(words, true)),
         "undrain" => Ok(drain(words, false)),
+        "fork" => fork(words),
+        "abandon" => Ok(Command::AbandonDatabase { database: words.parse() }),
+        "form" => Ok(Command::FormDatabase { database: words.parse() }),
+        "options" => Ok(options(words)),
+        "record" => Ok(record(words)),
         _ => return None,
     })
 }
@@ -72,6 +82,18 @@ fn create(words: &mut Words) -> Result<Command, NameError> {
     let owner = words.named("owner").map(|owner| tenure(&owner));
     let key = words.named_hex("key").map(IdempotencyKey);
     Ok(Command::CreateDatabase { name: name?, owner, key })
+}
+
+fn fork(words: &mut Words) -> Result<Command, NameError> {
+    let parent = words.parse();
+    let name = name(words);
+    let at = match (words.named_as("position"), words.named_as("time")) {
+        (Some(position), _) => ForkPoint::Position(position),
+        (None, Some(time)) => ForkPoint::Time(TimestampMs(time)),
+        (None, None) => ForkPoint::Newest,
+    };
+    let key = words.named_hex("key").map(IdempotencyKey);
+    Ok(Command::ForkDatabase { name: name?, fork: Fork { parent, at }, key })
 }
 
 fn assign(words: &mut Words) -> Command {
@@ -118,4 +140,33 @@ fn user(words: &mut Words) -> Result<Command, NameError> {
     let name = name(words);
     let verifier = words.named("verifier").expect("verifier= is needed");
     Ok(Command::PutUser { name: name?, verifier })
+}
+
+fn options(words: &mut Words) -> Command {
+    let database = words.parse();
+    let read = |name: &str| {
+        let value = words.named(name)?;
+        Some(DatabaseOption::parse(name, &value).unwrap_or_else(|error| panic!("{error}")))
+    };
+    Command::SetDatabaseOptions {
+        database,
+        options: DatabaseOption::NAMES.into_iter().filter_map(read).collect(),
+    }
+}
+
+/// `record load_finished database=db-1 on=1`, as often as `times=` says.
+fn record(words: &mut Words) -> Command {
+    let name = words.next().replace('_', " ");
+    let what = What::ALL.into_iter().find(|what| what.name() == name);
+    let mut fact = Fact::new(what.unwrap_or_else(|| panic!("{name}: no kind of event")));
+    fact.database = words.named_as("database");
+    fact.epoch = words.named_as("epoch").map(Epoch);
+    fact.server = words.named_as("on").map(ServerId);
+    Command::RecordEvents { facts: vec![fact; words.named_as("times").unwrap_or(1)] }
+}
+
+/// A cause by its name, with underscores for blanks.
+pub fn cause(name: &str) -> Cause {
+    let cause = Cause::ALL.into_iter().find(|cause| cause.name().replace(' ', "_") == name);
+    cause.unwrap_or_else(|| panic!("{name}: no cause"))
 }

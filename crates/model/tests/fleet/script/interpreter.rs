@@ -1,8 +1,8 @@
 //! Runs script lines on a fleet and says what they answered and changed.
 
 use model::{
-    Change, Changes, Command, DatabaseId, Entry, Fleet, Name, NameError, Outcome, Rejection, Revision,
-    TimestampMs, codec,
+    Change, Changes, Command, DatabaseId, Entry, EventFilter, EventId, EventsFrom, Fact, Fleet, Name,
+    NameError, Outcome, Rejection, Revision, ServerId, TimestampMs, What, Why, codec,
 };
 
 use super::{command, words::Words};
@@ -23,6 +23,9 @@ pub const REJECTIONS: &[&str] = &[
     "UserUnknown",
     "TooLong",
     "CapacityZero",
+    "DatabaseForming",
+    "DatabaseFormed",
+    "DatabaseCopied",
 ];
 
 /// A fleet, and the revision of the next entry.
@@ -50,8 +53,9 @@ impl Interpreter {
 
     fn apply(&mut self, command: Result<Command, NameError>, words: &mut Words) -> Vec<String> {
         let at = TimestampMs(words.named_as("at").unwrap_or(0));
+        let why = why(words);
         let result = match command {
-            Ok(command) => self.entry(Entry { at, command }),
+            Ok(command) => self.entry(Entry { why, ..Entry::new(at, command) }),
             Err(error) => Err(Rejection::from(error)),
         };
         vec![answer(&result)]
@@ -76,6 +80,8 @@ impl Interpreter {
                 self.fleet.skip_ids_after_restore();
                 vec!["done".into()]
             }
+            "events" => self.events(words),
+            "flood-events" => self.flood_events(words.parse()),
             "flood-creates" => self.flood_creates(words.parse()),
             "flood-users" => self.flood_users(words.parse()),
             "counts" => self.counts(),
@@ -109,6 +115,32 @@ impl Interpreter {
             Changes::Since(changes) if changes.is_empty() => vec!["nothing".into()],
             Changes::Since(changes) => changes.into_iter().map(change).collect(),
         }
+    }
+
+    fn events(&self, words: &mut Words) -> Vec<String> {
+        let since = words.named_as("since").map(|at| EventsFrom::Since(TimestampMs(at)));
+        let after = words.named_as("after").map(EventsFrom::After);
+        let limit = words.named_as("limit").unwrap_or(usize::MAX);
+        let filter = EventFilter {
+            database: words.named_as("database"),
+            server: words.named_as("server").map(ServerId),
+        };
+        let from = since.or(after).unwrap_or(EventsFrom::Last);
+        let page = self.fleet.events().read(self.fleet.revision(), from, filter, limit);
+        let mut lines: Vec<String> = page.overrun.then(|| "overrun".into()).into_iter().collect();
+        lines.extend(page.events.iter().map(view::event));
+        let all = page.next == EventId::end_of(self.fleet.revision());
+        lines.push(if all { "no more".into() } else { format!("more after {}", page.next) });
+        lines
+    }
+
+    /// Records that many facts with the longest evidence, each by an entry of its own.
+    fn flood_events(&mut self, count: u64) -> Vec<String> {
+        let fact = Fact::new(What::LoadFinished).evidence("x".repeat(model::EVIDENCE_BYTES_MAX));
+        for _ in 0..count {
+            self.now(Command::RecordEvents { facts: vec![fact.clone()] }).expect("facts are always taken");
+        }
+        vec![format!("{} events, forgotten up to {}", self.fleet.events().len(), self.fleet.events().floor())]
     }
 
     fn counts(&self) -> Vec<String> {
@@ -149,8 +181,16 @@ impl Interpreter {
     }
 
     fn now(&mut self, command: Command) -> Result<Outcome, Rejection> {
-        self.entry(Entry { at: TimestampMs(0), command })
+        self.entry(Entry::new(TimestampMs(0), command))
     }
+}
+
+/// `why=put_away_idle evidence=unused_for_5_s took=1200`
+fn why(words: &mut Words) -> Option<Why> {
+    let evidence = words.named("evidence").unwrap_or_default().replace('_', " ");
+    let took_us = words.named_as("took");
+    let cause = command::cause(&words.named("why")?);
+    Some(Why { took_us, ..Why::new(cause, evidence) })
 }
 
 fn answer(result: &Result<Outcome, Rejection>) -> String {
@@ -180,6 +220,9 @@ fn name_of(rejection: &Rejection) -> &'static str {
         Rejection::TooLong { .. } => "TooLong",
         Rejection::CapacityZero => "CapacityZero",
         Rejection::ServerDraining { .. } => "ServerDraining",
+        Rejection::DatabaseForming { .. } => "DatabaseForming",
+        Rejection::DatabaseFormed { .. } => "DatabaseFormed",
+        Rejection::DatabaseCopied { .. } => "DatabaseCopied",
     }
 }
 

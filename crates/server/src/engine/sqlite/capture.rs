@@ -1,7 +1,9 @@
 //! From commits in SQLite's log to pages for the journal.
 //!
 //! SQLite's commit hook announces a commit before anybody can see it, its log hook says how many frames are committed after
-//! it; [`LogReader`] reads those frames through SQLite's own file handle and keeps the newest copy of each page.
+//! it. The session publishes its commits when the request is answered that they belong to, and holds the writer permit
+//! until then: so what is announced and not published is always one session's, and the journal gets it with its outcome.
+//! [`LogReader`] reads published frames through SQLite's own file handle and keeps the newest copy of each page.
 //! The log starts afresh only after a checkpoint, and a checkpoint runs only when every commit has been taken and nobody
 //! writes: so all commits since the last [`LogReader::take`] stand in one log, and a changed salt says that it is a new one.
 
@@ -11,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use journal::Outcome;
 
 use super::connect;
 use super::ffi::{Connection, Failure};
@@ -29,13 +32,18 @@ pub(super) struct Commits {
     log: Mutex<Log>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 struct Log {
+    /// Published.
     committed: u64,
-    /// How many of the commits wrote frames.
+    /// How many of the published commits wrote frames.
     with_frames: u64,
-    /// Committed frames in the log.
+    /// Published frames in the log.
     frames: u64,
+    /// Committed frames in the log, when not all of them are published.
+    waiting: Option<u64>,
+    /// What was published and not taken yet.
+    outcomes: Vec<Outcome>,
 }
 
 impl Commits {
@@ -45,24 +53,41 @@ impl Commits {
 
     /// A commit begins: whoever reads from now on may see it.
     pub fn announce(&self) {
-        let next = self.log().committed + 1;
-        self.announced.store(next, Ordering::SeqCst);
+        let log = self.log();
+        self.announced.store(log.committed + 1, Ordering::SeqCst);
     }
 
-    /// The commit is in the log, which now has this many committed frames.
+    /// The commit is in the log, which now has this many committed frames. It waits to be published.
     pub fn commit(&self, frames: u64) {
         let mut log = self.log();
-        log.committed = self.announced.load(Ordering::SeqCst).max(log.committed + 1);
-        log.with_frames += 1;
-        log.frames = frames;
-        self.announced.store(log.committed, Ordering::SeqCst);
+        log.waiting = Some(frames);
+        // VACUUM commits without an announcement.
+        self.announced.store(log.committed + 1, Ordering::SeqCst);
     }
 
-    /// The writer is done: a commit that was announced but wrote nothing (or failed) counts as an empty one,
-    /// so that nobody waits for it.
-    pub fn settle(&self) {
+    /// Whether the writer has commits that wait to be published.
+    pub fn waiting(&self) -> bool {
+        self.log().waiting.is_some()
+    }
+
+    /// Publishes what the writer has committed, as one, with the outcomes of the requests it belongs to.
+    /// A commit that was announced but wrote nothing (or failed) counts as an empty one, so that nobody waits for it, and
+    /// has no outcomes.
+    pub fn publish(&self, outcomes: impl FnOnce() -> Vec<Outcome>) {
         let mut log = self.log();
+        if let Some(frames) = log.waiting.take() {
+            log.frames = frames;
+            log.with_frames += 1;
+            log.outcomes.append(&mut outcomes());
+        }
         log.committed = log.committed.max(self.announced.load(Ordering::SeqCst));
+    }
+
+    /// What is published, and the outcomes since the last call.
+    fn take(&self) -> Published {
+        let mut log = self.log();
+        let outcomes = std::mem::take(&mut log.outcomes);
+        Published { committed: log.committed, with_frames: log.with_frames, frames: log.frames, outcomes }
     }
 
     pub fn committed(&self) -> CommitSeq {
@@ -73,6 +98,14 @@ impl Commits {
     pub fn visible(&self) -> CommitSeq {
         CommitSeq(self.announced.load(Ordering::SeqCst))
     }
+}
+
+/// What may go to the journal.
+struct Published {
+    committed: u64,
+    with_frames: u64,
+    frames: u64,
+    outcomes: Vec<Outcome>,
 }
 
 /// The commit side's connection and how far it has read.
@@ -102,19 +135,17 @@ impl LogReader {
         }
     }
 
-    /// The newest copies of the pages of all commits since the last call.
+    /// The newest copies of the pages of all commits published since the last call.
     pub fn take(&mut self, commits: &Commits) -> Result<Option<Capture>, EngineError> {
-        let log = *commits.log();
-        if log.committed == self.taken {
+        let Published { committed, with_frames, frames, outcomes } = commits.take();
+        if committed == self.taken {
             return Ok(None);
         }
-        let pages =
-            if log.with_frames == self.taken_with_frames { Vec::new() } else { self.new_pages(log.frames)? };
-        let first = CommitSeq(self.taken + 1);
-        self.taken = log.committed;
-        self.taken_with_frames = log.with_frames;
+        let pages = if with_frames == self.taken_with_frames { Vec::new() } else { self.new_pages(frames)? };
+        let (first, through) = (CommitSeq(self.taken + 1), CommitSeq(committed));
+        (self.taken, self.taken_with_frames) = (committed, with_frames);
         let page_size = u32::try_from(self.page_bytes).expect("BUG: SQLite's pages have at most 64 KiB");
-        Ok(Some(Capture { through: CommitSeq(self.taken), first, page_size, db_pages: self.db_pages, pages }))
+        Ok(Some(Capture { through, first, page_size, db_pages: self.db_pages, pages, outcomes }))
     }
 
     fn new_pages(&mut self, frames: u64) -> Result<Vec<(u32, Bytes)>, EngineError> {

@@ -12,6 +12,7 @@ mod extended;
 mod plan;
 mod planner;
 mod portal;
+mod requests;
 mod schema;
 mod script;
 pub(super) mod settings;
@@ -36,6 +37,7 @@ use self::execute::Execution;
 use self::extended::Prepared;
 use self::plan::Generation;
 use self::portal::Portal;
+use self::requests::Requests;
 use self::script::Script;
 use self::settings::Settings;
 use self::transaction::{Block, Transaction};
@@ -66,6 +68,7 @@ pub(super) struct SqliteSession {
     skipping: bool,
     /// A request is under way: from its first frame to its ReadyForQuery.
     in_request: bool,
+    requests: Requests,
     closed: bool,
     gate: CommitSeq,
     interrupt: InterruptHandle,
@@ -134,6 +137,7 @@ impl SqliteSession {
             input: VecDeque::new(),
             skipping: false,
             in_request: false,
+            requests: Requests::new(start.identity),
             closed: false,
             gate: CommitSeq(0),
             interrupt,
@@ -176,16 +180,32 @@ impl SqliteSession {
             Work::Script(script) => Some(self.run_script(script, out)),
             Work::Execute(execution) => Some(self.run_execute(execution, out)),
             Work::None => {
+                if self.input.len() == 1 && self.commits_next() {
+                    return None;
+                }
                 let (tag, body) = self.input.pop_front()?;
-                self.begin_request();
+                self.begin_request(out.len());
                 Some(self.frame(tag, &body, out))
             }
         }
     }
 
-    fn begin_request(&mut self) {
+    fn begin_request(&mut self, at: usize) {
         if !mem::replace(&mut self.in_request, true) {
             self.interrupt.request_started();
+            self.requests.began(at);
+        }
+    }
+
+    /// Whether the next message commits in the middle of a series, so that it would have to be published before the
+    /// series is answered. The client has to send more in any case, and it mostly is the Sync that ends the series.
+    fn commits_next(&self) -> bool {
+        let Some((tag @ wire::frontend::tag::EXECUTE, body)) = self.input.front() else { return false };
+        match Message::decode(Frame { tag: *tag, body }) {
+            Ok(Message::Execute { portal, .. }) if !self.skipping => {
+                self.portals.get(portal).is_some_and(|portal| portal.plan.commits_at_once())
+            }
+            _other => false,
         }
     }
 
@@ -292,6 +312,22 @@ impl SqliteSession {
         Flow::Yield(Step::Closed)
     }
 
+    fn work(&mut self, out: &mut BytesMut) -> Step {
+        loop {
+            if self.closed {
+                return Step::Closed;
+            }
+            if out.len() >= OUTPUT_BYTES || self.requests.are_many() {
+                return Step::Output;
+            }
+            match self.advance(out) {
+                None => return Step::Idle,
+                Some(Flow::Done) => {}
+                Some(Flow::Yield(step)) => return step,
+            }
+        }
+    }
+
     /// Ends the request.
     fn ready(&mut self, out: &mut BytesMut) {
         if self.closed {
@@ -300,6 +336,8 @@ impl SqliteSession {
         self.settings().report_changes(out);
         backend::ready_for_query(out, self.transaction.status());
         self.in_request = false;
+        self.requests.ended(out.len());
+        self.publish(out);
         self.interrupt.request_ended();
     }
 }
@@ -347,19 +385,11 @@ impl Session for SqliteSession {
     }
 
     fn step(&mut self, out: &mut BytesMut) -> Step {
-        loop {
-            if self.closed {
-                return Step::Closed;
-            }
-            if out.len() >= OUTPUT_BYTES {
-                return Step::Output;
-            }
-            match self.advance(out) {
-                None => return Step::Idle,
-                Some(Flow::Done) => {}
-                Some(Flow::Yield(step)) => return step,
-            }
-        }
+        self.requests.resume(out.len());
+        let step = self.work(out);
+        self.publish(out);
+        self.requests.pause(out);
+        step
     }
 
     fn gate(&self) -> CommitSeq {
@@ -394,6 +424,8 @@ impl Drop for SqliteSession {
     fn drop(&mut self) {
         self.drop_all_portals();
         self.abandon();
+        self.requests.lose();
+        self.publish(&[]);
     }
 }
 

@@ -3,7 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use model::*;
-use rpc::{Listen as _, Refusal, Secret, Service, controller::*, tarpc::context::Context};
+use rpc::{
+    Listen as _, Refusal, Secret, Service,
+    controller::*,
+    tarpc::context::Context,
+    time_limit::{Overrun, Verdict},
+};
 
 use crate::support::net::{Net, Port};
 
@@ -97,6 +102,21 @@ impl ControllerApi for Controllers {
     }
 
     async fn status(self, _: Context) -> ControllerStatus {
+        ControllerStatus {
+            controller: ControllerId(1),
+            fleet: None,
+            state: "leader".into(),
+            leader: Some(ControllerId(1)),
+            term: 1,
+            revision: Revision(1),
+            log_last: 1,
+            snapshot_last: 0,
+            quorum_confirmed_ms_ago: Some(0),
+            databases: 0,
+            brake: None,
+        }
+    }
+    async fn report_time_limit(self, _: Context, _: Overrun) -> Result<Verdict, Refusal> {
         unreachable!("not called")
     }
     async fn look_up(self, _: Context, _: LookUp) -> Result<DatabaseInfo, Refusal> {
@@ -119,6 +139,13 @@ impl ControllerApi for Controllers {
     }
     async fn controllers(self, _: Context) -> Vec<ControllerInfo> {
         unreachable!("not called")
+    }
+    async fn events(
+        self,
+        _: Context,
+        _: rpc::events::EventsRequest,
+    ) -> Result<rpc::events::EventsPage, Refusal> {
+        unreachable!("nobody asks for it")
     }
     async fn digest(self, _: Context) -> Digest {
         unreachable!("not called")

@@ -43,7 +43,7 @@ pub struct Fleet {
 pub struct Running {
     pub name: String,
     net: Net,
-    secret: Secret,
+    pub secret: Secret,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), server::Error>>,
     control: tokio::sync::OnceCell<ServerApiClient>,
@@ -190,7 +190,7 @@ impl Running {
 
     pub async fn purge(&self, database: u64, epoch: u64) -> Result<(), ServerRefusal> {
         let (request, database, epoch) = (RequestId(9), DatabaseId(database), Epoch(epoch));
-        let request = PurgeRequest { request, fleet: FLEET, database, epoch };
+        let request = PurgeRequest { request, fleet: FLEET, database, epoch, parent: None };
         self.control().await.purge(rpc::context(), request).await.expect("it answers")
     }
 

@@ -133,7 +133,8 @@ impl Database for ToyDatabase {
         state.taken = state.committed;
         state.image.clone_from(&image);
         let db_pages = pages.len() as u32;
-        Ok(Some(Capture { through: CommitSeq(state.committed), first, page_size: PAGE, db_pages, pages }))
+        let (through, outcomes) = (CommitSeq(state.committed), Vec::new());
+        Ok(Some(Capture { through, first, page_size: PAGE, db_pages, pages, outcomes }))
     }
 
     fn checkpoint(&self) -> Result<Checkpoint, EngineError> {

@@ -29,13 +29,26 @@ impl SqliteSession {
         }
     }
 
-    /// SQLite has committed: tells the others.
+    /// SQLite has committed: tells the others. The journal is told when the request is answered.
     pub(super) fn settle(&mut self) {
         self.note_reading();
         if mem::take(&mut self.transaction.schema_changed) {
             self.shared.schema.fetch_add(1, Ordering::SeqCst);
         }
         self.transaction.release_writer(&self.shared.commits);
+    }
+
+    /// Gives to the journal what was committed, with the request that it belongs to, and lets the next writer in.
+    /// Before the request is answered that is: it is done, and nobody will know its answer.
+    pub(super) fn publish(&mut self, out: &[u8]) {
+        if !self.transaction.has_permit() || !self.shared.commits.waiting() {
+            return;
+        }
+        let requests = &mut self.requests;
+        self.shared.commits.publish(|| requests.outcomes(out));
+        if !self.transaction.is_open() {
+            self.transaction.release_writer(&self.shared.commits);
+        }
     }
 
     /// Commits what an implicit block did.

@@ -27,6 +27,13 @@ pub(super) struct Plan {
     pub keep: bool,
 }
 
+impl Plan {
+    /// Whether running it may commit, before the series that it stands in has ended.
+    pub fn commits_at_once(&self) -> bool {
+        matches!(self.action, Action::Command(Command::Commit { .. } | Command::Rebuild))
+    }
+}
+
 /// What a plan does.
 #[derive(Debug)]
 pub(super) enum Action {

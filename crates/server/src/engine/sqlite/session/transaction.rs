@@ -173,10 +173,10 @@ impl Transaction {
         }
     }
 
-    /// Lets the next writer in. SQLite must be outside its transaction.
+    /// Lets the next writer in, unless there are commits to be published first. SQLite must be outside its transaction.
     pub fn release_writer(&mut self, commits: &Commits) {
-        if self.permit.is_some() {
-            commits.settle();
+        if self.permit.is_some() && !commits.waiting() {
+            commits.publish(Vec::new);
             self.permit = None;
         }
     }

@@ -1,0 +1,33 @@
+//! Fault points: where a test lets the leading controller die, in the midst of what it does (C17).
+//!
+//! Only in builds with debug assertions, and only when `STATIONMASTER_FAULT_POINT` names a file. Whoever comes to a point
+//! whose name stands in that file, and is the one who can remove the file, dies there as if by kill -9: once, however
+//! many processes share the file.
+
+/// Dies here if a test said so.
+pub fn point(name: &str) {
+    #[cfg(debug_assertions)]
+    armed::strike(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::{env, fs, path::PathBuf, sync::OnceLock};
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+
+    pub fn strike(name: &str) {
+        let file = FILE.get_or_init(|| env::var_os("STATIONMASTER_FAULT_POINT").map(PathBuf::from));
+        let Some(file) = file else { return };
+        let armed = fs::read_to_string(file).is_ok_and(|armed| armed == name);
+        if armed && fs::remove_file(file).is_ok() {
+            tracing::warn!(name, "dying at a fault point");
+            kill_process(getpid(), Signal::KILL).expect("BUG: a process may kill itself");
+            std::process::abort();
+        }
+    }
+}

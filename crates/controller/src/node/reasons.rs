@@ -1,0 +1,116 @@
+//! Why the leader does what it does, in the words that events keep (S10); and facts that are no decisions.
+
+use std::sync::Arc;
+
+use model::{Cause, Command, DatabaseId, Fact, RequestId, Tenure, What, Why};
+use tokio::time::Instant;
+
+use super::Node;
+use crate::{
+    decide,
+    decide::{LoadFailure, Trouble},
+    limits::EVENTS_LOOKED_AT,
+    meter::Reason,
+    reign::Reign,
+};
+
+impl Node {
+    /// Something was found out that is worth remembering. Recorded with the next tick, if this controller leads then.
+    pub(super) fn note(&self, fact: Fact) {
+        self.facts.lock().expect("BUG: nothing panics while holding this lock").note(fact);
+    }
+
+    /// Records what waits, unless that is going on.
+    pub(super) fn record_facts(self: &Arc<Self>) {
+        let facts = || self.facts.lock().expect("BUG: nothing panics while holding this lock");
+        let Some(batch) = facts().begin() else { return };
+        let node = self.clone();
+        self.tasks.spawn(async move {
+            let count = batch.len();
+            let result = node.propose(Command::RecordEvents { facts: batch }).await;
+            if let Err(error) = &result {
+                tracing::warn!(%error, count, "facts are not recorded");
+            }
+            let lost = if result.is_ok() { 0 } else { count };
+            node.facts.lock().expect("BUG: nothing panics while holding this lock").ended(lost);
+        });
+    }
+
+    /// Why a database that nobody serves is given to a server.
+    pub(super) fn why_given(&self, id: DatabaseId, reason: Reason, trouble: Option<&Trouble>) -> Why {
+        let end = || self.end_of_owner(id);
+        match reason {
+            Reason::Created | Reason::Operator => Cause::Move.into(),
+            Reason::Request => match end() {
+                Some(end) => Why::new(Cause::ServerExpired, end),
+                None => Cause::FirstRequest.into(),
+            },
+            Reason::Failover => Why::new(Cause::BackgroundFailover, end().unwrap_or_default()),
+            Reason::Failed => {
+                let said =
+                    trouble.map(|trouble| format!("{}: {}", self.called(trouble.server), trouble.reason));
+                Why::new(Cause::ServerUnable, said.unwrap_or_default())
+            }
+            Reason::Drain => Cause::Drain.into(),
+            Reason::TimeLimit => Cause::TimeLimit.into(),
+        }
+    }
+
+    /// Why a database is taken from a server that serves it.
+    pub(super) fn why_moved(&self, request: RequestId, reason: Reason) -> Why {
+        let cause = match reason {
+            Reason::Created | Reason::Request | Reason::Operator => Cause::Move,
+            Reason::Failed => Cause::ServerUnable,
+            Reason::Failover => Cause::BackgroundFailover,
+            Reason::Drain => Cause::Drain,
+            Reason::TimeLimit => Cause::TimeLimit,
+        };
+        Why::new(cause, format!("request {request}"))
+    }
+
+    /// Why a server's life is declared over.
+    pub(super) fn why_expired(&self, reign: &Reign, tenure: Tenure, cause: decide::Cause) -> Why {
+        let silent = reign.state(|state| state.liveness.silent(tenure, Instant::now()));
+        let owned = self.view.read(|state| state.tally().owned(tenure));
+        let evidence =
+            format!("{cause}; last heard of {:.1} s ago, owned {owned} databases", silent.as_secs_f64());
+        Why::new(cause.event(), evidence)
+    }
+
+    /// An owner did not do what it was told.
+    pub(super) fn load_failed_there(
+        &self,
+        id: DatabaseId,
+        epoch: model::Epoch,
+        owner: Tenure,
+        (how, reason): &(LoadFailure, String),
+    ) {
+        let fact = Fact::new(What::LoadFailed).database(id, epoch).server(owner.server);
+        let cause = match how {
+            LoadFailure::Dead(decide::Cause::Refused) => Cause::ConnectionRefused,
+            LoadFailure::Dead(_) => Cause::AnotherLife,
+            LoadFailure::Silent => Cause::HeartbeatSilent,
+            LoadFailure::Unable | LoadFailure::EpochSpent => Cause::ServerUnable,
+        };
+        self.note(fact.cause(cause).evidence(reason));
+    }
+
+    /// How the life of a database's last owner ended, if it did: the event that says so.
+    fn end_of_owner(&self, id: DatabaseId) -> Option<String> {
+        let tenure = self.view.read(|state| {
+            let last = state.fleet().database(id)?.owner?;
+            state.fleet().owner(id).is_none().then_some(last)
+        })?;
+        let (log, _) = self.log();
+        let ended =
+            |event: &&model::Event| event.what == What::ServerExpired && event.from == Some(tenure.server);
+        let name = self.called(tenure.server);
+        Some(match log.iter().rev().take(EVENTS_LOOKED_AT).find(ended) {
+            Some(event) => {
+                let cause = event.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                format!("{name} expired by event {}{cause}", event.id)
+            }
+            None => format!("{name} is not in that life any more"),
+        })
+    }
+}
