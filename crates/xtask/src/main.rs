@@ -25,6 +25,21 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Clients around a killed server and around a planned move: longest waits and errors
+    Failover {
+        /// Servers to kill, one after the other; four times as many moves
+        #[arg(long, default_value_t = 8)]
+        rounds: u64,
+    },
+    /// Durable commits beside plain SQLite on the same disk, and cold loads
+    Journal {
+        /// Rounds of each way
+        #[arg(long, default_value_t = 5)]
+        rounds: u64,
+        /// Seconds of each round
+        #[arg(long, default_value_t = 3)]
+        seconds: u64,
+    },
     /// The map: memory for each database, times of snapshot and restart
     Map {
         /// How many databases
@@ -39,6 +54,10 @@ enum Bench {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
+        Command::Bench(Bench::Failover { rounds }) => bench::cluster::run("failover", &[rounds])?,
+        Command::Bench(Bench::Journal { rounds, seconds }) => {
+            bench::cluster::run("journal", &[rounds, seconds])?;
+        }
         Command::Bench(Bench::Map { databases }) => bench::optimised(|| bench::map::run(databases))?,
         Command::Bench(Bench::Relay(args)) => bench::relay::run(&args)?,
         Command::Bench(Bench::Wire) => bench::wire::run()?,

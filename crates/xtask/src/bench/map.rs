@@ -45,7 +45,7 @@ pub fn run(databases: u64) -> anyhow::Result<()> {
 
 fn apply(fleet: &mut Fleet, command: Command) -> anyhow::Result<()> {
     let revision = Revision(fleet.revision().0 + 1);
-    fleet.apply(revision, &Entry { at: TimestampMs(0), command })?;
+    fleet.apply(revision, &Entry::new(TimestampMs(0), command))?;
     Ok(())
 }
 
