@@ -8,10 +8,11 @@ mod snapshot;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Entry, Fleet};
+use crate::{Entry, Fleet, Level};
 
-/// The newest version of log entries: 1 is a time and a command, 2 has between them why.
-const ENTRY_VERSION: u8 = 2;
+/// The newest version of log entries. 1 is a time and a command; 2, not written any more, has between them why; 3 begins
+/// with the [`Level`] that it takes to read the rest: that, why if it is said, and the command.
+const ENTRY_VERSION: u8 = 3;
 /// The newest version of snapshots. Each is written in the oldest that can say it: a map that uses nothing new has the
 /// bytes that it always had, and earlier releases read it.
 const SNAPSHOT_VERSION: u8 = 3;
@@ -36,6 +37,16 @@ pub enum Error {
         version: u8,
         /// The newest that can be read.
         known: u8,
+    },
+    /// Written by a later release, once all controllers were of that.
+    #[error("{what} is of {level}, this release knows up to {known}; upgrade before starting")]
+    LevelUnknown {
+        /// Entry or snapshot.
+        what: &'static str,
+        /// What it takes to read it.
+        level: Level,
+        /// The newest that this release knows.
+        known: Level,
     },
     /// Cut short, or not the bytes that were written.
     #[error("{what} is damaged: its checksum does not fit its {bytes} bytes")]
@@ -70,9 +81,9 @@ pub enum Error {
 
 /// Encodes a log entry.
 pub fn encode_entry(entry: &Entry) -> Vec<u8> {
-    match &entry.why {
-        None => encode(1, &(entry.at, &entry.command)),
-        Some(why) => encode(2, &(entry.at, why, &entry.command)),
+    match entry.level() {
+        Level::FIRST => encode(1, &(entry.at, &entry.command)),
+        level => encode(3, &(level, entry.at, &entry.why, &entry.command)),
     }
 }
 
@@ -87,9 +98,16 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry, Error> {
             let (at, command) = decode(WHAT, body)?;
             Ok(Entry { at, command, why: None })
         }
-        (_, body) => {
+        (2, body) => {
             let (at, why, command) = decode(WHAT, body)?;
             Ok(Entry { at, command, why: Some(why) })
+        }
+        (_, body) => {
+            let (level, rest) = body.split_at_checked(size_of::<Level>()).ok_or(Error::Empty { what: WHAT })?;
+            let level = decode(WHAT, level)?;
+            known(WHAT, level)?;
+            let (at, why, command) = decode(WHAT, rest)?;
+            Ok(Entry { at, command, why })
         }
     }
 }
@@ -110,11 +128,18 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<Fleet, Error> {
     const WHAT: &str = "snapshot";
     body(WHAT, SNAPSHOT_VERSION, bytes)?;
     let (version, body) = body(WHAT, SNAPSHOT_VERSION, checked(WHAT, bytes)?)?;
-    match version {
+    let fleet = match version {
         1 => snapshot::build(decode::<snapshot::V1>(WHAT, body)?.into()),
         2 => snapshot::build(decode(WHAT, body)?),
         _ => decode::<snapshot::V3>(WHAT, body)?.build(),
-    }
+    }?;
+    known(WHAT, fleet.level())?;
+    Ok(fleet)
+}
+
+fn known(what: &'static str, level: Level) -> Result<(), Error> {
+    let known = Level::NEWEST;
+    if level <= known { Ok(()) } else { Err(Error::LevelUnknown { what, level, known }) }
 }
 
 /// Hash of everything replicated except the revision.

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DatabaseId, DatabaseOption, Epoch, Fact, FleetId, HandlerId, IdempotencyKey, Incarnation, Name,
+    DatabaseId, DatabaseOption, Epoch, Fact, FleetId, HandlerId, IdempotencyKey, Incarnation, Level, Name,
     NameError, ServerId, Tenure, TimestampMs, Why,
 };
 
@@ -26,6 +26,12 @@ impl Entry {
     /// An entry that does not say why.
     pub fn new(at: TimestampMs, command: Command) -> Self {
         Self { at, command, why: None }
+    }
+
+    /// The oldest level that can say this.
+    pub fn level(&self) -> Level {
+        let why = if self.why.is_some() { Level::EVENTS } else { Level::FIRST };
+        why.max(self.command.level())
     }
 }
 
@@ -158,6 +164,39 @@ pub enum Command {
         /// Facts, oldest first; at most [`FACTS_MAX`](crate::FACTS_MAX) are taken.
         facts: Vec<Fact>,
     },
+    /// Every controller knows this level: from now on the log and the snapshots may say what it allows.
+    RaiseLevel {
+        /// The new level. One that is not above the map's own changes nothing.
+        level: Level,
+    },
+}
+
+impl Command {
+    /// The level that introduced it.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Found { .. }
+            | Self::CreateDatabase { .. }
+            | Self::RenameDatabase { .. }
+            | Self::DropDatabase { .. }
+            | Self::ForgetDatabase { .. }
+            | Self::AssignDatabase { .. }
+            | Self::UnassignDatabase { .. }
+            | Self::RegisterServer { .. }
+            | Self::ExpireServer { .. }
+            | Self::RegisterHandler { .. }
+            | Self::PutUser { .. }
+            | Self::DropUser { .. }
+            | Self::DrainServer { .. } => Level::FIRST,
+            Self::ForkDatabase { .. }
+            | Self::FormDatabase { .. }
+            | Self::AbandonDatabase { .. }
+            | Self::SetDatabaseOptions { .. }
+            | Self::RecordEvents { .. } => Level::EVENTS,
+            // Only those are asked to read it that know that level.
+            Self::RaiseLevel { level } => *level,
+        }
+    }
 }
 
 /// What a copy is made of.

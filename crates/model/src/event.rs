@@ -114,11 +114,13 @@ pub enum What {
     TimeLimitVerdict,
     /// More was found out than could be recorded; the evidence says how much.
     FactsLost,
+    /// Every controller knows more now, and may be told it.
+    LevelRaised,
 }
 
 impl What {
     /// All of them, in order.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::FleetFounded,
         Self::Created,
         Self::Renamed,
@@ -147,6 +149,7 @@ impl What {
         Self::ReleaseFailed,
         Self::TimeLimitVerdict,
         Self::FactsLost,
+        Self::LevelRaised,
     ];
 
     /// Its name in listings.
@@ -180,6 +183,7 @@ impl What {
             Self::ReleaseFailed => "release failed",
             Self::TimeLimitVerdict => "time limit verdict",
             Self::FactsLost => "facts lost",
+            Self::LevelRaised => "level raised",
         }
     }
 }

@@ -19,7 +19,7 @@ pub use changes::{Change, Changes};
 pub use records::{Database, Handler, Server, ServerState, User};
 
 use crate::{
-    DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Name, Revision,
+    DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Level, Name, Revision,
     ServerId, Tenure, codec,
 };
 
@@ -28,6 +28,7 @@ use crate::{
 pub struct Fleet {
     pub(crate) id: Option<FleetId>,
     pub(crate) revision: Revision,
+    pub(crate) level: Level,
     /// The last database id given.
     pub(crate) database_last: u64,
     pub(crate) databases: OrdMap<DatabaseId, Database>,
@@ -72,6 +73,11 @@ impl Fleet {
     /// The fleet's id; `None` until the first leader founded it.
     pub fn id(&self) -> Option<FleetId> {
         self.id
+    }
+
+    /// What all controllers know: nothing above it is in the log.
+    pub fn level(&self) -> Level {
+        self.level
     }
 
     /// The last applied entry.

@@ -9,6 +9,7 @@ mod command;
 mod event;
 mod fleet;
 mod ids;
+mod level;
 mod limits;
 mod name;
 mod options;
@@ -24,6 +25,7 @@ pub use ids::{
     ControllerId, DatabaseId, Epoch, FleetId, HandlerId, IdempotencyKey, Incarnation, ParseIdError,
     RequestId, Revision, ServerId, SessionId, Tenure, TimestampMs,
 };
+pub use level::Level;
 pub use limits::*;
 pub use name::{Name, NameError};
 pub use options::{DatabaseOption, DatabaseOptions, OnTimeLimit, OptionError};

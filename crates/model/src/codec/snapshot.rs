@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, decode};
 use crate::{
     Database, DatabaseId, DatabaseOption, DatabaseOptions, Epoch, Event, EventId, EventLog, Fleet, FleetId,
-    Fork, Handler, HandlerId, IdempotencyKey, Name, Revision, Server, ServerId, User, limits::COUNTER_MAX,
+    Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Revision, Server, ServerId, User, limits::COUNTER_MAX,
 };
 
 /// Version 1. Plain lists, so that the encoding does not depend on any map type.
@@ -62,6 +62,9 @@ pub(super) struct Part {
 /// Events: `(EventId, Vec<Event>)`, up to where they are forgotten and those that are not.
 const EVENTS: u8 = 2;
 
+/// The map's [`Level`], if that is not the first.
+const LEVEL: u8 = 3;
+
 /// Options of databases: `Vec<(DatabaseId, Vec<DatabaseOption>)>`, those that are not at their defaults.
 const OPTIONS: u8 = 1;
 
@@ -69,6 +72,7 @@ impl V3 {
     pub(super) fn of(fleet: &Fleet) -> Self {
         let mut parts = parts(fleet);
         parts.extend(told(fleet));
+        parts.sort_unstable_by_key(|part| part.kind);
         Self { v2: flatten(fleet), parts }
     }
 
@@ -83,6 +87,7 @@ impl V3 {
         for Part { kind, bytes } in self.parts {
             match kind {
                 OPTIONS => fleet.options = options(&fleet, decode("snapshot", &bytes)?)?,
+                LEVEL => fleet.level = level(&decode::<Vec<Level>>("snapshot", &bytes)?)?,
                 EVENTS => fleet.events = events(&fleet, decode("snapshot", &bytes)?)?,
                 kind => return Err(Error::PartUnknown { kind }),
             }
@@ -94,7 +99,8 @@ impl V3 {
 /// Everything that is part of the map, and so of its digest, and not in version 2, by rising number.
 pub(super) fn parts(fleet: &Fleet) -> Vec<Part> {
     let options: Vec<_> = fleet.options.iter().map(|(id, options)| (*id, options.set_ones())).collect();
-    [part(OPTIONS, &options)].into_iter().flatten().collect()
+    let level = (fleet.level > Level::FIRST).then_some(fleet.level);
+    [part(OPTIONS, &options), part(LEVEL, level.as_slice())].into_iter().flatten().collect()
 }
 
 fn part<T: Serialize>(kind: u8, list: &[T]) -> Option<Part> {
@@ -102,12 +108,13 @@ fn part<T: Serialize>(kind: u8, list: &[T]) -> Option<Part> {
     (!list.is_empty()).then(|| Part { kind, bytes: bytes() })
 }
 
-/// The events, which are no part of the map. A map to which nothing ever happened has none.
+/// The events, which are no part of the map. A map to which nothing ever happened has none, and controllers of the first
+/// level cannot read them.
 fn told(fleet: &Fleet) -> Option<Part> {
     let events: Vec<&Event> = fleet.events.iter().collect();
     let bytes =
         || bincode::serialize(&(fleet.events.floor(), &events)).expect("BUG: writing to memory cannot fail");
-    (fleet.revision > Revision(0)).then(|| Part { kind: EVENTS, bytes: bytes() })
+    (fleet.revision > Revision(0) && fleet.level >= Level::EVENTS).then(|| Part { kind: EVENTS, bytes: bytes() })
 }
 
 fn events(fleet: &Fleet, (floor, list): (EventId, Vec<Event>)) -> Result<EventLog, Error> {
@@ -117,6 +124,13 @@ fn events(fleet: &Fleet, (floor, list): (EventId, Vec<Event>)) -> Result<EventLo
         return contradiction(format!("events up to {last}, forgotten up to {floor}, at {}", fleet.revision));
     }
     Ok(EventLog::from_parts(floor, list))
+}
+
+fn level(list: &[Level]) -> Result<Level, Error> {
+    match list {
+        [level] if *level > Level::FIRST => Ok(*level),
+        _ => contradiction(format!("{list:?} is not its level")),
+    }
 }
 
 fn options(

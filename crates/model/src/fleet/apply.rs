@@ -54,6 +54,10 @@ impl Fleet {
                 self.set_database_options(*database, options)
             }
             Command::RecordEvents { .. } => Ok(Outcome::Done),
+            Command::RaiseLevel { level } => {
+                self.level = self.level.max(*level);
+                Ok(Outcome::Done)
+            }
         }
     }
 

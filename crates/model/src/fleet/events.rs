@@ -4,7 +4,7 @@
 use super::{Database, Fleet, Server, ServerState};
 use crate::{
     Command, DatabaseId, DatabaseOptions, Entry, Epoch, Event, EventId, EventLog, Evidence, Fact, ForkPoint,
-    Name, Outcome, ServerId, Tenure, What, limits::FACTS_MAX,
+    Level, Name, Outcome, ServerId, Tenure, What, limits::FACTS_MAX,
 };
 
 impl Fleet {
@@ -23,7 +23,8 @@ impl Fleet {
             forming: self.forming.contains_key(&id),
         };
         let server = |id: ServerId| self.servers.get(&id).map(|server| (id, server.clone()));
-        let mut before = Before { database_last: self.database_last, database: None, server: None };
+        let mut before =
+            Before { database_last: self.database_last, level: self.level, database: None, server: None };
         match command {
             Command::RenameDatabase { database: id, .. }
             | Command::DropDatabase { database: id }
@@ -46,7 +47,8 @@ impl Fleet {
             | Command::RegisterHandler { .. }
             | Command::PutUser { .. }
             | Command::DropUser { .. }
-            | Command::RecordEvents { .. } => {}
+            | Command::RecordEvents { .. }
+            | Command::RaiseLevel { .. } => {}
         }
         before
     }
@@ -114,7 +116,8 @@ impl Fleet {
             | Command::RegisterHandler { .. }
             | Command::PutUser { .. }
             | Command::DropUser { .. }
-            | Command::RecordEvents { .. } => unreachable!("BUG: none about a database that was there"),
+            | Command::RecordEvents { .. }
+            | Command::RaiseLevel { .. } => unreachable!("BUG: none about a database that was there"),
         }
     }
 
@@ -152,6 +155,10 @@ impl Fleet {
             }
             Command::PutUser { name, .. } => vec![named(What::UserPut, name)],
             Command::DropUser { name } => vec![named(What::UserDropped, name)],
+            Command::RaiseLevel { .. } if self.level == before.level => Vec::new(),
+            Command::RaiseLevel { level } => {
+                vec![Event { evidence: Evidence::new(&level.to_string()), ..blank(What::LevelRaised) }]
+            }
             Command::RenameDatabase { .. }
             | Command::DropDatabase { .. }
             | Command::ForgetDatabase { .. }
@@ -217,6 +224,7 @@ impl Fleet {
 /// How things were before a command.
 pub(super) struct Before {
     database_last: u64,
+    level: Level,
     database: Option<BeforeDatabase>,
     server: Option<(ServerId, Server)>,
 }

@@ -8,7 +8,9 @@ use std::{
     path::PathBuf,
 };
 
-use model::{Cause, Command, EventFilter, EventId, EventsFrom, Fact, Fleet, What, codec};
+use model::{
+    Cause, Command, Entry, EventFilter, EventId, EventsFrom, Fact, Fleet, Level, Revision, TimestampMs, What, codec,
+};
 
 use crate::{samples, view};
 
@@ -42,7 +44,7 @@ pub fn bytes(name: &str, today: &[u8]) -> Vec<u8> {
     unhex(&text)
 }
 
-/// The golden bytes of every entry, by name.
+/// The golden bytes of every entry as it is written today, by name.
 pub fn entries() -> BTreeMap<String, Vec<u8>> {
     let golden = |(name, entry)| {
         let today = codec::encode_entry(&entry);
@@ -53,6 +55,16 @@ pub fn entries() -> BTreeMap<String, Vec<u8>> {
     samples::entries().into_iter().map(golden).collect()
 }
 
+/// Entries that were written otherwise before there were levels.
+fn old_entries() -> BTreeMap<String, Entry> {
+    let versions = |(name, entry): (&str, Entry)| match (&entry.why, entry.level()) {
+        (Some(_), _) => Some((format!("entry-v2-{name}"), entry)),
+        (None, Level::EVENTS) if !name.contains("level") => Some((format!("entry-v1-{name}"), entry)),
+        (None, _) => None,
+    };
+    samples::entries().into_iter().filter_map(versions).collect()
+}
+
 /// A snapshot that an older release wrote; none is made any more.
 fn old_snapshot(name: &str) -> Vec<u8> {
     bytes(name, b"")
@@ -60,7 +72,7 @@ fn old_snapshot(name: &str) -> Vec<u8> {
 
 /// The golden bytes of a snapshot of today, with something in every part.
 pub fn snapshot() -> Vec<u8> {
-    bytes("snapshot-v3-events", &codec::encode_snapshot(&samples::fleet_with_options()))
+    bytes("snapshot-v3-level", &codec::encode_snapshot(&samples::fleet_raised()))
 }
 
 #[test]
@@ -72,18 +84,22 @@ fn every_entry_ever_written_decodes_to_the_same_value_c7() {
         assert_eq!(decoded, entry, "{name}");
         assert_eq!(hex(&codec::encode_entry(&entry)), hex(&golden), "{name} is written differently now");
     }
+    for (name, entry) in old_entries() {
+        let golden = codec::decode_entry(&bytes(&name, b""));
+        assert_eq!(golden.unwrap_or_else(|error| panic!("{name}: {error:?}")), entry, "{name}");
+    }
 }
 
 #[test]
 fn every_snapshot_ever_written_decodes_to_the_same_map_c7_c14() {
     let golden = snapshot();
     let decoded = codec::decode_snapshot(&golden).expect("golden");
-    let fleet = samples::fleet_with_options();
+    let fleet = samples::fleet_raised();
     assert_eq!(view::lines(&decoded), view::lines(&fleet));
     assert_eq!(decoded.digest(), fleet.digest());
     assert_eq!(
         decoded.digest().to_string(),
-        "5c7e353909f45d08141699c51cac566f",
+        "87d564db11df33f364dfee36c574d9bb",
         "the digest is written differently now"
     );
     assert_eq!(hex(&codec::encode_snapshot(&fleet)), hex(&golden), "it is written differently now");
@@ -103,6 +119,15 @@ fn a_snapshot_with_copies_being_made_decodes_to_the_same_map_c7() {
     let fleet = samples::fleet_that_forks();
     assert_eq!(view::lines(&decoded), view::lines(&fleet));
     assert_eq!(decoded.digest(), fleet.digest());
+}
+
+#[test]
+fn a_snapshot_with_events_and_no_level_decodes_to_the_same_map_c7() {
+    let decoded = codec::decode_snapshot(&old_snapshot("snapshot-v3-events")).expect("golden");
+    let fleet = samples::fleet_with_options();
+    assert_eq!(view::lines(&decoded), view::lines(&fleet));
+    assert_eq!(decoded.digest(), fleet.digest());
+    assert_eq!(decoded.digest().to_string(), "5c7e353909f45d08141699c51cac566f", "the digest is another now");
 }
 
 #[test]
@@ -146,8 +171,9 @@ const PART_BYTES: usize = 8 + (8 + 8 + 4 + 5) + (8 + 8 + 4 + 4);
 
 #[test]
 fn every_golden_file_is_read_by_a_test() {
-    let mut read: BTreeSet<String> = entries().into_keys().collect();
+    let mut read: BTreeSet<String> = entries().into_keys().chain(old_entries().into_keys()).collect();
     let snapshots = [
+        "snapshot-v3-level",
         "snapshot-v1-everything",
         "snapshot-v1-draining",
         "snapshot-v2-forming",
@@ -164,12 +190,17 @@ fn every_golden_file_is_read_by_a_test() {
 
 /// A command's number stands after the version and the time, in version 1.
 const COMMAND_AT: usize = 9;
+/// In version 3 the level stands between those, and after the time whether a reason follows; here none does.
+const COMMAND_AT_V3: usize = COMMAND_AT + 3;
 
 #[test]
 fn every_command_has_a_golden_file() {
     let golden = entries();
-    let plain = golden.values().filter(|bytes| bytes[0] == 1);
-    let numbers: BTreeSet<u8> = plain.map(|bytes| bytes[COMMAND_AT]).collect();
+    let number = |bytes: &Vec<u8>| match bytes[0] {
+        1 => Some(bytes[COMMAND_AT]),
+        _ => (bytes[COMMAND_AT_V3 - 1] == 0).then_some(bytes[COMMAND_AT_V3]),
+    };
+    let numbers: BTreeSet<u8> = golden.values().filter_map(number).collect();
     let next = u8::try_from(numbers.len()).expect("few commands");
     assert!(numbers.iter().copied().eq(0..next), "a command without golden file among {numbers:?}");
     // The first number without a golden file must be no command: then there is none after it either.
@@ -197,15 +228,48 @@ fn every_kind_of_event_and_cause_has_golden_bytes() {
 fn bytes_of_a_later_release_are_refused_with_what_to_do() {
     let mut entry = entries().into_values().next().expect("there are some");
     let mut snapshot = snapshot();
-    entry[0] = 3;
+    entry[0] = 4;
     snapshot[0] = 4;
     let expected = |what, version, known| {
         format!("{what} has version {version}, this release reads up to {known}; upgrade before starting")
     };
     let text = |result: Result<(), codec::Error>| result.expect_err("a later release").to_string();
-    assert_eq!(text(codec::decode_entry(&entry).map(drop)), expected("log entry", 3, 2));
+    assert_eq!(text(codec::decode_entry(&entry).map(drop)), expected("log entry", 4, 3));
     assert_eq!(text(codec::decode_snapshot(&snapshot).map(drop)), expected("snapshot", 4, 3));
     // What follows the version of a later release is not looked at: it may have any form.
     assert_eq!(text(codec::decode_snapshot(&[4]).map(drop)), expected("snapshot", 4, 3));
     assert_eq!(text(codec::decode_snapshot(&[0]).map(drop)), expected("snapshot", 0, 3));
+}
+
+fn next(fleet: &Fleet) -> Revision {
+    Revision(fleet.revision().0 + 1)
+}
+
+#[test]
+fn what_only_a_later_level_says_is_refused_with_what_to_do_c7() {
+    let later = Level(Level::NEWEST.0 + 1);
+    let entry = Entry::new(TimestampMs(1), Command::RaiseLevel { level: later });
+    let mut fleet = samples::fleet();
+    fleet.apply(next(&fleet), &entry).expect("it is only told when all know it");
+    let expected = |what| {
+        let (level, known) = (later, Level::NEWEST);
+        format!("{what} is of {level}, this release knows up to {known}; upgrade before starting")
+    };
+    let text = |result: Result<(), codec::Error>| result.expect_err("a later release").to_string();
+    assert_eq!(text(codec::decode_entry(&codec::encode_entry(&entry)).map(drop)), expected("log entry"));
+    assert_eq!(text(codec::decode_snapshot(&codec::encode_snapshot(&fleet)).map(drop)), expected("snapshot"));
+}
+
+#[test]
+fn at_the_first_level_a_snapshot_has_the_bytes_that_the_first_release_reads_c7() {
+    let mut fleet = samples::fleet();
+    assert_eq!(hex(&codec::encode_snapshot(&fleet)), hex(&old_snapshot("snapshot-v1-everything")));
+    let digest = fleet.digest();
+    let raise = Entry::new(TimestampMs(1), Command::RaiseLevel { level: Level::EVENTS });
+    fleet.apply(next(&fleet), &raise).expect("raised");
+    assert_eq!(fleet.level(), Level::EVENTS);
+    assert_ne!(fleet.digest().value, digest.value, "the level is part of the map");
+    let lower = Entry::new(TimestampMs(1), Command::RaiseLevel { level: Level::FIRST });
+    fleet.apply(next(&fleet), &lower).expect("nothing to do");
+    assert_eq!(fleet.level(), Level::EVENTS, "it never falls");
 }

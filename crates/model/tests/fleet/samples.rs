@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use model::{
     Cause, Command, DatabaseId, DatabaseOption, Entry, Epoch, Evidence, Fact, Fleet, FleetId, Fork,
-    ForkPoint, HandlerId, IdempotencyKey, Incarnation, Name, OnTimeLimit, Outcome, Registration, Revision,
+    ForkPoint, HandlerId, IdempotencyKey, Incarnation, Level, Name, OnTimeLimit, Outcome, Registration, Revision,
     ServerId, Tenure, TimestampMs, What, Why,
 };
 
@@ -97,6 +97,8 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
             }),
         ),
         ("record-events", at(Command::RecordEvents { facts: facts() })),
+        ("record-level-raised", at(Command::RecordEvents { facts: vec![Fact::new(What::LevelRaised)] })),
+        ("raise-level", at(Command::RaiseLevel { level: Level::EVENTS })),
         (
             "assign-database",
             Entry {
@@ -200,5 +202,14 @@ pub fn fleet_with_options() -> Fleet {
         let command = Command::SetDatabaseOptions { database: DatabaseId(database), options };
         fleet.apply(revision, &Entry::new(TimestampMs(14), command)).expect("it is there");
     }
+    fleet
+}
+
+/// The same, once all controllers know every level.
+pub fn fleet_raised() -> Fleet {
+    let mut fleet = fleet_with_options();
+    let raise = Command::RaiseLevel { level: Level::EVENTS };
+    let revision = Revision(fleet.revision().0 + 1);
+    fleet.apply(revision, &Entry::new(TimestampMs(15), raise)).expect("a level above the first");
     fleet
 }

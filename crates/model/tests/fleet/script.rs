@@ -122,6 +122,7 @@ scripts! {
     a_restored_map_never_gives_an_id_again_r7: "restore.txt",
     a_copy_is_forming_until_its_journal_says_what_it_is_a_copy_of: "fork.txt",
     names_follow_the_identifier_rules: "names.txt",
+    a_level_never_falls_and_is_in_every_snapshot: "levels.txt",
 }
 
 #[test]

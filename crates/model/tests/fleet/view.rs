@@ -1,11 +1,12 @@
 //! The map as lines of text: what scripts show and properties compare. Everything but the revision is in it.
 
-use model::{DatabaseId, Event, Fleet, ForkPoint, ServerState, Tenure};
+use model::{DatabaseId, Event, Fleet, ForkPoint, Level, ServerState, Tenure};
 
 /// One line for each thing in the map, in the map's order.
 pub fn lines(fleet: &Fleet) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(fleet.id().map(|id| format!("fleet {id}")));
+    lines.extend((fleet.level() > Level::FIRST).then(|| fleet.level().to_string()));
     lines.extend(fleet.databases_after(None).map(|(id, _)| database(fleet, id)));
     lines.extend(fleet.dropped().map(|(id, epoch)| {
         let was = fleet.fork(id).map(|fork| format!(" copy of {}", fork.parent)).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! A history in the making: the map, a replica that never restarts, and what was seen so far.
 
-use model::{Command, Entry, Fleet, Outcome, Rejection, Revision, Tenure, codec};
+use model::{
+    Command, Entry, Fleet, Level, Outcome, Rejection, Revision, Tenure, TimestampMs, codec,
+};
 
 use super::{
     action::Action,
@@ -21,7 +23,7 @@ pub struct History<'a> {
 
 impl<'a> History<'a> {
     pub fn new(checks: &'a [Check]) -> Self {
-        let fleet = Fleet::default();
+        let fleet = newest();
         let seen = Seen::of(&fleet);
         Self { checks, replica: fleet.clone(), seen, past: Past::default(), fleet, lives: 0 }
     }
@@ -56,6 +58,14 @@ impl<'a> History<'a> {
         self.seen = after;
         Ok(())
     }
+}
+
+/// A new map that keeps everything this release knows of.
+fn newest() -> Fleet {
+    let mut fleet = Fleet::default();
+    let raise = Entry::new(TimestampMs(0), Command::RaiseLevel { level: Level::NEWEST });
+    fleet.apply(Revision(1), &raise).expect("raised");
+    fleet
 }
 
 fn restore(fleet: &Fleet) -> Fleet {

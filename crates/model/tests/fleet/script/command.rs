@@ -2,7 +2,7 @@
 
 use model::{
     Cause, Command, DatabaseId, DatabaseOption, Epoch, Fact, FleetId, Fork, ForkPoint, IdempotencyKey,
-    Incarnation, Name, NameError, Registration, ServerId, Tenure, TimestampMs, What,
+    Incarnation, Level, Name, NameError, Registration, ServerId, Tenure, TimestampMs, What,
 };
 
 use super::words::Words;
@@ -28,6 +28,7 @@ pub const VERBS: &[&str] = &[
     "abandon",
     "options",
     "record",
+    "raise",
 ];
 
 /// The command that a line means; `None` when the verb is no command's.
@@ -55,6 +56,7 @@ pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>>
         "form" => Ok(Command::FormDatabase { database: words.parse() }),
         "options" => Ok(options(words)),
         "record" => Ok(record(words)),
+        "raise" => Ok(Command::RaiseLevel { level: Level(words.parse()) }),
         _ => return None,
     })
 }
