@@ -4,6 +4,8 @@
 //! whose name stands in that file, and is the one who can remove the file, dies there as if by kill -9: once, however
 //! many processes share the file.
 
+use model::Level;
+
 /// Dies here if a test said so.
 pub fn point(name: &str) {
     #[cfg(debug_assertions)]
@@ -30,4 +32,14 @@ mod armed {
             std::process::abort();
         }
     }
+}
+
+/// The newest level that this process knows: lower where a test has it act as one of an earlier release, by
+/// `STATIONMASTER_LEVEL`.
+pub fn level() -> Level {
+    #[cfg(debug_assertions)]
+    if let Ok(text) = std::env::var("STATIONMASTER_LEVEL") {
+        return Level(text.parse().expect("STATIONMASTER_LEVEL is a number"));
+    }
+    Level::NEWEST
 }

@@ -7,8 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::join_all;
 use openraft::{BasicNode, errors::RaftError};
-use rpc::{Service, connect, context, controller::ControllerApiClient, handshake::Role};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::{limits::CONNECT_TIMEOUT, node::Node};
 
@@ -50,15 +49,9 @@ async fn somebody_has_history(node: &Node) -> bool {
 }
 
 async fn has_history(node: &Node, address: &str) -> bool {
-    let ask = async {
-        let (dial, secret) = (&*node.host.dial, &node.host.secret);
-        let transport = connect(dial, address, secret, Service::Controller, Role::Controller).await.ok()?;
-        let client = ControllerApiClient::new(rpc::tarpc::client::Config::default(), transport).spawn();
-        client.status(context()).await.ok()
-    };
-    match timeout(CONNECT_TIMEOUT, ask).await {
-        Ok(Some(status)) => status.fleet.is_some() || status.revision > model::Revision(0),
+    match node.status_of(address).await {
+        Some(status) => status.fleet.is_some() || status.revision > model::Revision(0),
         // Nobody there, or not ready to say: it will learn of the fleet as we do.
-        Ok(None) | Err(_) => false,
+        None => false,
     }
 }

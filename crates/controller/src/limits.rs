@@ -45,6 +45,9 @@ pub const INSTALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long connecting to another controller may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How often the controllers are asked which level they know, while the map is not at the newest.
+pub const LEVELS_ASKED_EVERY: Duration = Duration::from_secs(1);
+
 /// How long a change may take until its caller is told that its outcome is unknown. Shorter than a caller waits.
 pub const PROPOSE_TIMEOUT: Duration = Duration::from_secs(4);
 

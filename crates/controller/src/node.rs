@@ -8,6 +8,7 @@ mod failover;
 mod forking;
 mod grey;
 mod heartbeats;
+mod levels;
 mod lookups;
 mod moving;
 mod operate;

@@ -75,6 +75,8 @@ pub struct State {
     pub expiring: BTreeSet<Tenure>,
     /// Servers that are being emptied by a task of this reign.
     pub draining: BTreeSet<Tenure>,
+    /// When the controllers were last asked which level they know.
+    pub levels_asked: Option<Instant>,
 }
 
 impl Reign {
@@ -97,6 +99,7 @@ impl Reign {
             emptied: BTreeSet::new(),
             expiring: BTreeSet::new(),
             draining: BTreeSet::new(),
+            levels_asked: None,
         };
         Self { term, state: Mutex::new(state), word: watch::Sender::default(), flights: Mutex::default() }
     }

@@ -62,6 +62,11 @@ pub async fn run_on(
         return Err(StoreError::Lost { path, reason: "its snapshot is gone".into() }.into());
     }
     let view = machine.view();
+    let level = view.read(|state| state.fleet().level()).max(log.level());
+    if level > settings.level {
+        let what = format!("what is of {level}");
+        return Err(StoreError::Newer { what, path: disk.path().to_path_buf() }.into());
+    }
     let mut tasks = JoinSet::new();
     let writer = tokio::spawn(writing);
     let network = Network::new(host.dial.clone(), host.secret.clone(), view.clone());
@@ -201,7 +206,7 @@ async fn belong(node: Arc<Node>, disk: Arc<dyn Disk>) -> Result<(), StoreError> 
 
 async fn accept(node: Arc<Node>, mut listener: impl Listen) {
     let mut connections = JoinSet::new();
-    let raft = RaftServer::new(node.settings.id.0, node.raft.clone(), node.view.clone());
+    let raft = RaftServer::new(node.settings.id.0, node.settings.level, node.raft.clone(), node.view.clone());
     loop {
         while connections.try_join_next().is_some() {}
         if connections.len() >= CONNECTIONS_MAX {

@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use model::ControllerId;
+use model::{ControllerId, Level};
 
+use crate::fault;
 use crate::limits::{HEARTBEAT_MIN, LEASE_HEARTBEATS_MIN, SNAPSHOT_EVERY_MIN};
 
 /// A controller's settings.
@@ -57,6 +58,9 @@ pub struct Settings {
     pub failover_per_second: u64,
     /// How many of them at a time. 1 to 1,000. Default 8.
     pub failover_in_flight: u64,
+    /// The newest level that this controller knows. Lower than what it knows only where a test has it act as a controller
+    /// of an earlier release.
+    pub level: Level,
 }
 
 /// What is wrong with the settings.
@@ -150,6 +154,7 @@ impl Settings {
             brake_window: Self::DEFAULT_BRAKE_WINDOW,
             failover_per_second: Self::DEFAULT_FAILOVER_PER_SECOND,
             failover_in_flight: Self::DEFAULT_FAILOVER_IN_FLIGHT,
+            level: fault::level(),
         }
     }
 

@@ -26,5 +26,7 @@ mod server;
 mod silence;
 #[path = "cluster/time_limits.rs"]
 mod time_limits;
+#[path = "cluster/upgrades.rs"]
+mod upgrades;
 #[path = "cluster/watching.rs"]
 mod watching;

@@ -257,10 +257,11 @@ fn rejection_code(rejection: &Rejection) -> SqlState {
         Rejection::UserUnknown { .. } | Rejection::ServerUnknown { .. } => sqlstate::UNDEFINED_OBJECT,
         Rejection::EpochStale { .. } | Rejection::ServerNotUp { .. } => sqlstate::SERIALIZATION_FAILURE,
         Rejection::TooLong { .. } | Rejection::IdsExhausted { .. } => sqlstate::PROGRAM_LIMIT_EXCEEDED,
-        Rejection::Founded { .. } | Rejection::ServerNameTaken { .. } | Rejection::CapacityZero => {
-            sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE
-        }
-        Rejection::ServerDraining { .. } => sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        Rejection::Founded { .. }
+        | Rejection::ServerNameTaken { .. }
+        | Rejection::CapacityZero
+        | Rejection::ServerDraining { .. }
+        | Rejection::LevelLow { .. } => sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE,
         Rejection::DatabaseForming { .. }
         | Rejection::DatabaseFormed { .. }
         | Rejection::DatabaseCopied { .. } => sqlstate::OBJECT_IN_USE,

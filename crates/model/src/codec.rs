@@ -103,7 +103,8 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry, Error> {
             Ok(Entry { at, command, why: Some(why) })
         }
         (_, body) => {
-            let (level, rest) = body.split_at_checked(size_of::<Level>()).ok_or(Error::Empty { what: WHAT })?;
+            let (level, rest) =
+                body.split_at_checked(size_of::<Level>()).ok_or(Error::Empty { what: WHAT })?;
             let level = decode(WHAT, level)?;
             known(WHAT, level)?;
             let (at, why, command) = decode(WHAT, rest)?;

@@ -375,6 +375,14 @@ pub enum Rejection {
         /// The copy.
         copy: DatabaseId,
     },
+    /// Not every controller is of a release that knows this. Said by the leader; nothing was proposed.
+    #[error("the fleet is at {level}, and this takes {needed}: upgrade all controllers first")]
+    LevelLow {
+        /// What all controllers know.
+        level: Level,
+        /// What it takes.
+        needed: Level,
+    },
 }
 
 /// What a counter counts.

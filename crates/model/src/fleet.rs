@@ -19,8 +19,8 @@ pub use changes::{Change, Changes};
 pub use records::{Database, Handler, Server, ServerState, User};
 
 use crate::{
-    DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Level, Name, Revision,
-    ServerId, Tenure, codec,
+    DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Level, Name,
+    Revision, ServerId, Tenure, codec,
 };
 
 /// The whole replicated state.

@@ -357,6 +357,12 @@ pub struct ControllerStatus {
     pub databases: u64,
     /// The brake against mass expiry, when it is on; known on the leader only.
     pub brake: Option<BrakeEngaged>,
+    /// The release it is, like `0.1.0`.
+    pub release: String,
+    /// The newest level of the log's contents that it knows.
+    pub level_known: model::Level,
+    /// The level that its map is at: what all controllers know.
+    pub level: model::Level,
 }
 
 /// Why no server is declared dead for its silence at the moment.

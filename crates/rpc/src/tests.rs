@@ -116,6 +116,9 @@ impl ControllerApi for Api {
             quorum_confirmed_ms_ago: Some(if cut_off { 60_000 } else { 10 }),
             databases: 0,
             brake: None,
+            release: "0.1.0".into(),
+            level_known: model::Level::NEWEST,
+            level: model::Level::NEWEST,
         }
     }
     async fn look_up(self, _: tarpc::context::Context, _: LookUp) -> Result<DatabaseInfo, Refusal> {

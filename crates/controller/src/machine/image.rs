@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! "STMSNAP" version:u8 checksum:u32 of all that follows
+//! level:u16 that it takes to read the map (since version 2; version 1 is of the first level)
 //! flag:u8 place of the last entry
 //! flag:u8 place of the entry that made the members, length:u32 members
 //! the map, as the model's codec writes it
@@ -9,7 +10,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use model::Fleet;
+use model::{Fleet, Level};
 
 use crate::{
     raft::{LogId, SnapshotMeta, StoredMembership},
@@ -17,8 +18,8 @@ use crate::{
 };
 
 const MAGIC: &[u8; 7] = b"STMSNAP";
-/// The version that is written, and the newest that is read.
-const VERSION: u8 = 1;
+/// The newest version. A map of the first level is written in the first.
+const VERSION: u8 = 2;
 const HEAD_BYTES: usize = 12;
 const PLACE_BYTES: usize = 24;
 
@@ -30,6 +31,14 @@ pub enum ImageError {
     Newer {
         /// What was found.
         version: u8,
+    },
+    /// Written by a later release.
+    #[error("the snapshot is of {level}, this release knows up to {known}")]
+    Level {
+        /// What it takes to read it.
+        level: Level,
+        /// The newest that this release knows.
+        known: Level,
     },
     /// Not what it should be.
     #[error("{reason}")]
@@ -47,9 +56,11 @@ impl ImageError {
     pub fn into_store_error(self, path: PathBuf) -> StoreError {
         let what = "the snapshot".to_string();
         match self {
-            Self::Newer { .. } | Self::Map(model::codec::Error::VersionUnknown { .. }) => {
-                StoreError::Newer { what, path }
-            }
+            Self::Newer { .. }
+            | Self::Level { .. }
+            | Self::Map(
+                model::codec::Error::VersionUnknown { .. } | model::codec::Error::LevelUnknown { .. },
+            ) => StoreError::Newer { what, path },
             Self::Damaged { reason } => StoreError::Damaged { what, path, reason },
             Self::Map(error) => StoreError::Damaged { what, path, reason: error.to_string() },
         }
@@ -70,12 +81,12 @@ enum Source {
 }
 
 impl Image {
-    /// One that came over the network.
+    /// One that came over the network, to a controller that knows up to this level.
     ///
     /// # Errors
     /// [`ImageError`] when it is damaged or from a later release.
-    pub fn received(bytes: Vec<u8>) -> Result<Self, ImageError> {
-        let (meta, _) = split(&bytes)?;
+    pub fn received(bytes: Vec<u8>, known: Level) -> Result<Self, ImageError> {
+        let (meta, _) = split(&bytes, known)?;
         Ok(Self { meta, source: Source::Memory(Arc::new(bytes)) })
     }
 
@@ -107,9 +118,13 @@ impl Image {
 /// Writes a snapshot.
 pub fn encode(meta: &SnapshotMeta, fleet: &Fleet) -> Vec<u8> {
     let mut bytes = Vec::new();
+    let first = fleet.level() == Level::FIRST;
     bytes.extend_from_slice(MAGIC);
-    bytes.push(VERSION);
+    bytes.push(if first { 1 } else { VERSION });
     bytes.extend_from_slice(&[0; 4]);
+    if !first {
+        bytes.extend_from_slice(&fleet.level().0.to_be_bytes());
+    }
     put_place(&mut bytes, meta.last_log_id.as_ref());
     put_place(&mut bytes, meta.last_membership.log_id().as_ref());
     let members = codec::encode_members(meta.last_membership.membership());
@@ -127,13 +142,13 @@ pub fn encode(meta: &SnapshotMeta, fleet: &Fleet) -> Vec<u8> {
 /// # Errors
 /// [`ImageError`] when it is damaged or from a later release.
 pub fn decode(bytes: &[u8]) -> Result<(SnapshotMeta, Fleet), ImageError> {
-    let (meta, map) = split(bytes)?;
+    let (meta, map) = split(bytes, Level::NEWEST)?;
     let fleet = model::codec::decode_snapshot(map).map_err(ImageError::Map)?;
     Ok((meta, fleet))
 }
 
 /// Checks the whole and tells the description from the map.
-fn split(bytes: &[u8]) -> Result<(SnapshotMeta, &[u8]), ImageError> {
+fn split(bytes: &[u8], known: Level) -> Result<(SnapshotMeta, &[u8]), ImageError> {
     let head = bytes.get(..HEAD_BYTES).ok_or_else(|| damaged("it is cut off"))?;
     if !head.starts_with(MAGIC) {
         return Err(damaged("it does not begin like one"));
@@ -147,6 +162,10 @@ fn split(bytes: &[u8]) -> Result<(SnapshotMeta, &[u8]), ImageError> {
     let mut rest = &bytes[HEAD_BYTES..];
     if crc32fast::hash(rest).to_be_bytes() != head[8..] {
         return Err(damaged("its checksum does not fit"));
+    }
+    let level = if head[7] == 1 { Level::FIRST } else { take_level(&mut rest)? };
+    if level > known {
+        return Err(ImageError::Level { level, known });
     }
     let last_log_id = take_place(&mut rest)?;
     let members_at = take_place(&mut rest)?;
@@ -167,6 +186,11 @@ fn take_place(rest: &mut &[u8]) -> Result<Option<LogId>, ImageError> {
     let place =
         codec::decode_log_id(take(rest, PLACE_BYTES)?).map_err(|error| damaged(&error.to_string()))?;
     Ok((flag == 1).then_some(place))
+}
+
+fn take_level(rest: &mut &[u8]) -> Result<Level, ImageError> {
+    let bytes = take(rest, 2)?.try_into().expect("BUG: two bytes were taken");
+    Ok(Level(u16::from_be_bytes(bytes)))
 }
 
 fn take<'a>(rest: &mut &'a [u8], len: usize) -> Result<&'a [u8], ImageError> {
@@ -209,6 +233,18 @@ mod tests {
         let (again, map) = decode(&encode(&meta, &fleet)).expect("its own bytes");
         assert_eq!(again, meta);
         assert_eq!(map.digest(), fleet.digest());
+    }
+
+    #[test]
+    fn a_snapshot_of_a_later_level_is_refused_before_it_is_read() {
+        let (meta, mut fleet) = sample();
+        let raise = Command::RaiseLevel { level: Level::EVENTS };
+        fleet.apply(Revision(5), &Entry::new(TimestampMs(2), raise)).expect("raised");
+        let bytes = encode(&meta, &fleet);
+        assert_eq!(&bytes[..8], b"STMSNAP\x02");
+        assert_eq!(decode(&bytes).expect("its own bytes").1.digest(), fleet.digest());
+        let refused = Image::received(bytes, Level::FIRST).err().expect("too new").to_string();
+        assert_eq!(refused, "the snapshot is of level 2, this release knows up to level 1");
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl Tally {
             | Command::DrainServer { .. }
             | Command::SetDatabaseOptions { .. }
             | Command::RecordEvents { .. }
+            | Command::RaiseLevel { .. }
             // A copy that forms is nobody's.
             | Command::ForkDatabase { .. }
             | Command::FormDatabase { .. }
@@ -128,6 +129,7 @@ fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
         | Command::PutUser { .. }
         | Command::DropUser { .. }
         | Command::RecordEvents { .. }
+        | Command::RaiseLevel { .. }
         | Command::DrainServer { .. }
         | Command::ForkDatabase { .. }
         | Command::FormDatabase { .. }
@@ -158,6 +160,7 @@ fn ended(fleet: &Fleet, command: &Command) -> Option<Tenure> {
         | Command::PutUser { .. }
         | Command::DropUser { .. }
         | Command::RecordEvents { .. }
+        | Command::RaiseLevel { .. }
         | Command::DrainServer { .. }
         | Command::ForkDatabase { .. }
         | Command::FormDatabase { .. }

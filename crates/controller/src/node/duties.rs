@@ -98,6 +98,7 @@ impl Node {
         self.found_fleet();
         self.record_facts();
         let now = Instant::now();
+        self.raise_level(&reign, now);
         let up = self.servers_up();
         self.judge_silence(&reign, &up, now);
         self.look_after(&reign, &up, now);
@@ -125,7 +126,10 @@ impl Node {
         self.tasks.spawn(async move {
             let fleet = FleetId(rand::random());
             match node.propose_because(Cause::Started, Command::Found { fleet }).await {
-                Ok(proposed) if proposed.outcome.is_ok() => tracing::info!(%fleet, "fleet founded"),
+                Ok(proposed) if proposed.outcome.is_ok() => {
+                    tracing::info!(%fleet, "fleet founded");
+                    node.begin_level().await;
+                }
                 // Somebody else was first.
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "cannot found the fleet yet"),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use model::{Command, Entry, Outcome, Rejection, Revision, Why};
+use model::{Command, Entry, Level, Outcome, Rejection, Revision, Why};
 use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader, RaftError};
 use rpc::Refusal;
 use tokio::time::{Instant, timeout};
@@ -51,7 +51,15 @@ impl Node {
         self.propose_entry(Entry { why: Some(why.into()), ..entry }).await
     }
 
-    async fn propose_entry(&self, entry: Entry) -> Result<Proposed, Refusal> {
+    async fn propose_entry(&self, mut entry: Entry) -> Result<Proposed, Refusal> {
+        let level = self.view.read(|state| state.fleet().level());
+        if level < Level::EVENTS {
+            entry.why = None;
+        }
+        let raises = matches!(entry.command, Command::RaiseLevel { .. });
+        if entry.level() > level && !raises {
+            return Err(Rejection::LevelLow { level, needed: entry.level() }.into());
+        }
         let began = Instant::now();
         let proposal = Proposal::new(entry);
         let written = timeout(PROPOSE_TIMEOUT, self.raft.client_write(proposal)).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Cause, Command, DatabaseId, Fact, RequestId, Tenure, What, Why};
+use model::{Cause, Command, DatabaseId, Fact, Level, RequestId, Tenure, What, Why};
 use tokio::time::Instant;
 
 use super::Node;
@@ -22,6 +22,9 @@ impl Node {
 
     /// Records what waits, unless that is going on.
     pub(super) fn record_facts(self: &Arc<Self>) {
+        if self.view.read(|state| state.fleet().level()) < Level::EVENTS {
+            return;
+        }
         let facts = || self.facts.lock().expect("BUG: nothing panics while holding this lock");
         let Some(batch) = facts().begin() else { return };
         let node = self.clone();

@@ -3,13 +3,14 @@
 use model::ControllerId;
 use openraft::{Instant as _, async_runtime::watch::WatchReceiver};
 use rpc::{
-    Readiness, Refusal,
-    controller::{BrakeEngaged, ControllerInfo, ControllerStatus},
+    Readiness, Refusal, Service, connect, context,
+    controller::{BrakeEngaged, ControllerApiClient, ControllerInfo, ControllerStatus},
+    handshake::Role,
 };
 use tokio::time::{Duration, timeout};
 
 use super::Node;
-use crate::raft::TypeConfig;
+use crate::{limits::CONNECT_TIMEOUT, raft::TypeConfig};
 
 type Metrics = openraft::RaftMetrics<TypeConfig>;
 
@@ -113,7 +114,22 @@ impl Node {
             quorum_confirmed_ms_ago: confirmed.map(millis),
             databases,
             brake: self.brake(),
+            release: env!("CARGO_PKG_VERSION").into(),
+            level_known: self.settings.level,
+            level: self.view.read(|state| state.fleet().level()),
         }
+    }
+
+    /// How another controller is doing; `None` when it does not say so in time.
+    pub async fn status_of(&self, address: &str) -> Option<ControllerStatus> {
+        let ask = async {
+            let (dial, secret) = (&*self.host.dial, &self.host.secret);
+            let transport =
+                connect(dial, address, secret, Service::Controller, Role::Controller).await.ok()?;
+            let client = ControllerApiClient::new(rpc::tarpc::client::Config::default(), transport).spawn();
+            client.status(context()).await.ok()
+        };
+        timeout(CONNECT_TIMEOUT, ask).await.ok()?
     }
 
     fn brake(&self) -> Option<BrakeEngaged> {

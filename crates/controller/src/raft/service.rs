@@ -10,14 +10,15 @@ use std::{
     task::Poll,
 };
 
-use model::FleetId;
+use model::{FleetId, Level};
+use openraft::EntryPayload;
 use rpc::{ByteStream, StreamExt as _, tarpc};
 use serde::{Deserialize, Serialize};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::task::JoinSet;
 
 use super::{
-    Raft, Snapshot,
+    LogEntry, Raft, Snapshot,
     arrivals::{Arrivals, Part},
     wire,
 };
@@ -107,15 +108,16 @@ pub enum Refused {
 #[derive(Clone)]
 pub struct RaftServer {
     id: u64,
+    level: Level,
     raft: Raft,
     view: View,
     arriving: Arc<Mutex<Arrivals>>,
 }
 
 impl RaftServer {
-    /// Answers for the controller with this id.
-    pub fn new(id: u64, raft: Raft, view: View) -> Self {
-        Self { id, raft, view, arriving: Arc::default() }
+    /// Answers for the controller with this id, which knows up to this level.
+    pub fn new(id: u64, level: Level, raft: Raft, view: View) -> Self {
+        Self { id, level, raft, view, arriving: Arc::default() }
     }
 
     /// Answers one connection until it closes.
@@ -162,6 +164,7 @@ impl RaftApi for RaftServer {
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
         let request = read::<wire::Append>(&message)?.into_request().map_err(unreadable)?;
+        known(&request.entries, self.level)?;
         let response = self.raft.append_entries(request).await.map_err(stopped)?;
         Ok(wire::encode(&wire::Appended::from(response)))
     }
@@ -203,7 +206,7 @@ impl RaftApi for RaftServer {
         let Some(bytes) = taken.map_err(|misfit| Refused::Misfit { reason: misfit.to_string() })? else {
             return Ok(wire::encode(&wire::Ballot::from(vote)));
         };
-        let image = Image::received(bytes).map_err(unreadable)?;
+        let image = Image::received(bytes, self.level).map_err(unreadable)?;
         let snapshot = Snapshot { meta: image.meta().clone(), snapshot: image };
         let response = self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
         Ok(wire::encode(&wire::Ballot::from(response.vote)))
@@ -229,6 +232,22 @@ impl RaftApi for RaftServer {
 
 fn read<T: serde::de::DeserializeOwned>(message: &wire::Blob) -> Result<T, Refused> {
     wire::decode(message).map_err(unreadable)
+}
+
+/// Refuses what only later releases know.
+fn known(entries: &[LogEntry], known: Level) -> Result<(), Refused> {
+    let levels = entries.iter().filter_map(|entry| match &entry.payload {
+        EntryPayload::Normal(proposal) => Some(proposal.entry().level()),
+        EntryPayload::Blank | EntryPayload::Membership(_) => None,
+    });
+    match levels.max() {
+        Some(level) if level > known => Err(Refused::Unreadable {
+            reason: format!(
+                "the log is of {level}, this release knows up to {known}; upgrade this controller"
+            ),
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn unreadable(error: impl std::error::Error) -> Refused {

@@ -47,7 +47,10 @@ impl Error {
     /// Whether a later release could read it.
     pub fn is_newer(&self) -> bool {
         match self {
-            Self::Newer { .. } | Self::Content(model::codec::Error::VersionUnknown { .. }) => true,
+            Self::Newer { .. }
+            | Self::Content(
+                model::codec::Error::VersionUnknown { .. } | model::codec::Error::LevelUnknown { .. },
+            ) => true,
             Self::Damaged { .. } | Self::Content(_) => false,
         }
     }

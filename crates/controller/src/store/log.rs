@@ -8,8 +8,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use model::Level;
 use openraft::{
-    LogState, OptionalSend, RaftLogReader,
+    EntryPayload, LogState, OptionalSend, RaftLogReader,
     storage::{IOFlushed, RaftLogStorage},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -49,6 +50,15 @@ impl Log {
     /// The last purged entry: a snapshot must hold it.
     pub fn purged(&self) -> Option<LogId> {
         self.tail(|tail| tail.purged())
+    }
+
+    /// What it takes to read all of it.
+    pub fn level(&self) -> Level {
+        let levels = self.tail(|tail| tail.get(&..)).into_iter().filter_map(|entry| match entry.payload {
+            EntryPayload::Normal(proposal) => Some(proposal.entry().level()),
+            EntryPayload::Blank | EntryPayload::Membership(_) => None,
+        });
+        levels.max().unwrap_or_default()
     }
 
     fn tail<T>(&self, with: impl FnOnce(&mut Tail) -> T) -> T {

@@ -417,6 +417,9 @@ impl ControllerApi for Fake {
             quorum_confirmed_ms_ago: Some(0),
             databases: 0,
             brake: None,
+            release: "0.1.0".into(),
+            level_known: model::Level::NEWEST,
+            level: model::Level::NEWEST,
         }
     }
     async fn report_time_limit(self, _: Context, overrun: Overrun) -> Result<Verdict, Refusal> {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Error, decode};
 use crate::{
     Database, DatabaseId, DatabaseOption, DatabaseOptions, Epoch, Event, EventId, EventLog, Fleet, FleetId,
-    Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Revision, Server, ServerId, User, limits::COUNTER_MAX,
+    Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Revision, Server, ServerId, User,
+    limits::COUNTER_MAX,
 };
 
 /// Version 1. Plain lists, so that the encoding does not depend on any map type.
@@ -114,7 +115,8 @@ fn told(fleet: &Fleet) -> Option<Part> {
     let events: Vec<&Event> = fleet.events.iter().collect();
     let bytes =
         || bincode::serialize(&(fleet.events.floor(), &events)).expect("BUG: writing to memory cannot fail");
-    (fleet.revision > Revision(0) && fleet.level >= Level::EVENTS).then(|| Part { kind: EVENTS, bytes: bytes() })
+    (fleet.revision > Revision(0) && fleet.level >= Level::EVENTS)
+        .then(|| Part { kind: EVENTS, bytes: bytes() })
 }
 
 fn events(fleet: &Fleet, (floor, list): (EventId, Vec<Event>)) -> Result<EventLog, Error> {

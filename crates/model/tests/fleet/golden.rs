@@ -9,7 +9,8 @@ use std::{
 };
 
 use model::{
-    Cause, Command, Entry, EventFilter, EventId, EventsFrom, Fact, Fleet, Level, Revision, TimestampMs, What, codec,
+    Cause, Command, Entry, EventFilter, EventId, EventsFrom, Fact, Fleet, Level, Revision, TimestampMs, What,
+    codec,
 };
 
 use crate::{samples, view};

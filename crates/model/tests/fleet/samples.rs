@@ -4,8 +4,8 @@ use std::{num::NonZeroU32, time::Duration};
 
 use model::{
     Cause, Command, DatabaseId, DatabaseOption, Entry, Epoch, Evidence, Fact, Fleet, FleetId, Fork,
-    ForkPoint, HandlerId, IdempotencyKey, Incarnation, Level, Name, OnTimeLimit, Outcome, Registration, Revision,
-    ServerId, Tenure, TimestampMs, What, Why,
+    ForkPoint, HandlerId, IdempotencyKey, Incarnation, Level, Name, OnTimeLimit, Outcome, Registration,
+    Revision, ServerId, Tenure, TimestampMs, What, Why,
 };
 
 const TENURE: Tenure =

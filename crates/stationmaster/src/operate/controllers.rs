@@ -14,8 +14,19 @@ pub enum Request {
     List(Reach),
 }
 
-const KEYS: &[&str] =
-    &["id", "address", "state", "leader", "term", "revision", "log_last", "snapshot_last", "quorum_ms_ago"];
+const KEYS: &[&str] = &[
+    "id",
+    "address",
+    "state",
+    "leader",
+    "term",
+    "revision",
+    "log_last",
+    "snapshot_last",
+    "quorum_ms_ago",
+    "release",
+    "level",
+];
 
 /// Does it.
 pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
@@ -43,6 +54,11 @@ fn row(each: &Each<ControllerStatus>) -> Vec<Cell> {
             Cell::Number(status.log_last),
             Cell::Number(status.snapshot_last),
             Cell::number(status.quorum_confirmed_ms_ago),
+            Cell::text(&status.release),
+            Cell::text(&match status.level == status.level_known {
+                true => status.level.0.to_string(),
+                false => format!("{} of {}", status.level.0, status.level_known.0),
+            }),
         ],
         Err(_) => {
             let mut row = vec![Cell::Nothing, address, Cell::text("unreachable")];

@@ -1,8 +1,6 @@
 //! A history in the making: the map, a replica that never restarts, and what was seen so far.
 
-use model::{
-    Command, Entry, Fleet, Level, Outcome, Rejection, Revision, Tenure, TimestampMs, codec,
-};
+use model::{Command, Entry, Fleet, Level, Outcome, Rejection, Revision, Tenure, TimestampMs, codec};
 
 use super::{
     action::Action,

@@ -223,6 +223,7 @@ fn name_of(rejection: &Rejection) -> &'static str {
         Rejection::DatabaseForming { .. } => "DatabaseForming",
         Rejection::DatabaseFormed { .. } => "DatabaseFormed",
         Rejection::DatabaseCopied { .. } => "DatabaseCopied",
+        Rejection::LevelLow { .. } => "LevelLow",
     }
 }
 
