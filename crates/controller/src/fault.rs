@@ -1,8 +1,11 @@
-//! Fault points: where a test lets the leading controller die, in the midst of what it does (C17).
+//! Fault points: where a test lets the leading controller die, in the midst of what it does (C17); and planted bugs, by
+//! which checkers prove that they catch something.
 //!
-//! Only in builds with debug assertions, and only when `STATIONMASTER_FAULT_POINT` names a file. Whoever comes to a point
-//! whose name stands in that file, and is the one who can remove the file, dies there as if by kill -9: once, however
-//! many processes share the file.
+//! Only in builds with debug assertions, and fault points only when `STATIONMASTER_FAULT_POINT` names a file. Whoever
+//! comes to a point whose name stands in that file, and is the one who can remove the file, dies there as if by kill -9:
+//! once, however many processes share the file.
+
+use std::{fs, path::Path};
 
 use model::Level;
 
@@ -12,6 +15,12 @@ pub fn point(name: &str) {
     armed::strike(name);
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+/// Whether a test planted this bug in the controller with this data directory: by a file `planted-bug` in it that names
+/// the bug.
+pub fn planted(data_dir: &Path, bug: &str) -> bool {
+    cfg!(debug_assertions) && fs::read_to_string(data_dir.join("planted-bug")).is_ok_and(|named| named == bug)
 }
 
 #[cfg(debug_assertions)]

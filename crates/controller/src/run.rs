@@ -14,7 +14,7 @@ use crate::{
     api::Api,
     blocking::Worker,
     error::Error,
-    formation,
+    fault, formation,
     limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HAND_OVER_TIMEOUT, LOG_KEPT_MAX, TASKS_TIMEOUT},
     machine::Machine,
     meter,
@@ -172,7 +172,7 @@ fn config(settings: &Settings) -> Result<Config, Error> {
         // A follower that is further behind than this gets the snapshot; the log never reaches back much further.
         replication_lag_threshold: settings.snapshot_every * 2,
         // A controller that comes back must not end a reign that works.
-        enable_pre_vote: Some(true),
+        enable_pre_vote: Some(!fault::planted(&settings.data_dir, "no pre-vote")),
         // Where the log was committed up to is not made durable each time, so a leader that restarts has to be
         // elected again before it may answer for the newest state.
         enable_leader_restore: Some(false),

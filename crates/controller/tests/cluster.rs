@@ -16,12 +16,18 @@ mod forks;
 mod moves;
 #[path = "cluster/net.rs"]
 mod net;
+#[path = "cluster/linearizability.rs"]
+mod linearizability;
+#[path = "cluster/linearizable.rs"]
+mod linearizable;
 #[path = "cluster/refusals.rs"]
 mod refusals;
 #[path = "cluster/routes.rs"]
 mod routes;
 #[path = "cluster/server.rs"]
 mod server;
+#[path = "cluster/returning.rs"]
+mod returning;
 #[path = "cluster/silence.rs"]
 mod silence;
 #[path = "cluster/time_limits.rs"]

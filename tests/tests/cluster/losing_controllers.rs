@@ -1,4 +1,4 @@
-//! Controllers that die: the map survives, and what runs goes on (R11, C13, C17, S7).
+//! Controllers that die or are paused: the map survives, and what runs goes on (R11, C13, C17, S7).
 
 use tests::{Cluster, Role, until};
 
@@ -70,4 +70,36 @@ async fn changes_go_on_without_one_controller_and_stop_without_two_c13() {
     // Whoever was told no must not find it done.
     let info = cluster.look_up("with_one_again").await;
     assert!(info.is_err(), "{info:?}");
+}
+
+/// A process that was stopped for a while wakes up with all its time-outs overdue.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_controller_that_was_paused_does_not_disturb_the_leader_when_it_goes_on_c13() {
+    // A busy machine calls no election of its own meanwhile.
+    let cluster = Cluster::builder()
+        .servers(0)
+        .handlers(0)
+        .set(Role::Controller, "election_min_ms", 1_500)
+        .set(Role::Controller, "election_max_ms", 2_500)
+        .start()
+        .await;
+    let leader = cluster.leader().await;
+    let term = cluster.status(leader).await.expect("it answers").term;
+    let paused = (leader + 1) % cluster.controllers.len();
+    for round in 0..2 {
+        cluster.controllers[paused].pause();
+        let over = tokio::time::Instant::now() + std::time::Duration::from_secs(6);
+        let mut changes = 0;
+        while tokio::time::Instant::now() < over {
+            cluster.create(&format!("meanwhile_{round}_{changes}")).await;
+            changes += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        cluster.controllers[paused].resume();
+        cluster.agreed().await;
+        cluster.create(&format!("after_{round}")).await;
+        cluster.agreed().await;
+    }
+    assert_eq!(cluster.leader().await, leader);
+    assert_eq!(cluster.status(leader).await.expect("it answers").term, term);
 }

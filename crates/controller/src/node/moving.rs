@@ -123,6 +123,8 @@ impl Node {
     ) -> Result<Option<Epoch>, Refusal> {
         let mut moving = Moving::new(aim);
         let mut fresh = None;
+        // What the map says here may be long gone, if this controller was cut off and does not know yet.
+        let mut sure = false;
         for _ in 0..MOVE_STEPS_MAX {
             let found = self.found(reign, id)?;
             match moving.next(&found) {
@@ -144,6 +146,7 @@ impl Node {
                     };
                     fresh = self.assign(id, found.epoch, to, reason, why).await?;
                     fault::point("move: assigned");
+                    sure = fresh.is_some();
                     if fresh.is_none() && self.still_up(to).is_err() {
                         moving.on_failed(to, "it is not up any more".into());
                     }
@@ -151,9 +154,16 @@ impl Node {
                 Move::Unassign => {
                     let command = Command::UnassignDatabase { database: id, epoch_expected: found.epoch };
                     let why = self.why_moved(request, reason);
-                    if let Err(rejection) = self.propose_because(why, command).await?.outcome {
-                        tracing::debug!(database = %id, %rejection, "taking away overtaken");
+                    match self.propose_because(why, command).await?.outcome {
+                        Ok(_) => sure = true,
+                        Err(rejection) => {
+                            tracing::debug!(database = %id, %rejection, "taking away overtaken");
+                        }
                     }
+                }
+                Move::Done if !sure => {
+                    self.read_index().await?;
+                    sure = true;
                 }
                 Move::Done => return Ok(fresh),
                 Move::Fail(Trouble { server, reason }) => {

@@ -27,6 +27,8 @@ struct Inner {
     listeners: BTreeMap<String, Arrivals>,
     /// Addresses that nobody reaches and that reach nobody.
     cut_off: BTreeSet<String>,
+    /// Pairs that do not reach each other.
+    severed: BTreeSet<(String, String)>,
     cables: Vec<(String, String, watch::Sender<bool>)>,
 }
 
@@ -66,6 +68,24 @@ impl Net {
         self.inner(|inner| inner.cut_off.remove(address));
     }
 
+    /// Cuts two addresses off from each other, and from nobody else.
+    pub fn sever(&self, one: &str, other: &str) {
+        self.inner(|inner| {
+            for pair in [(one, other), (other, one)] {
+                let (from, to) = (pair.0.to_owned(), pair.1.to_owned());
+                for cable in inner.cables.iter().filter(|cable| cable.0 == from && cable.1 == to) {
+                    cable.2.send_replace(false);
+                }
+                inner.severed.insert((from, to));
+            }
+        });
+    }
+
+    /// Undoes every such cut. Cables cut before stay dead.
+    pub fn mend(&self) {
+        self.inner(|inner| inner.severed.clear());
+    }
+
     fn inner<T>(&self, with: impl FnOnce(&mut Inner) -> T) -> T {
         with(&mut self.0.lock().expect("nothing panics here"))
     }
@@ -77,7 +97,9 @@ impl Dial for From {
         let Self(net, from) = self;
         let (near, far, open) = net.inner(|inner| {
             let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
-            let cut_off = inner.cut_off.contains(from) || inner.cut_off.contains(address);
+            let cut_off = inner.cut_off.contains(from)
+                || inner.cut_off.contains(address)
+                || inner.severed.contains(&(from.clone(), address.to_owned()));
             let (near, here) = duplex(PIPE_BYTES);
             let (there, far) = duplex(PIPE_BYTES);
             let (open, opened) = watch::channel(!cut_off);
