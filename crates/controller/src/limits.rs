@@ -115,8 +115,8 @@ pub const SLOW_TIMERS: Duration = Duration::from_millis(250);
 /// Lives of servers remembered that ended lately, for the background failover of what they had. Of older ones the
 /// databases are loaded by the next request.
 pub const FALLEN_MAX: usize = 64;
-/// How long after a server's end a new leader goes on with its background failover. Later the databases that anybody
-/// uses have been loaded by requests.
+/// How long after it heard of a server's end a new leader goes on with its background failover. Later the databases that
+/// anybody uses have been loaded by requests.
 pub const FAILOVER_FRESH: Duration = Duration::from_secs(60);
 /// Databases of one dead server that are loaded elsewhere in the background. The rest waits for requests.
 pub const FAILOVER_DATABASES_MAX: usize = 10_000;

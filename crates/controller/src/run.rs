@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::Revision;
 use openraft::{Config, SnapshotPolicy, async_runtime::watch::WatchReceiver};
 use rpc::{Host, Listen, Service, handshake::Role};
 use tokio::{
@@ -67,6 +68,7 @@ pub async fn run_on(
         let what = format!("what is of {level}");
         return Err(StoreError::Newer { what, path: disk.path().to_path_buf() }.into());
     }
+    view.begin_after(Revision(log.last().map_or(0, |last| last.index)));
     let mut tasks = JoinSet::new();
     let writer = tokio::spawn(writing);
     let network = Network::new(host.dial.clone(), host.secret.clone(), view.clone());

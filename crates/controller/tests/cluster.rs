@@ -2,6 +2,8 @@
 
 #[path = "cluster/changes.rs"]
 mod changes;
+#[path = "cluster/clocks.rs"]
+mod clocks;
 #[path = "cluster/draining.rs"]
 mod draining;
 #[path = "cluster/durability.rs"]

@@ -31,7 +31,7 @@ pub struct EventId {
 pub struct Event {
     /// Its place among all events.
     pub id: EventId,
-    /// The leader's clock then.
+    /// The leader's clock then, or the time of the event before, if the clock is behind that: never going back.
     pub at: TimestampMs,
     /// What it was.
     pub what: What,

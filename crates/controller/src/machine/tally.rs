@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use model::{Command, DatabaseId, Entry, Fleet, Outcome, Rejection, Tenure, TimestampMs};
+use model::{Command, DatabaseId, Entry, Fleet, Outcome, Rejection, Revision, Tenure};
+use tokio::time::Instant;
 
 use crate::limits::FALLEN_MAX;
 
@@ -13,6 +14,8 @@ use crate::limits::FALLEN_MAX;
 pub struct Tally {
     owned: BTreeMap<Tenure, u64>,
     fallen: VecDeque<Fallen>,
+    /// Up to here entries are older than this process. When they were new cannot be told without a wall clock.
+    history: Revision,
 }
 
 /// A life that ended without letting go of what it had.
@@ -20,8 +23,8 @@ pub struct Tally {
 pub struct Fallen {
     /// Which.
     pub tenure: Tenure,
-    /// When, by the clock of who led then.
-    pub at: TimestampMs,
+    /// When this controller heard of it.
+    pub heard: Instant,
 }
 
 impl Tally {
@@ -39,7 +42,12 @@ impl Tally {
         self.owned.get(&tenure).copied().unwrap_or(0)
     }
 
-    /// The lives that ended last, oldest first: those whose end this controller applied itself.
+    /// Entries up to this one are repeated from before a restart: what fell then is left to requests.
+    pub fn begin_after(&mut self, history: Revision) {
+        self.history = history;
+    }
+
+    /// The lives that ended last, oldest first: those whose end this controller heard of in this life of its own.
     pub fn fallen(&self) -> impl Iterator<Item = Fallen> {
         self.fallen.iter().copied()
     }
@@ -48,7 +56,7 @@ impl Tally {
     pub fn apply(
         &mut self,
         fleet: &mut Fleet,
-        revision: model::Revision,
+        revision: Revision,
         entry: &Entry,
     ) -> Result<Outcome, Rejection> {
         let known = concerned(fleet, &entry.command);
@@ -66,8 +74,8 @@ impl Tally {
                 self.add(known.and_then(|id| owner(fleet, id)));
             }
             Command::ExpireServer { .. } | Command::RegisterServer { .. } => {
-                if let Some(tenure) = ended.filter(|_| outcome.is_ok()) {
-                    self.fall(Fallen { tenure, at: entry.at });
+                if let Some(tenure) = ended.filter(|_| outcome.is_ok() && revision > self.history) {
+                    self.fall(Fallen { tenure, heard: Instant::now() });
                 }
             }
             Command::Found { .. }
@@ -272,6 +280,21 @@ mod tests {
             assert_eq!(Tally::of(&fleet).owned, tally.owned);
             let fallen: Vec<Tenure> = tally.fallen().map(|fallen| fallen.tenure).collect();
             assert_eq!(fallen, [FIRST], "{ends:?}");
+        }
+    }
+
+    #[test]
+    fn what_fell_before_a_restart_is_left_to_requests() {
+        let expire = Command::ExpireServer { server: ServerId(1), incarnation: Incarnation(1) };
+        for (history, expected) in [(Revision(2), 0), (Revision(1), 1)] {
+            let (mut fleet, mut tally) = (Fleet::default(), Tally::default());
+            tally.begin_after(history);
+            for (revision, command) in [(1, register("s1", Incarnation(1))), (2, expire.clone())] {
+                let applied =
+                    tally.apply(&mut fleet, Revision(revision), &Entry::new(TimestampMs(0), command));
+                applied.expect("it is possible");
+            }
+            assert_eq!(tally.fallen().count(), expected);
         }
     }
 }

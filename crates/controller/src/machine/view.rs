@@ -75,6 +75,12 @@ impl State {
 }
 
 impl View {
+    /// Entries up to this one are repeated from before a restart.
+    pub fn begin_after(&self, history: Revision) {
+        let mut state = self.shared.state.write().expect("BUG: nothing panics while holding this lock");
+        state.tally.begin_after(history);
+    }
+
     /// Looks at the map. Keep it short: entries wait meanwhile.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.shared.state.read().expect("BUG: nothing panics while holding this lock"))

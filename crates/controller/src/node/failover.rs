@@ -60,10 +60,8 @@ impl Node {
 
     /// Looks for what servers left whose lives ended lately, and goes on with the queue.
     pub(super) fn fail_over(self: &Arc<Self>, reign: &Arc<Reign>) {
-        let now = (self.host.clock)();
         let fallen: Vec<Fallen> = self.view.read(|state| {
-            let fresh =
-                |fallen: &Fallen| u128::from(now.0.saturating_sub(fallen.at.0)) <= FAILOVER_FRESH.as_millis();
+            let fresh = |fallen: &Fallen| fallen.heard.elapsed() <= FAILOVER_FRESH;
             let full = state.tally().fallen().filter(|fallen| state.tally().owned(fallen.tenure) > 0);
             full.filter(fresh).collect()
         });

@@ -61,6 +61,11 @@ impl Log {
         levels.max().unwrap_or_default()
     }
 
+    /// The last entry.
+    pub fn last(&self) -> Option<LogId> {
+        self.tail(|tail| tail.last())
+    }
+
     fn tail<T>(&self, with: impl FnOnce(&mut Tail) -> T) -> T {
         with(&mut self.tail.lock().expect("BUG: nothing panics while holding this lock"))
     }

@@ -75,6 +75,11 @@ impl EventLog {
         self.events.is_empty()
     }
 
+    /// The last one.
+    pub fn newest(&self) -> Option<&Event> {
+        self.events.last()
+    }
+
     /// All of them, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.events.iter()

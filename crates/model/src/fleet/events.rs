@@ -63,6 +63,8 @@ impl Fleet {
             (command, None) => self.of_others(command, before, outcome),
         };
         let revision = self.revision;
+        // Another leader's clock may be behind, or this one's was set back: what comes later is never told as earlier.
+        let at = self.events.newest().map_or(entry.at, |newest| newest.at.max(entry.at));
         for (index, mut draft) in (0u32..).zip(drafts) {
             if let Some(why) = &entry.why {
                 draft.cause = draft.cause.or(Some(why.cause));
@@ -70,7 +72,7 @@ impl Fleet {
                 let joint = if draft.evidence.is_empty() || why.evidence.is_empty() { "" } else { "; " };
                 draft.evidence = Evidence::new(&format!("{}{joint}{}", draft.evidence, why.evidence));
             }
-            self.events.push(Event { id: EventId { revision, index }, at: entry.at, ..draft });
+            self.events.push(Event { id: EventId { revision, index }, at, ..draft });
         }
     }
 

@@ -58,3 +58,16 @@ fn a_database_is_rejected_when_the_last_database_id_is_given_and_restoring_does_
     assert_eq!(apply(&mut fleet, create), Err(Rejection::IdsExhausted { what: IdKind::Database }));
     assert_eq!(fleet.database_named("shop"), None);
 }
+
+#[test]
+fn events_never_go_back_whatever_the_leaders_clocks_say() {
+    let mut fleet = Fleet::default();
+    let hour = 3_600_000;
+    for (revision, at) in (1..).zip([10 * hour, 11 * hour, 9 * hour, 10 * hour, 12 * hour]) {
+        let verifier = String::new();
+        let put = Command::PutUser { name: Name::new("alice").expect("good"), verifier };
+        fleet.apply(Revision(revision), &Entry::new(TimestampMs(at), put)).expect("possible");
+    }
+    let told: Vec<u64> = fleet.events().iter().map(|event| event.at.0 / hour).collect();
+    assert_eq!(told, [10, 11, 11, 11, 12]);
+}
