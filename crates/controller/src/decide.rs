@@ -15,6 +15,7 @@ mod registering;
 mod rescue;
 mod routing;
 mod slowness;
+mod stalling;
 
 pub use blame::{Evidence, Judgement, Measure, judge};
 pub use brake::{Brake, Silence, Turn, Verdict};
@@ -31,3 +32,4 @@ pub use registering::supersedes;
 pub use rescue::Rescue;
 pub use routing::{Found, LoadFailure, Routing, Step, Trouble};
 pub use slowness::Slowness;
+pub use stalling::successor;

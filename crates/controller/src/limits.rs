@@ -146,6 +146,12 @@ pub const FORK_RETRY: Duration = Duration::from_secs(1);
 /// Copies of which it is remembered why they could not be made. The oldest is forgotten first.
 pub const FORKS_FAILED_MAX: usize = 256;
 
+/// How long one write of the log may take on a leader's disk, until it hands leadership to somebody whose disk works.
+/// A sync takes some milliseconds, and on busy disks some hundreds.
+pub const DISK_STALL_MAX: Duration = Duration::from_millis(1_000);
+/// How often that is looked at.
+pub const DISK_LOOK: Duration = Duration::from_millis(100);
+
 /// How long handing leadership over may take at shutdown, before this controller just stops.
 pub const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 

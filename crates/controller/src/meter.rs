@@ -23,6 +23,7 @@ const SLOW_SERVERS: &str = "stationmaster_controller_slow_servers_total";
 const FSYNC_SECONDS: &str = "stationmaster_controller_fsync_seconds";
 const LOG_WRITE_SECONDS: &str = "stationmaster_controller_log_write_seconds";
 const LOG_WRITES: &str = "stationmaster_controller_log_writes_total";
+const DISK_STALLED: &str = "stationmaster_controller_disk_stalled";
 const SNAPSHOT_SECONDS: &str = "stationmaster_controller_snapshot_seconds";
 const LEADER: &str = "stationmaster_controller_leader";
 const TERM: &str = "stationmaster_controller_term";
@@ -112,6 +113,7 @@ pub fn describe() {
         "One batch of log writes, from queue to disk"
     );
     describe_counter!(LOG_WRITES, "Writes to the log; many share one sync");
+    describe_gauge!(DISK_STALLED, "1 while the disk does not finish a write of the log");
     describe_histogram!(SNAPSHOT_SECONDS, metrics::Unit::Seconds, "Making one snapshot of the map");
     describe_gauge!(LEADER, "1 on the controller that leads");
     describe_gauge!(TERM, "The Raft term");
@@ -188,6 +190,11 @@ pub fn disk_synced(took: Duration) {
 pub fn log_written(took: Duration, writes: usize) {
     histogram!(LOG_WRITE_SECONDS).record(took.as_secs_f64());
     counter!(LOG_WRITES).increment(writes as u64);
+}
+
+/// The disk does not finish a write, or does again.
+pub fn disk_stalled(stalled: bool) {
+    gauge!(DISK_STALLED).set(f64::from(u8::from(stalled)));
 }
 
 /// A snapshot was made.

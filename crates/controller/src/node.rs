@@ -15,6 +15,7 @@ mod operate;
 mod propose;
 mod reasons;
 mod route;
+mod stalling;
 mod standing;
 mod time_limit;
 mod watch;
@@ -58,6 +59,8 @@ pub struct Node {
     facts: Mutex<Facts>,
     /// For long computations.
     calculator: Worker<()>,
+    /// Whether its disk does not finish a write.
+    stalled: tokio::sync::watch::Sender<Option<stalling::Stalled>>,
 }
 
 impl Node {
@@ -66,7 +69,8 @@ impl Node {
         let servers = Servers::new(host.clone());
         let reign = RwLock::new(None);
         let (tasks, heard, facts) = (TaskTracker::new(), Mutex::default(), Mutex::default());
-        Self { settings, host, raft, view, tasks, servers, reign, heard, facts, calculator }
+        let stalled = tokio::sync::watch::Sender::default();
+        Self { settings, host, raft, view, tasks, servers, reign, heard, facts, calculator, stalled }
     }
 
     /// The present reign.
@@ -78,7 +82,8 @@ impl Node {
     }
 
     fn reign_if_any(&self) -> Option<Arc<Reign>> {
-        self.reign.read().expect("BUG: nothing panics while holding this lock").clone()
+        let reign = self.reign.read().expect("BUG: nothing panics while holding this lock").clone();
+        reign.filter(|_| self.successor().is_none())
     }
 
     /// Waits a moment until the map is at least at `revision`.

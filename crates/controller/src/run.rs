@@ -71,6 +71,7 @@ pub async fn run_on(
     view.begin_after(Revision(log.last().map_or(0, |last| last.index)));
     let mut tasks = JoinSet::new();
     let writer = tokio::spawn(writing);
+    let progress = log.progress();
     let network = Network::new(host.dial.clone(), host.secret.clone(), view.clone());
     let raft = Raft::new(settings.id.0, Arc::new(config(&settings)?), network, log, machine).await;
     let raft = raft.map_err(|fatal| Error::Start { reason: fatal.to_string() })?;
@@ -80,6 +81,7 @@ pub async fn run_on(
     let stop = CancellationToken::new();
     tasks.spawn(accept(node.clone(), listener));
     tasks.spawn(begin(node.clone()));
+    tasks.spawn(node.clone().watch_disk(progress));
     let attending = tokio::spawn({
         let (node, stop) = (node.clone(), stop.clone());
         async move {

@@ -10,6 +10,7 @@ mod identity;
 mod image_file;
 mod log;
 mod marker;
+mod progress;
 mod sled_disk;
 mod tail;
 mod writer;
@@ -17,6 +18,7 @@ mod writer;
 pub use disk::{Disk, Encode, Loaded, Write};
 pub use error::StoreError;
 pub use log::Log;
+pub use progress::{Progress, Stall};
 pub use sled_disk::SledDisk;
 #[cfg(test)]
 use sled_disk::{DataFile, Wrap};

@@ -4,6 +4,8 @@
 mod changes;
 #[path = "cluster/clocks.rs"]
 mod clocks;
+#[path = "cluster/disk.rs"]
+mod disk;
 #[path = "cluster/draining.rs"]
 mod draining;
 #[path = "cluster/durability.rs"]
@@ -14,24 +16,26 @@ mod failover;
 mod fleet;
 #[path = "cluster/forks.rs"]
 mod forks;
-#[path = "cluster/moves.rs"]
-mod moves;
-#[path = "cluster/net.rs"]
-mod net;
 #[path = "cluster/linearizability.rs"]
 mod linearizability;
 #[path = "cluster/linearizable.rs"]
 mod linearizable;
+#[path = "cluster/moves.rs"]
+mod moves;
+#[path = "cluster/net.rs"]
+mod net;
 #[path = "cluster/refusals.rs"]
 mod refusals;
+#[path = "cluster/returning.rs"]
+mod returning;
 #[path = "cluster/routes.rs"]
 mod routes;
 #[path = "cluster/server.rs"]
 mod server;
-#[path = "cluster/returning.rs"]
-mod returning;
 #[path = "cluster/silence.rs"]
 mod silence;
+#[path = "cluster/stalling.rs"]
+mod stalling;
 #[path = "cluster/time_limits.rs"]
 mod time_limits;
 #[path = "cluster/upgrades.rs"]

@@ -21,6 +21,7 @@ impl Node {
     /// does the leader's duties meanwhile. Returns when told to stop, or with the reason when the engine stopped.
     pub async fn attend(self: &Arc<Self>, stop: &CancellationToken) -> Result<(), String> {
         let mut metrics = self.raft.server_metrics();
+        let mut stalled = self.stalled.subscribe();
         let mut ticks = interval(self.settings.heartbeat.min(self.settings.lease / 8));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -32,6 +33,8 @@ impl Node {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                // Its sender is this controller itself.
+                _ = stalled.changed() => {}
                 changed = metrics.changed() => if changed.is_err() { return Err(self.epitaph()) },
                 _ = ticks.tick() => self.tick(),
             }
@@ -65,8 +68,11 @@ impl Node {
     /// Begins or ends a reign as the engine says.
     async fn succeed(self: &Arc<Self>) {
         let metrics = self.metrics();
-        let leads = metrics.state == RaftState::Leader && metrics.current_leader == Some(metrics.id);
-        let reigning = self.reign_if_any().map(|reign| reign.term);
+        let leads = metrics.state == RaftState::Leader
+            && metrics.current_leader == Some(metrics.id)
+            && self.successor().is_none();
+        let reign = self.reign.read().expect("BUG: nothing panics while holding this lock").clone();
+        let reigning = reign.map(|reign| reign.term);
         match (leads, reigning) {
             (false, None) => {}
             (false, Some(term)) => {

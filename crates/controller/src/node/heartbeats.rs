@@ -78,8 +78,8 @@ impl Node {
     pub async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, Refusal> {
         let reign = self.reign()?;
         let tenure = Tenure { server: heartbeat.server, incarnation: heartbeat.incarnation };
-        let leads = self.raft.ensure_linearizable(ReadPolicy::LeaseRead).await;
-        leads.map_err(|error| self.read_failed(error))?;
+        let leads = self.raft.ensure_linearizable(ReadPolicy::LeaseRead);
+        self.while_leading(leads).await?.map_err(|error| self.read_failed(error))?;
         self.still_up(tenure)?;
         let expiring = reign.state(|state| {
             let expiring = state.expiring.contains(&tenure);

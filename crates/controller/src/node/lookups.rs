@@ -39,8 +39,8 @@ impl Node {
 
     /// Confirms with a quorum that this controller leads, and waits for everything committed by now.
     pub(super) async fn read_index(&self) -> Result<(), Refusal> {
-        let read = timeout(READ_INDEX_TIMEOUT, self.raft.ensure_linearizable(ReadPolicy::ReadIndex)).await;
-        match read {
+        let read = timeout(READ_INDEX_TIMEOUT, self.raft.ensure_linearizable(ReadPolicy::ReadIndex));
+        match self.while_leading(read).await? {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(self.read_failed(error)),
             Err(_) => Err(Refusal::Unavailable { reason: self.quorum() }),

@@ -62,7 +62,11 @@ impl Node {
         }
         let began = Instant::now();
         let proposal = Proposal::new(entry);
-        let written = timeout(PROPOSE_TIMEOUT, self.raft.client_write(proposal)).await;
+        let writing = timeout(PROPOSE_TIMEOUT, self.raft.client_write(proposal));
+        let Ok(written) = self.while_leading(writing).await else {
+            meter::proposed(Fate::Lost, began.elapsed());
+            return Err(lost("leadership was handed over, as the disk does not finish a write"));
+        };
         let result = match written {
             Ok(Ok(response)) => {
                 Ok(Proposed { revision: Revision(response.log_id.index), outcome: response.data.0 })

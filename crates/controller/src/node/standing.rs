@@ -31,6 +31,9 @@ impl Node {
 
     /// A refusal for callers that need the leader.
     pub(super) fn not_leading(&self) -> Refusal {
+        if let Some(address) = self.successor() {
+            return Refusal::NotLeader { leader: Some(address) };
+        }
         let metrics = self.metrics();
         match metrics.current_leader {
             Some(_) if self.is_cut_off(&metrics) => Refusal::Unavailable { reason: self.quorum() },
@@ -102,11 +105,15 @@ impl Node {
         let confirmed = confirmed(&metrics).filter(|_| metrics.state.is_leader());
         let (fleet, databases) =
             self.view.read(|state| (state.fleet().id(), state.fleet().databases_len() as u64));
+        // The engine waits for the disk, and does not know that it leads no more.
+        let handed_over = self.successor().is_some();
+        let state =
+            if handed_over { "stalled".into() } else { format!("{:?}", metrics.state).to_lowercase() };
         ControllerStatus {
             controller: self.settings.id,
             fleet,
-            state: format!("{:?}", metrics.state).to_lowercase(),
-            leader: metrics.current_leader.map(ControllerId),
+            state,
+            leader: metrics.current_leader.filter(|_| !handed_over).map(ControllerId),
             term: metrics.current_term,
             revision: self.view.revision(),
             log_last: metrics.last_log_index.unwrap_or(0),
@@ -174,6 +181,10 @@ impl Node {
     pub fn readiness(&self) -> Readiness {
         if self.host.shutdown.is_cancelled() {
             return Readiness::NotReady("shutting down".into());
+        }
+        if self.disk_stalls() {
+            let path = self.settings.data_dir.display();
+            return Readiness::NotReady(format!("the disk of {path} does not finish a write"));
         }
         let metrics = self.metrics();
         if metrics.current_leader.is_none() || self.is_cut_off(&metrics) {

@@ -16,7 +16,7 @@ use openraft::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Disk, StoreError, Write, codec,
+    Disk, Progress, StoreError, Write, codec,
     tail::Tail,
     writer::{self, Op, Tell},
 };
@@ -26,6 +26,7 @@ use crate::raft::{LogEntry, LogId, TypeConfig, Vote};
 pub struct Log {
     tail: Arc<Mutex<Tail>>,
     ops: mpsc::UnboundedSender<Op>,
+    progress: Progress,
 }
 
 /// Reads what was appended, durable or not.
@@ -42,9 +43,11 @@ impl Log {
     pub async fn open(disk: Arc<dyn Disk>) -> Result<(Self, impl Future<Output = ()> + Send), StoreError> {
         let loaded = disk.load().await?;
         let tail = Tail::new(loaded.vote, loaded.committed, loaded.purged, loaded.entries);
+        let progress = Progress::new(tail.last().map(|last| last.index));
         // Unbounded, because openraft bounds what it appends: by its callers' writes and by the appends in flight.
         let (ops, queue) = mpsc::unbounded_channel();
-        Ok((Self { tail: Arc::new(Mutex::new(tail)), ops }, writer::run(disk, queue)))
+        let writing = writer::run(disk, progress.clone(), queue);
+        Ok((Self { tail: Arc::new(Mutex::new(tail)), ops, progress }, writing))
     }
 
     /// The last purged entry: a snapshot must hold it.
@@ -59,6 +62,11 @@ impl Log {
             EntryPayload::Blank | EntryPayload::Membership(_) => None,
         });
         levels.max().unwrap_or_default()
+    }
+
+    /// How its disk gets on.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// The last entry.

@@ -5,7 +5,10 @@ use std::{io, sync::Arc};
 use openraft::storage::IOFlushed;
 use tokio::sync::{mpsc, oneshot};
 
-use super::disk::{Disk, Write};
+use super::{
+    Progress,
+    disk::{Disk, Write},
+};
 use crate::{
     limits::{BATCH_BYTES_MAX, BATCH_WRITES_MAX},
     meter,
@@ -32,17 +35,19 @@ pub enum Tell {
 
 /// Works until every sender is gone and everything is written. After a failure nothing is written any more, and
 /// everybody is told.
-pub async fn run(disk: Arc<dyn Disk>, mut ops: mpsc::UnboundedReceiver<Op>) {
+pub async fn run(disk: Arc<dyn Disk>, progress: Progress, mut ops: mpsc::UnboundedReceiver<Op>) {
     let mut broken: Option<io::Error> = None;
     while let Some(first) = ops.recv().await {
         let (batch, listeners) = gather(first, &mut ops);
         if broken.is_none() {
             let began = tokio::time::Instant::now();
             let writes = batch.len();
+            let durable = progress.begin(&batch);
             if let Err(error) = disk.write(batch).await {
                 tracing::error!(%error, "cannot write the log; this controller stops");
                 broken = Some(error);
             }
+            progress.end(durable);
             meter::log_written(began.elapsed(), writes);
         }
         for listener in listeners {
