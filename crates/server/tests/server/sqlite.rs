@@ -123,7 +123,8 @@ async fn a_query_without_end_is_cancelled_and_the_session_goes_on() {
     .await;
     let (result, client) = running.await.expect("no panic");
     assert_eq!(code(&result.expect_err("cancelled")), "57014");
-    client.batch_execute("select 1").await.expect("it goes on");
+    // A cancel request is on a connection of its own: the last one may come late, and is then the next statement's.
+    eventually("it goes on", async || client.batch_execute("select 1").await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
