@@ -10,13 +10,11 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
 use model::{DatabaseId, TimestampMs};
 
 use crate::{
     Position,
     damage::Damaged,
-    limits::READS_AT_ONCE,
     log::{Log, ReadError},
     names::{Listing, Name},
     objects::ObjectError,
@@ -181,16 +179,10 @@ impl Log {
         Ok(old.checked_sub(1).map(|index| snapshots[index]))
     }
 
-    /// Deletes objects, several at a time.
+    /// Deletes objects.
     pub(crate) async fn delete(&self, names: Vec<Name>) -> Result<(), ObjectError> {
-        stream::iter(names)
-            .map(|name| async move {
-                let key = self.key(&name);
-                self.patiently(|| self.store().objects().delete(&key)).await
-            })
-            .buffer_unordered(READS_AT_ONCE)
-            .try_collect()
-            .await
+        let keys: Vec<_> = names.iter().map(|name| self.key(name)).collect();
+        self.patiently(|| self.store().objects().delete_all(&keys)).await
     }
 }
 

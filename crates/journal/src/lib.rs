@@ -7,6 +7,10 @@
 //! Nothing here lets a caller see that today one put serves one database: a log that many databases share can take the
 //! place of what is behind [`Writer`].
 
+/// For the simulated disk, which the integration tests share.
+#[cfg(test)]
+extern crate self as journal;
+
 mod damage;
 mod drop;
 mod fork;

@@ -11,19 +11,25 @@
 mod cloud;
 mod disk;
 mod faulty;
+mod layout;
 mod local;
 mod memory;
+mod pack;
 mod prove;
 
 use std::{fmt, ops::Range};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::limits::READS_AT_ONCE;
 
 #[cfg(feature = "cloud")]
 pub use cloud::{Cloud, UrlError};
-pub use disk::{Disk, Link, RealDisk, Staged};
+pub use disk::{Appended, Disk, Link, RealDisk, Staged};
 pub use faulty::{Faults, Faulty};
+pub use layout::Layout;
 pub use local::{Local, OnBroken};
 pub use memory::Memory;
 pub use prove::{ProofError, prove};
@@ -109,6 +115,12 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
 
     /// Deletes the object; one that is not there is deleted already.
     async fn delete(&self, key: &Key) -> Result<(), ObjectError>;
+
+    /// Deletes objects of one folder: all of them, or after an error perhaps some.
+    async fn delete_all(&self, keys: &[Key]) -> Result<(), ObjectError> {
+        let deletes: Vec<_> = keys.iter().map(|key| self.delete(key)).collect();
+        stream::iter(deletes).buffer_unordered(READS_AT_ONCE).try_collect().await
+    }
 }
 
 /// A store could not do what it was asked.

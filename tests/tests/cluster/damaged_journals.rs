@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -16,9 +17,9 @@ const ROWS: usize = 6;
 enum Damage {
     /// A bit of a record is flipped.
     Flipped,
-    /// A record in the middle is gone.
+    /// A record in the middle is gone, with all that says that it was there.
     Missing,
-    /// A record is cut off.
+    /// The second half of a record is zeros.
     Cut,
     /// A file that no journal writes lies in the folder.
     Foreign,
@@ -37,28 +38,46 @@ impl Damage {
     /// What the client and the log are told, beside the position; nothing when it does no harm.
     fn said(self) -> Option<&'static str> {
         match self {
-            Self::Flipped => Some("fails its checksum"),
+            Self::Flipped | Self::Cut => Some("fails its checksum"),
             Self::Missing => Some("it is missing"),
-            Self::Cut => Some("bytes and should have"),
             Self::Foreign => None,
             Self::Another => Some("it was written as position"),
         }
     }
 
-    fn inflict(self, record: &Path, other: &Path) {
-        let mut bytes = fs::read(record).expect("readable");
+    fn inflict(self, record: &Record, other: &Record) {
+        let mut bytes = fs::read(&record.pack).expect("readable");
+        let Range { start, end } = record.range.clone();
         match self {
-            Self::Flipped => {
-                let middle = bytes.len() - 20;
-                bytes[middle] ^= 1;
-                fs::write(record, bytes).expect("written");
+            Self::Flipped => bytes[end - 20] ^= 1,
+            // The frame before it, and the note behind it that it is durable.
+            Self::Missing => bytes[start - 52..end + 64].fill(0),
+            Self::Cut => bytes[start + (end - start) / 2 + 70..end].fill(0),
+            Self::Foreign => {
+                fs::write(record.pack.with_file_name("notes.txt"), "hello").expect("written");
             }
-            Self::Missing => fs::remove_file(record).expect("removed"),
-            Self::Cut => fs::write(record, &bytes[..bytes.len() / 2 + 70]).expect("written"),
-            Self::Foreign => fs::write(record.with_file_name("notes.txt"), "hello").expect("written"),
-            Self::Another => fs::write(record, fs::read(other).expect("readable")).expect("written"),
+            Self::Another => {
+                let other = &fs::read(&other.pack).expect("readable")[other.range.clone()];
+                let len = other.len().min(end - start);
+                bytes[start..start + len].copy_from_slice(&other[..len]);
+            }
         }
+        put(&record.pack, &bytes);
     }
+}
+
+/// Gives a file these bytes, all at once.
+fn put(file: &Path, bytes: &[u8]) {
+    let new = file.with_file_name("new");
+    fs::write(&new, bytes).expect("written");
+    fs::rename(new, file).expect("renamed");
+}
+
+/// Where a record is.
+struct Record {
+    position: u64,
+    pack: PathBuf,
+    range: Range<usize>,
 }
 
 /// The folder of a database's journal.
@@ -69,16 +88,15 @@ async fn folder(cluster: &Cluster, database: &str) -> PathBuf {
     folders.find(|folder| folder.is_dir()).expect("the database's journal")
 }
 
-/// A record in the middle of what a load must replay, and its position.
-fn middle(folder: &Path) -> (PathBuf, u64) {
-    let mut records: Vec<PathBuf> =
-        fs::read_dir(folder).expect("readable").flatten().map(|e| e.path()).collect();
-    records.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log-")));
-    records.sort();
-    let record = records[records.len() / 2].clone();
-    let name = record.file_name().expect("a file").to_string_lossy().into_owned();
-    let position = u64::from_str_radix(name.trim_start_matches("log-"), 16).expect("a position");
-    (record, position)
+/// A record in the middle of what a load must replay.
+fn middle(folder: &Path) -> Record {
+    let pack = folder.join("pack-0000000000000000");
+    let bytes = fs::read(&pack).expect("readable");
+    let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    let starts: Vec<usize> = (0..bytes.len() - 128).filter(|at| bytes[*at..].starts_with(b"SMSG")).collect();
+    let start = starts[starts.len() / 2];
+    let body = (number(start + 120) & 0xffff_ffff) as usize;
+    Record { position: number(start + 40), pack, range: start..start + 128 + body + 16 }
 }
 
 async fn has_everything(cluster: &Cluster, database: &str) {
@@ -106,13 +124,14 @@ async fn a_damaged_journal_is_named_with_database_and_position_and_harms_nobody_
     for server in &cluster.servers {
         server.kill();
     }
-    let other = middle(&folder(&cluster, "whole").await).0;
+    let other = middle(&folder(&cluster, "whole").await);
     let mut good = Vec::new();
     for damage in DAMAGES {
-        let (record, position) = middle(&folder(&cluster, &damage.database()).await);
-        good.push((record.clone(), fs::read(&record).expect("readable")));
+        let record = middle(&folder(&cluster, &damage.database()).await);
+        let bytes = fs::read(&record.pack).expect("readable");
         damage.inflict(&record, &other);
-        println!("{damage:?} at position {position}");
+        println!("{damage:?} at position {}", record.position);
+        good.push((record, bytes));
     }
     for server in &cluster.servers {
         server.start();
@@ -124,8 +143,7 @@ async fn a_damaged_journal_is_named_with_database_and_position_and_harms_nobody_
             has_everything(&cluster, &name).await;
             continue;
         };
-        let hex = record.file_name().expect("a file").to_string_lossy().into_owned();
-        let position = u64::from_str_radix(hex.trim_start_matches("log-"), 16).expect("a position");
+        let position = record.position;
         let refused = cluster.connect(0, &name).await.err().expect("it cannot be loaded");
         assert_eq!(code(&refused), "57P03", "{refused:?}");
         let told =
@@ -142,7 +160,7 @@ async fn a_damaged_journal_is_named_with_database_and_position_and_harms_nobody_
 
     // What was damaged is untouched but for the damage: put back, all of it is there.
     for (record, bytes) in &good {
-        fs::write(record, bytes).expect("written");
+        put(&record.pack, bytes);
     }
     for name in &names {
         has_everything(&cluster, name).await;

@@ -1,6 +1,8 @@
 //! The few file operations that [`super::Local`] is made of, so that a test can take their place and forget, as a
 //! power cut does, whatever was not synced.
 
+mod appended;
+
 use std::{
     fmt,
     fs::{self, File},
@@ -17,6 +19,7 @@ use rustix::{
     io::Errno,
 };
 
+use self::appended::RealAppended;
 use super::clip;
 
 /// What came of [`Staged::link`].
@@ -46,6 +49,26 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     fn dirs(&self, dir: &str) -> io::Result<Vec<String>>;
     /// Takes a file's name away.
     fn remove(&self, path: &str) -> io::Result<()>;
+    /// Opens a file to append to it; to read it only, where nobody may write.
+    fn open(&self, path: &str) -> io::Result<Box<dyn Appended>>;
+    /// Whether what any number of processes append to one file comes one after the other, each whole.
+    fn appends_atomically(&self) -> io::Result<bool>;
+}
+
+/// An open file that grows at its end only.
+pub trait Appended: fmt::Debug + Send + Sync {
+    /// Appends by one write, after whatever anybody has appended; returns how many bytes there was room for.
+    fn append(&self, bytes: &[u8]) -> io::Result<usize>;
+    /// The bytes in `range` that exist.
+    fn read_at(&self, range: Range<u64>) -> io::Result<Bytes>;
+    /// Bytes in it.
+    fn size(&self) -> io::Result<u64>;
+    /// Whether it is still what its name leads to.
+    fn is_named(&self) -> io::Result<bool>;
+    /// Makes all of it survive a power cut.
+    fn sync(&self) -> io::Result<()>;
+    /// Makes zeros of a range, which takes no room then.
+    fn punch(&self, range: Range<u64>) -> io::Result<()>;
 }
 
 /// A file that has no name yet. Dropped without one, it is gone.
@@ -210,7 +233,36 @@ impl Disk for RealDisk {
     fn remove(&self, path: &str) -> io::Result<()> {
         fs::remove_file(self.path(path))
     }
+
+    fn open(&self, path: &str) -> io::Result<Box<dyn Appended>> {
+        Ok(Box::new(RealAppended::open(self.path(path))?))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn appends_atomically(&self) -> io::Result<bool> {
+        let kind = rustix::fs::statfs(&self.root)?.f_type;
+        Ok(ATOMIC_APPENDS.contains(&(kind as u32)))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn appends_atomically(&self) -> io::Result<bool> {
+        Ok(false)
+    }
 }
+
+/// File systems of one machine, on which `O_APPEND` is atomic: their numbers in `statfs(2)`.
+#[cfg(target_os = "linux")]
+const ATOMIC_APPENDS: [u32; 9] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // XFS
+    0x9123_683e, // Btrfs
+    0x2fc1_2fc1, // ZFS
+    0xf2f5_2010, // F2FS
+    0xca45_1a4e, // bcachefs
+    0x0102_1994, // tmpfs
+    0x8584_58f6, // ramfs
+    0x794c_7630, // overlayfs
+];
 
 fn lacks_nameless_files(error: &io::Error) -> bool {
     let code = error.raw_os_error().map(Errno::from_raw_os_error);

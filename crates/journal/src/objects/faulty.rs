@@ -185,4 +185,10 @@ impl Objects for Faulty {
         self.reach_to_read(Action::Delete, key).await?;
         self.inner.delete(key).await
     }
+
+    async fn delete_all(&self, keys: &[Key]) -> Result<(), ObjectError> {
+        let Some(first) = keys.first() else { return Ok(()) };
+        self.reach_to_read(Action::Delete, first).await?;
+        self.inner.delete_all(keys).await
+    }
 }

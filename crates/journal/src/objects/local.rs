@@ -1,6 +1,7 @@
 //! A directory on this machine as a store that is really durable, shared by any number of processes.
 //!
-//! An object is written into a file without a name, synced, linked to its name (which fails if the name is taken:
+//! Records of logs are appended to [packs](super::pack), where appends are atomic: one sync for each.
+//! Any other object is written into a file without a name, synced, linked to its name (which fails if the name is taken:
 //! that is the atomic *put if absent*), and the directory is synced before anybody is told.
 //! A name may be visible before it is durable, when its writer died between link and sync: so a directory is synced
 //! before its listing is believed, and before anybody is told that a name is taken.
@@ -9,7 +10,7 @@
 //! [`OnBroken`] says otherwise.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     io,
     ops::Range,
     path::Path,
@@ -19,11 +20,16 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Action, Created, Disk, ErrorKind, Key, Link, Listed, ObjectError, Objects, RealDisk};
-use crate::Threads;
+use super::{
+    Action, Created, Disk, ErrorKind, Key, Layout, Link, Listed, ObjectError, Objects, RealDisk,
+    pack::{self, Packs},
+};
+use crate::{Position, Threads, names::Name};
 
 /// Folders known to be durable; past this many all are forgotten, which costs a few syncs.
 const KNOWN_FOLDERS_MAX: usize = 64 << 10;
+/// How often a pack that is removed at that moment is begun anew before the caller is told.
+const PACK_ATTEMPTS: u32 = 8;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -35,6 +41,8 @@ pub struct Local {
 #[derive(Debug)]
 struct Inner {
     disk: Box<dyn Disk>,
+    layout: Layout,
+    packs: Packs,
     /// Folders whose whole path is known to survive a power cut.
     known: Mutex<HashSet<String>>,
     broken: OnceLock<String>,
@@ -57,15 +65,27 @@ impl Local {
     /// The store in a directory of this machine, which is made if it is not there.
     ///
     /// # Errors
-    /// When the directory cannot be made or synced.
+    /// When the directory cannot be made or synced, or its [`Layout`] cannot be used.
     pub fn new(dir: &Path, threads: Threads, on_broken: OnBroken) -> io::Result<Self> {
-        Ok(Self::on(RealDisk::new(dir)?, threads, on_broken))
+        let disk = RealDisk::new(dir)?;
+        let layout = Layout::settle(&disk)?;
+        Ok(Self::on(disk, layout, threads, on_broken))
     }
 
-    /// The store on any disk.
-    pub fn on(disk: impl Disk, threads: Threads, on_broken: OnBroken) -> Self {
-        let (disk, known, broken) = (Box::new(disk), Mutex::default(), OnceLock::new());
-        let inner = Inner { disk, known, broken, on_broken };
+    /// The store in a directory that is there, to be read: nothing is noted in it.
+    ///
+    /// # Errors
+    /// When the directory is of no [`Layout`] that is known.
+    pub fn to_read(dir: &Path, threads: Threads) -> io::Result<Self> {
+        let disk = RealDisk::new(dir)?;
+        let layout = Layout::read(&disk)?.unwrap_or(Layout::Files);
+        Ok(Self::on(disk, layout, threads, OnBroken::Refuse))
+    }
+
+    /// The store on any disk. What it makes is of this layout; it reads both.
+    pub fn on(disk: impl Disk, layout: Layout, threads: Threads, on_broken: OnBroken) -> Self {
+        let (disk, packs, known) = (Box::new(disk), Packs::default(), Mutex::default());
+        let inner = Inner { disk, layout, packs, known, broken: OnceLock::new(), on_broken };
         Self { inner: Arc::new(inner), threads }
     }
 
@@ -108,6 +128,41 @@ impl Inner {
     }
 
     fn put(&self, key: &Key, folder: &str, parts: &[Bytes]) -> Result<Created, Failure> {
+        match (self.layout, record(key)) {
+            (Layout::Packs, Some(position)) => self.put_into_pack(folder, position, parts),
+            (Layout::Packs, None) | (Layout::Files, _) => self.put_file(key, folder, parts),
+        }
+    }
+
+    fn put_into_pack(&self, folder: &str, position: Position, parts: &[Bytes]) -> Result<Created, Failure> {
+        let first = pack::first_of(position);
+        for _ in 0..PACK_ATTEMPTS {
+            let Some(pack) = self.packs.open(&*self.disk, folder, first).map_err(failed)? else {
+                let key = Key::new(format!("{folder}/{}", pack::file_name(first)));
+                self.put_file(&key, folder, &[pack::beginning().into()])?;
+                continue;
+            };
+            if !pack.is_named_durably() {
+                self.sync_folder(folder)?;
+                pack.mark_named_durably();
+            }
+            let put = pack.put(position, parts).map_err(failed)?;
+            pack.sync().map_err(|error| self.sync_failed(error))?;
+            // A pack that was removed meanwhile held nothing but garbage; what was put into it is gone.
+            if !pack.is_named().map_err(failed)? {
+                continue;
+            }
+            if put.created == Created::Made
+                && let Err(error) = pack.settle(position, &put)
+            {
+                tracing::debug!(folder, %position, %error, "a record is durable; the note of it was not made");
+            }
+            return Ok(put.created);
+        }
+        Err(Failure(ErrorKind::Unknown, io::Error::other("its pack is removed again and again")))
+    }
+
+    fn put_file(&self, key: &Key, folder: &str, parts: &[Bytes]) -> Result<Created, Failure> {
         let created = if self.disk.exists(key.as_str()).map_err(failed)? {
             Created::Taken
         } else {
@@ -151,9 +206,64 @@ impl Inner {
         self.make_folder(folder.as_str())?;
         self.sync_folder(folder.as_str())?;
         let files = self.disk.files(folder.as_str()).map_err(failed)?;
-        let mut listed: Vec<Listed> = files.into_iter().map(|(name, size)| Listed { name, size }).collect();
+        let mut listed = Vec::new();
+        for (name, size) in files {
+            match pack::parse(&name) {
+                Some(first) => listed.extend(self.list_pack(folder, first)?),
+                None => listed.push(Listed { name, size }),
+            }
+        }
         listed.sort();
         Ok(listed)
+    }
+
+    fn list_pack(&self, folder: &Key, first: u64) -> Result<Vec<Listed>, Failure> {
+        let pack = self.packs.open(&*self.disk, folder.as_str(), first).map_err(failed)?;
+        let Some(pack) = pack else { return Ok(Vec::new()) };
+        let listed = pack.list().map_err(failed)?;
+        pack.sync().map_err(|error| self.sync_failed(error))?;
+        Ok(listed)
+    }
+
+    fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Bytes>, Failure> {
+        if let Some(position) = record(key) {
+            let pack = self.packs.open(&*self.disk, key.split().0, pack::first_of(position));
+            if let Some(pack) = pack.map_err(failed)?
+                && let Some(found) = pack.read(position, range.clone()).map_err(failed)?
+            {
+                return Ok(Some(found));
+            }
+        }
+        match self.disk.read(key.as_str(), range) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Deletes objects; those in one pack together.
+    fn delete(&self, keys: &[Key]) -> Result<(), Failure> {
+        let mut packs: BTreeMap<(&str, u64), Vec<Position>> = BTreeMap::new();
+        for key in keys {
+            if let Some(position) = record(key) {
+                packs.entry((key.split().0, pack::first_of(position))).or_default().push(position);
+            }
+        }
+        for ((folder, first), positions) in packs {
+            if let Some(pack) = self.packs.open(&*self.disk, folder, first).map_err(failed)?
+                && pack.delete(&positions).map_err(failed)?
+            {
+                self.gone(self.packs.remove(&*self.disk, &pack))?;
+            }
+        }
+        keys.iter().try_for_each(|key| self.gone(self.disk.remove(key.as_str())))
+    }
+
+    fn gone(&self, removed: io::Result<()>) -> Result<(), Failure> {
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     fn sync_folder(&self, folder: &str) -> Result<(), Failure> {
@@ -185,6 +295,14 @@ impl Inner {
     }
 }
 
+/// The position of a log's record; nothing for any other object.
+fn record(key: &Key) -> Option<Position> {
+    match Name::parse(key.split().1) {
+        Some(Name::Record(position)) => Some(position),
+        Some(Name::Snapshot(_) | Name::Tombstone(_) | Name::Pin(_)) | None => None,
+    }
+}
+
 /// Errors before the link: nothing was made.
 fn failed(error: io::Error) -> Failure {
     let kind = match error.kind() {
@@ -206,12 +324,7 @@ impl Objects for Local {
     }
 
     async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Bytes>, ObjectError> {
-        self.run(Action::Read, key, move |inner, key| match inner.disk.read(key.as_str(), range) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(error)),
-        })
-        .await
+        self.run(Action::Read, key, move |inner, key| inner.read(key, range)).await
     }
 
     async fn list(&self, folder: &Key) -> Result<Vec<Listed>, ObjectError> {
@@ -231,10 +344,12 @@ impl Objects for Local {
     }
 
     async fn delete(&self, key: &Key) -> Result<(), ObjectError> {
-        self.run(Action::Delete, key, |inner, key| match inner.disk.remove(key.as_str()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
-            Ok(()) | Err(_) => Ok(()),
-        })
-        .await
+        self.run(Action::Delete, key, |inner, key| inner.delete(std::slice::from_ref(key))).await
+    }
+
+    async fn delete_all(&self, keys: &[Key]) -> Result<(), ObjectError> {
+        let Some(first) = keys.first() else { return Ok(()) };
+        let keys = keys.to_vec();
+        self.run(Action::Delete, first, move |inner, _| inner.delete(&keys)).await
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 
 use super::{Created, Key, ObjectError, Objects};
+use crate::{Position, names::Name};
 
 /// Keys that are raced for.
 const KEYS: usize = 16;
@@ -51,12 +52,12 @@ pub enum ProofError {
 /// # Errors
 /// See [`ProofError`]. All but [`ProofError::Store`] say that the store must not be used.
 pub async fn prove(store: &Arc<dyn Objects>, folder: &Key) -> Result<(), ProofError> {
-    let keys: Vec<Key> = (0..KEYS).map(|k| folder.join(&format!("race-{k}"))).collect();
+    // As records are named, for a store that keeps records apart.
+    let positions = (1..=KEYS as u64).filter_map(Position::new);
+    let keys: Vec<Key> = positions.map(|at| folder.join(&Name::Record(at).text())).collect();
     let raced = join_all(keys.iter().map(|key| race(store, key))).await;
     let listed = store.list(folder).await;
-    for key in &keys {
-        store.delete(key).await?;
-    }
+    store.delete_all(&keys).await?;
     raced.into_iter().collect::<Result<(), _>>()?;
     let found = listed?.len();
     if found != KEYS {

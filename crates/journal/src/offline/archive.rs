@@ -4,10 +4,7 @@ use std::{io, sync::Arc};
 
 use model::{FleetId, Incarnation};
 
-use crate::{
-    Local, ObjectError, Objects, Patience, Place, Store, StoreError, Threads,
-    objects::{Key, OnBroken},
-};
+use crate::{Local, ObjectError, Objects, Patience, Place, Store, StoreError, Threads, objects::Key};
 
 /// A place with the journals of any number of fleets.
 #[derive(Clone, Debug)]
@@ -30,7 +27,7 @@ impl Archive {
             if !path.metadata()?.is_dir() {
                 return Err(io::ErrorKind::NotADirectory.into());
             }
-            Local::new(&path, Threads::Pool, OnBroken::Refuse)
+            Local::to_read(&path, Threads::Pool)
         });
         let local = opened.await.map_err(|source| StoreError::Directory { dir, source })?;
         Ok(Self { objects: Arc::new(local) })

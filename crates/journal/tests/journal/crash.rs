@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use journal::{
     AppendError, Local, Objects, OpenError, Patience, Recovery, Store, Threads, Writer,
-    objects::{Created, ErrorKind, OnBroken},
+    objects::{Created, ErrorKind, Layout, OnBroken},
 };
 use model::{Epoch, Incarnation};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -17,15 +17,23 @@ use crate::world::*;
 
 /// Pages of the test's database; each commit writes one more and counts on page 1.
 const PAGES: u32 = 8;
+const LOG_1: &str = "log-0000000000000001";
+const LIES: [Lie; 2] = [Lie::SyncDir, Lie::SyncFile];
+const LAYOUTS: [Layout; 2] = [Layout::Packs, Layout::Files];
 
 struct Crash {
     disk: SimDisk,
+    layout: Layout,
     random: StdRng,
     epoch: u64,
     /// Commits acknowledged so far.
     acknowledged: u32,
     /// Commits tried so far.
     tried: u32,
+}
+
+fn local(disk: SimDisk, layout: Layout) -> Local {
+    Local::on(disk, layout, Threads::Inline, OnBroken::Refuse)
 }
 
 /// What ends a life.
@@ -35,16 +43,16 @@ enum End {
 }
 
 impl Crash {
-    fn new(lie: Lie, seed: u64) -> Self {
+    fn new(layout: Layout, lie: Lie, seed: u64) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        Self { disk: SimDisk::new(lie), random, epoch: 0, acknowledged: 0, tried: 0 }
+        Self { disk: SimDisk::new(lie), layout, random, epoch: 0, acknowledged: 0, tried: 0 }
     }
 
     /// Opens, checks, and commits until the process dies.
     async fn live(&mut self, operations: i64) -> Result<(), String> {
         self.epoch += 1;
         let disk = self.disk.process(operations);
-        let local: Arc<dyn Objects> = Arc::new(Local::on(disk.clone(), Threads::Inline, OnBroken::Refuse));
+        let local: Arc<dyn Objects> = Arc::new(local(disk.clone(), self.layout));
         let patience =
             Patience { attempt: std::time::Duration::from_secs(1), total: std::time::Duration::ZERO };
         let store = Store::with(local, FLEET, Incarnation(self.epoch), patience, Threads::Inline);
@@ -112,8 +120,8 @@ impl Crash {
 }
 
 /// Lives, deaths and power cuts out of a seed; returns what was violated.
-async fn crash(lie: Lie, seed: u64) -> Result<u32, String> {
-    let mut crash = Crash::new(lie, seed);
+async fn crash(layout: Layout, lie: Lie, seed: u64) -> Result<u32, String> {
+    let mut crash = Crash::new(layout, lie, seed);
     for _ in 0..12 {
         let operations = crash.random.random_range(1..160);
         crash.live(operations).await?;
@@ -127,22 +135,24 @@ async fn crash(lie: Lie, seed: u64) -> Result<u32, String> {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_acknowledged_is_lost_when_unsynced_data_are_dropped() {
-    let mut commits = 0;
-    for seed in 0..300 {
-        commits +=
-            crash(Lie::None, seed).await.unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+    for layout in LAYOUTS {
+        let mut commits = 0;
+        for seed in 0..300 {
+            let done = crash(layout, Lie::None, seed).await;
+            commits += done.unwrap_or_else(|violation| panic!("{layout:?}, seed {seed}: {violation}"));
+        }
+        assert!(commits > 3_000, "{layout:?}: only {commits} commits");
     }
-    assert!(commits > 3_000, "only {commits} commits");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_lies_about_syncs_is_caught() {
-    for lie in [Lie::SyncDir, Lie::SyncFile] {
+    for (layout, lie) in LAYOUTS.into_iter().flat_map(|layout| LIES.map(|lie| (layout, lie))) {
         let mut caught = false;
         for seed in 0..50 {
-            caught |= crash(lie, seed).await.is_err();
+            caught |= crash(layout, lie, seed).await.is_err();
         }
-        assert!(caught, "{lie:?} must lose something");
+        assert!(caught, "{layout:?}: {lie:?} must lose something");
     }
 }
 
@@ -150,16 +160,16 @@ async fn a_disk_that_lies_about_syncs_is_caught() {
 async fn what_a_store_shows_survives_though_its_writer_died_before_it_synced() {
     let mut random = StdRng::seed_from_u64(1);
     let mut shown_anything = false;
-    for operations in (1..40).cycle().take(400) {
+    for (operations, layout) in (1..40).cycle().take(400).flat_map(|n| LAYOUTS.map(|layout| (n, layout))) {
         let disk = SimDisk::new(Lie::None);
-        let dying = Local::on(disk.process(operations), Threads::Inline, OnBroken::Refuse);
+        let dying = local(disk.process(operations), layout);
         let folder = memory().1.folder(SHOP);
-        drop(dying.create(&folder.join("log-1"), &[page(1)]).await);
+        drop(dying.create(&folder.join(LOG_1), &[page(1)]).await);
 
-        let local = Local::on(disk.process(i64::MAX), Threads::Inline, OnBroken::Refuse);
-        let shown = local.list(&folder).await.expect("listed");
+        let store = local(disk.process(i64::MAX), layout);
+        let shown = store.list(&folder).await.expect("listed");
         disk.power_cut(&mut random);
-        assert_eq!(local.list(&folder).await.expect("listed"), shown, "dead after {operations} operations");
+        assert_eq!(store.list(&folder).await.expect("listed"), shown, "dead after {operations} operations");
         shown_anything |= !shown.is_empty();
     }
     assert!(shown_anything);
@@ -169,17 +179,17 @@ async fn what_a_store_shows_survives_though_its_writer_died_before_it_synced() {
 async fn a_name_that_is_told_to_be_taken_survives_though_its_writer_died_before_it_synced() {
     let mut random = StdRng::seed_from_u64(2);
     let mut taken = 0;
-    for operations in (1..40).cycle().take(400) {
+    for (operations, layout) in (1..40).cycle().take(400).flat_map(|n| LAYOUTS.map(|layout| (n, layout))) {
         let disk = SimDisk::new(Lie::None);
-        let key = memory().1.folder(SHOP).join("log-1");
-        let dying = Local::on(disk.process(operations), Threads::Inline, OnBroken::Refuse);
+        let key = memory().1.folder(SHOP).join(LOG_1);
+        let dying = local(disk.process(operations), layout);
         drop(dying.create(&key, &[page(1)]).await);
 
-        let local = Local::on(disk.process(i64::MAX), Threads::Inline, OnBroken::Refuse);
-        let created = local.create(&key, &[page(2)]).await.expect("created or taken");
+        let store = local(disk.process(i64::MAX), layout);
+        let created = store.create(&key, &[page(2)]).await.expect("created or taken");
         disk.power_cut(&mut random);
         let expected = if created == Created::Taken { page(1) } else { page(2) };
-        assert_eq!(local.read(&key, None).await.expect("read"), Some(expected), "dead after {operations}");
+        assert_eq!(store.read(&key, None).await.expect("read"), Some(expected), "dead after {operations}");
         taken += u32::from(created == Created::Taken);
     }
     assert!(taken > 0);
@@ -187,12 +197,13 @@ async fn a_name_that_is_told_to_be_taken_survives_though_its_writer_died_before_
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_sync_is_final() {
-    let disk = SimDisk::new(Lie::Fail);
-    let local = Local::on(disk, Threads::Inline, OnBroken::Refuse);
-    let key = memory().1.folder(SHOP).join("log-1");
-    let error = local.create(&key, &[page(1)]).await.expect_err("the sync fails");
-    assert_eq!(error.kind, ErrorKind::Broken);
-    let error = local.read(&key, None).await.expect_err("nothing is believed any more");
-    assert_eq!(error.kind, ErrorKind::Broken);
-    assert!(local.broken().is_some_and(|reason| reason.contains("sync failed")));
+    for layout in LAYOUTS {
+        let local = local(SimDisk::new(Lie::Fail), layout);
+        let key = memory().1.folder(SHOP).join(LOG_1);
+        let error = local.create(&key, &[page(1)]).await.expect_err("the sync fails");
+        assert_eq!(error.kind, ErrorKind::Broken);
+        let error = local.read(&key, None).await.expect_err("nothing is believed any more");
+        assert_eq!(error.kind, ErrorKind::Broken);
+        assert!(local.broken().is_some_and(|reason| reason.contains("sync failed")));
+    }
 }

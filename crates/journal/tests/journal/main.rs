@@ -9,6 +9,7 @@ mod faults;
 mod fork;
 mod garbage;
 mod history;
+mod layout;
 mod offline;
 mod owner;
 mod torture;

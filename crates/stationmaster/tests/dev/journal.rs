@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -64,11 +65,29 @@ impl Written {
         self.cluster.cli(&["journal", "verify", &self.id, "--journal", journal])
     }
 
-    /// The file of the record with so many rows.
-    fn record(&self, folder: &Path, rows: i64) -> (u64, PathBuf) {
+    /// The record with so many rows: its position, the pack that it is in, and where it is there.
+    fn record(&self, folder: &Path, rows: i64) -> (u64, PathBuf, Range<usize>) {
         let (position, _) = self.rows.iter().find(|(_, there)| **there == rows).expect("written");
-        (*position, folder.join(format!("log-{position:016x}")))
+        let pack = folder.join("pack-0000000000000000");
+        let range = range_of(&fs::read(&pack).expect("readable"), *position);
+        (*position, pack, range)
     }
+}
+
+/// Where the bytes of a record are in a pack.
+fn range_of(pack: &[u8], position: u64) -> Range<usize> {
+    let is_it =
+        |at: &usize| pack[*at..].starts_with(b"SMSG") && pack[at + 40..at + 48] == position.to_le_bytes();
+    let at = (0..pack.len() - 128).find(is_it).expect("it is in the pack");
+    let body = u32::from_le_bytes(pack[at + 120..at + 124].try_into().expect("four bytes"));
+    at..at + 128 + body as usize + 16
+}
+
+/// Changes the bytes of a file.
+fn edit(file: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(file).expect("readable");
+    edit(&mut bytes);
+    fs::write(file, bytes).expect("written");
 }
 
 fn json(text: &str) -> Value {
@@ -176,11 +195,8 @@ fn damage_is_told_with_database_and_position_and_what_is_foreign_is_named() {
     let id = &written.id;
 
     let (journal, folder) = written.copy("flipped");
-    let (position, record) = written.record(&folder, 3);
-    let mut bytes = fs::read(&record).expect("readable");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&record, bytes).expect("written");
+    let (position, pack, range) = written.record(&folder, 3);
+    edit(&pack, |bytes| bytes[range.start + range.len() / 2] ^= 1);
     let (code, out) = written.verify(&journal);
     assert_eq!(code, Some(1), "{out}");
     let said = format!("{id}: the record of position {position} is damaged: its content fails its checksum");
@@ -195,8 +211,9 @@ fn damage_is_told_with_database_and_position_and_what_is_foreign_is_named() {
     assert_eq!(count(Path::new(&file)), 2, "what lies before the damage can be had");
 
     let (journal, folder) = written.copy("missing");
-    let (position, record) = written.record(&folder, 3);
-    fs::remove_file(record).expect("removed");
+    let (position, pack, range) = written.record(&folder, 3);
+    // With its frame before it, and the note behind it that it is there.
+    edit(&pack, |bytes| bytes[range.start - 52..range.end + 64].fill(0));
     let (code, out) = written.verify(&journal);
     assert_eq!(code, Some(1), "{out}");
     assert!(
@@ -209,10 +226,11 @@ fn damage_is_told_with_database_and_position_and_what_is_foreign_is_named() {
     let (code, out) = written.verify(&journal);
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("\"notes.txt\" is no part of a journal"), "{out}");
-    fs::copy(written.record(&folder, 2).1, written.record(&folder, 3).1).expect("copied");
+    let (position, pack, to) = written.record(&folder, 3);
+    let from = written.record(&folder, 2).2;
+    edit(&pack, |bytes| bytes.copy_within(from.start..from.start + from.len().min(to.len()), to.start));
     let (code, out) = written.verify(&journal);
     assert_eq!(code, Some(1), "{out}");
-    let (position, _) = written.record(&folder, 3);
     assert!(
         out.contains(&format!("the record of position {position} is damaged: it was written as position")),
         "{out}"

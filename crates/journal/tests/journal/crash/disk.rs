@@ -1,7 +1,8 @@
 //! A disk that forgets, at a power cut, what was not synced.
 //!
 //! Names survive if their directory was synced after they changed; contents, if the file was synced after it was
-//! written. Of everything else some survives and some does not, file by file; a file may survive full of zeros.
+//! written. Of everything else some survives and some does not, block by block; what does not may survive as zeros.
+//! An append may find room for a part only, and a process may die in the middle of one.
 
 use std::{
     collections::BTreeMap,
@@ -9,12 +10,12 @@ use std::{
     ops::Range,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
 
 use bytes::Bytes;
-use journal::objects::{Disk, Link, Staged};
+use journal::objects::{Appended, Disk, Link, Staged};
 use rand::{Rng, rngs::StdRng};
 
 /// What a disk may only pretend to do.
@@ -28,6 +29,8 @@ pub enum Lie {
     SyncFile,
     /// It does not lie: every sync fails.
     Fail,
+    /// Appends are written where the writer's process last saw the end, as NFS does.
+    Append,
 }
 
 impl Lie {
@@ -58,6 +61,7 @@ struct Content {
 struct Platter {
     dirs: BTreeMap<String, Dir>,
     files: Vec<Content>,
+    appends: u32,
     lie: Lie,
 }
 
@@ -79,7 +83,7 @@ fn missing() -> io::Error {
 impl SimDisk {
     pub fn new(lie: Lie) -> Self {
         let dirs = BTreeMap::from([(String::new(), Dir::default())]);
-        let platter = Platter { dirs, files: Vec::new(), lie };
+        let platter = Platter { dirs, files: Vec::new(), appends: 0, lie };
         Self { platter: Arc::new(Mutex::new(platter)), operations_left: Arc::new(AtomicI64::new(i64::MAX)) }
     }
 
@@ -134,13 +138,20 @@ impl Dir {
     }
 }
 
+/// What survives or does not as one.
+const BLOCK: usize = 512;
+
 impl Content {
+    /// What was synced survives. Of the rest each block does, or is zeros; and the file may be shorter.
     fn survive(&mut self, random: &mut StdRng) {
         if self.now != self.durable {
-            match random.random_range(0..3) {
-                0 => self.now = self.durable.clone(),
-                1 => self.now = vec![0; self.now.len()],
-                _ => {}
+            let synced = self.durable.len();
+            self.now.truncate(random.random_range(synced..=self.now.len().max(synced)));
+            self.now[..synced].copy_from_slice(&self.durable);
+            for block in self.now[synced..].chunks_mut(BLOCK) {
+                if random.random_bool(0.5) {
+                    block.fill(0);
+                }
             }
             self.durable = self.now.clone();
         }
@@ -148,6 +159,14 @@ impl Content {
 }
 
 impl Platter {
+    fn sync(&mut self, file: usize) -> io::Result<()> {
+        if self.lie.check()? != Lie::SyncFile {
+            let file = &mut self.files[file];
+            file.durable = file.now.clone();
+        }
+        Ok(())
+    }
+
     fn dir(&mut self, path: &str) -> io::Result<&mut Dir> {
         self.dirs.get_mut(path).ok_or_else(missing)
     }
@@ -217,6 +236,82 @@ impl Disk for SimDisk {
         let (dir, name) = split(path);
         self.platter()?.dir(dir)?.now.remove(name).map(drop).ok_or_else(missing)
     }
+
+    fn open(&self, path: &str) -> io::Result<Box<dyn Appended>> {
+        let (dir, name) = split(path);
+        let mut platter = self.platter()?;
+        let Some(Entry::File(file)) = platter.dir(dir)?.now.get(name).copied() else {
+            return Err(missing());
+        };
+        let end = platter.files[file].now.len().into();
+        Ok(Box::new(SimAppended { disk: self.clone(), path: path.into(), file, end }))
+    }
+
+    fn appends_atomically(&self) -> io::Result<bool> {
+        Ok(self.platter()?.lie != Lie::Append)
+    }
+}
+
+#[derive(Debug)]
+struct SimAppended {
+    disk: SimDisk,
+    path: String,
+    file: usize,
+    /// Where this process last saw the end.
+    end: AtomicUsize,
+}
+
+impl Appended for SimAppended {
+    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut platter = self.disk.platter()?;
+        let appends = platter.appends.wrapping_add(1);
+        platter.appends = appends;
+        let dies = self.disk.operations_left() <= 0;
+        let room = if dies || appends % 29 == 0 { bytes.len() / 2 } else { bytes.len() };
+        let lies = platter.lie == Lie::Append;
+        let now = &mut platter.files[self.file].now;
+        let at = if lies { self.end.load(Ordering::Relaxed).min(now.len()) } else { now.len() };
+        let over = (now.len() - at).min(room);
+        now[at..at + over].copy_from_slice(&bytes[..over]);
+        now.extend_from_slice(&bytes[over..room]);
+        self.end.store(at + room, Ordering::Relaxed);
+        if dies {
+            return Err(io::Error::other("this process died in the middle of a write"));
+        }
+        Ok(room)
+    }
+
+    fn read_at(&self, range: Range<u64>) -> io::Result<Bytes> {
+        let platter = self.disk.platter()?;
+        let bytes = &platter.files[self.file].now;
+        let (from, to) = ((range.start as usize).min(bytes.len()), (range.end as usize).min(bytes.len()));
+        Ok(Bytes::copy_from_slice(&bytes[from..to]))
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        let len = self.disk.platter()?.files[self.file].now.len();
+        self.end.store(len, Ordering::Relaxed);
+        Ok(len as u64)
+    }
+
+    fn is_named(&self) -> io::Result<bool> {
+        let (dir, name) = split(&self.path);
+        let mut platter = self.disk.platter()?;
+        Ok(platter.dir(dir).is_ok_and(|dir| dir.now.get(name) == Some(&Entry::File(self.file))))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.platter()?.sync(self.file)
+    }
+
+    fn punch(&self, range: Range<u64>) -> io::Result<()> {
+        let content = &mut self.disk.platter()?.files[self.file];
+        for bytes in [&mut content.now, &mut content.durable] {
+            let to = bytes.len().min(range.end as usize);
+            bytes[(range.start as usize).min(to)..to].fill(0);
+        }
+        Ok(())
+    }
 }
 
 struct SimStaged {
@@ -231,12 +326,7 @@ impl Staged for SimStaged {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut platter = self.disk.platter()?;
-        if platter.lie.check()? != Lie::SyncFile {
-            let file = &mut platter.files[self.file];
-            file.durable = file.now.clone();
-        }
-        Ok(())
+        self.disk.platter()?.sync(self.file)
     }
 
     fn link(&mut self, path: &str) -> io::Result<Link> {
