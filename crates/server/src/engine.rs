@@ -58,8 +58,11 @@ pub trait Database: Send + Sync {
     fn committed(&self) -> CommitSeq;
 
     /// The newest copy of every page published since the last call; `None` when nothing was published.
-    /// Called by the commit task alone, from a thread that may block.
+    /// Called by the commit task alone, from a thread that may block unless [`Database::untaken_bytes`] are few.
     fn take(&self) -> Result<Option<Capture>, EngineError>;
+
+    /// About how many bytes [`Database::take`] would have to read now.
+    fn untaken_bytes(&self) -> u64;
 
     /// Moves taken pages from the log beside the image into the image, so that the log starts afresh.
     /// Never blocks: where a reader, a writer or an untaken commit is in the way it answers [`Checkpoint::Busy`].

@@ -13,7 +13,7 @@ use super::{World, copy::WorkingCopy, gathering::Gathering, resident::Resident, 
 use crate::{
     answers::Ending,
     engine::{Capture, Checkpoint, CommitSeq, EngineError},
-    limits::{CHECKPOINT_BYTES, PROBE_PAUSE},
+    limits::{CHECKPOINT_BYTES, PROBE_PAUSE, TAKE_INLINE_BYTES},
     measures,
 };
 
@@ -89,7 +89,12 @@ impl Committer {
         while self.pending() > 0 {
             self.gather().await;
             let Some(database) = self.copy.database().cloned() else { break };
-            let Some(capture) = self.world.workers.run(move || database.take()).await? else { break };
+            let taken = if database.untaken_bytes() <= TAKE_INLINE_BYTES {
+                database.take()
+            } else {
+                self.world.workers.run(move || database.take()).await
+            };
+            let Some(capture) = taken? else { break };
             self.append(capture).await?;
             self.answer();
             self.maintain().await;

@@ -135,6 +135,11 @@ impl LogReader {
         }
     }
 
+    /// Bytes of the log that hold published frames that were not taken.
+    pub fn untaken_bytes(&self, commits: &Commits) -> u64 {
+        commits.log().frames.saturating_sub(self.frames) * (FRAME_HEADER + self.page_bytes)
+    }
+
     /// The newest copies of the pages of all commits published since the last call.
     pub fn take(&mut self, commits: &Commits) -> Result<Option<Capture>, EngineError> {
         let Published { committed, with_frames, frames, outcomes } = commits.take();

@@ -98,6 +98,13 @@ impl Database for SqliteDatabase {
         self.with_reader("read the log", |reader| reader.take(&self.shared.commits))
     }
 
+    fn untaken_bytes(&self) -> u64 {
+        let measured =
+            self.with_reader("measure the log", |reader| Ok(reader.untaken_bytes(&self.shared.commits)));
+        // A closed database has no log.
+        measured.unwrap_or(0)
+    }
+
     fn checkpoint(&self) -> Result<Checkpoint, EngineError> {
         let Some(_permit) = self.shared.queue.try_acquire() else { return Ok(Checkpoint::Busy) };
         let done =

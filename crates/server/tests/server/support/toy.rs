@@ -121,6 +121,11 @@ impl Database for ToyDatabase {
         CommitSeq(self.shared.state().committed)
     }
 
+    fn untaken_bytes(&self) -> u64 {
+        let state = self.shared.state();
+        (state.committed - state.taken) * u64::from(PAGE)
+    }
+
     fn take(&self) -> Result<Option<Capture>, EngineError> {
         let mut state = self.shared.state();
         if state.taken == state.committed {
