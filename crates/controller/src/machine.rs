@@ -3,7 +3,7 @@
 //! A restart begins with the newest snapshot and applies the log after it. A snapshot is a clone of the map, which
 //! shares structure, encoded on a thread of its own while entries go on being applied.
 
-mod image;
+pub mod image;
 mod snapshots;
 mod tally;
 mod view;
@@ -120,6 +120,8 @@ impl RaftStateMachine<TypeConfig> for Machine {
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Image) -> Result<(), io::Error> {
         let bytes = snapshot.bytes().await?;
+        // Its bytes are to be held once, not twice.
+        drop(snapshot);
         let (found, fleet) = image::decode(&bytes).map_err(io::Error::other)?;
         self.snapshots.install(found.clone(), bytes).await?;
         tracing::info!(upto = ?found.last_log_id, asked = ?meta.last_log_id, "snapshot installed");

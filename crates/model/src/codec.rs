@@ -115,10 +115,17 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry, Error> {
 
 /// Encodes the whole map.
 pub fn encode_snapshot(fleet: &Fleet) -> Vec<u8> {
-    let mut bytes = snapshot::V3::of(fleet).encode();
-    let checksum = xxhash_rust::xxh3::xxh3_64(&bytes);
-    bytes.extend_from_slice(&checksum.to_le_bytes());
+    let mut bytes = Vec::new();
+    append_snapshot(fleet, &mut bytes);
     bytes
+}
+
+/// The same, behind what is in `bytes` already.
+pub fn append_snapshot(fleet: &Fleet, bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    snapshot::write::whole(fleet, bytes);
+    let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[start..]);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
 }
 
 /// Decodes a whole map of any version ever written.
@@ -147,10 +154,9 @@ fn known(what: &'static str, level: Level) -> Result<(), Error> {
 ///
 /// It begins with what earlier versions knew, in their bytes, so that a map which uses nothing newer keeps its digest.
 pub(crate) fn fingerprint(fleet: &Fleet) -> u128 {
-    let mut flat = snapshot::flatten(fleet);
-    flat.v1.revision = crate::Revision(0);
-    let mut bytes = flat.encode();
-    for part in snapshot::parts(fleet) {
+    let mut bytes = Vec::new();
+    snapshot::write::lists(fleet, crate::Revision(0), &mut bytes);
+    for part in snapshot::write::parts(fleet) {
         bytes.push(part.kind);
         bytes.extend_from_slice(&part.bytes);
     }

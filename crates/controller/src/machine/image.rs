@@ -20,7 +20,8 @@ use crate::{
 const MAGIC: &[u8; 7] = b"STMSNAP";
 /// The newest version. A map of the first level is written in the first.
 const VERSION: u8 = 2;
-const HEAD_BYTES: usize = 12;
+/// Magic, version and checksum.
+pub const HEAD_BYTES: usize = 12;
 const PLACE_BYTES: usize = 24;
 
 /// Why a snapshot cannot be read.
@@ -131,10 +132,15 @@ pub fn encode(meta: &SnapshotMeta, fleet: &Fleet) -> Vec<u8> {
     let len = u32::try_from(members.len()).expect("BUG: a membership of 4 GiB");
     bytes.extend_from_slice(&len.to_be_bytes());
     bytes.extend_from_slice(&members);
-    bytes.append(&mut model::codec::encode_snapshot(fleet));
+    model::codec::append_snapshot(fleet, &mut bytes);
+    seal(&mut bytes);
+    bytes
+}
+
+/// Puts the checksum of all that follows the head into it.
+pub fn seal(bytes: &mut [u8]) {
     let sum = crc32fast::hash(&bytes[HEAD_BYTES..]);
     bytes[8..HEAD_BYTES].copy_from_slice(&sum.to_be_bytes());
-    bytes
 }
 
 /// Reads a snapshot of any version ever written.

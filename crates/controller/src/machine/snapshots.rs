@@ -92,6 +92,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         let (meta, fleet) = (self.meta.clone(), std::mem::take(&mut self.fleet));
         self.shared.put(meta.clone(), Box::new(move || image::encode(&meta, &fleet))).await?;
         meter::snapshot_made(began.elapsed());
+        tracing::debug!(took_us = began.elapsed().as_micros(), upto = ?self.meta.last_log_id, "snapshot made");
         Ok(self.shared.handle(self.meta.clone()))
     }
 }

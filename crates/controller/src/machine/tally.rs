@@ -31,7 +31,7 @@ impl Tally {
     /// Counts a whole map.
     pub fn of(fleet: &Fleet) -> Self {
         let mut tally = Self::default();
-        for (_, database) in fleet.databases_after(None) {
+        for (_, database) in fleet.databases() {
             tally.add(database.owner);
         }
         tally

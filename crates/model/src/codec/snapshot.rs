@@ -1,5 +1,7 @@
 //! A map as plain lists, and back: checked, because a map that contradicts itself must never be served.
 
+pub(super) mod write;
+
 use std::collections::BTreeSet;
 
 use imbl::OrdMap;
@@ -13,10 +15,10 @@ use crate::{
 };
 
 /// Version 1. Plain lists, so that the encoding does not depend on any map type.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct V1 {
     id: Option<FleetId>,
-    pub(super) revision: Revision,
+    revision: Revision,
     database_last: u64,
     databases: Vec<(DatabaseId, Database)>,
     dropped: Vec<(DatabaseId, Epoch)>,
@@ -27,9 +29,9 @@ pub(super) struct V1 {
 }
 
 /// Version 2: the same, and the copies that are being made.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct V2 {
-    pub(super) v1: V1,
+    v1: V1,
     forming: Vec<(DatabaseId, Fork)>,
 }
 
@@ -39,15 +41,8 @@ impl From<V1> for V2 {
     }
 }
 
-impl V2 {
-    /// In the oldest version that can say it.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        if self.forming.is_empty() { super::encode(1, &self.v1) } else { super::encode(2, self) }
-    }
-}
-
 /// Version 3: what version 2 had, and parts that can be added without a new version. An empty part is left out.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct V3 {
     v2: V2,
     parts: Vec<Part>,
@@ -70,18 +65,6 @@ const LEVEL: u8 = 3;
 const OPTIONS: u8 = 1;
 
 impl V3 {
-    pub(super) fn of(fleet: &Fleet) -> Self {
-        let mut parts = parts(fleet);
-        parts.extend(told(fleet));
-        parts.sort_unstable_by_key(|part| part.kind);
-        Self { v2: flatten(fleet), parts }
-    }
-
-    /// In the oldest version that can say it.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        if self.parts.is_empty() { self.v2.encode() } else { super::encode(3, self) }
-    }
-
     pub(super) fn build(self) -> Result<Fleet, Error> {
         let mut fleet = build(self.v2)?;
         rising("parts", self.parts.iter().map(|part| &part.kind))?;
@@ -95,28 +78,6 @@ impl V3 {
         }
         Ok(fleet)
     }
-}
-
-/// Everything that is part of the map, and so of its digest, and not in version 2, by rising number.
-pub(super) fn parts(fleet: &Fleet) -> Vec<Part> {
-    let options: Vec<_> = fleet.options.iter().map(|(id, options)| (*id, options.set_ones())).collect();
-    let level = (fleet.level > Level::FIRST).then_some(fleet.level);
-    [part(OPTIONS, &options), part(LEVEL, level.as_slice())].into_iter().flatten().collect()
-}
-
-fn part<T: Serialize>(kind: u8, list: &[T]) -> Option<Part> {
-    let bytes = || bincode::serialize(list).expect("BUG: writing to memory cannot fail");
-    (!list.is_empty()).then(|| Part { kind, bytes: bytes() })
-}
-
-/// The events, which are no part of the map. A map to which nothing ever happened has none, and controllers of the first
-/// level cannot read them.
-fn told(fleet: &Fleet) -> Option<Part> {
-    let events: Vec<&Event> = fleet.events.iter().collect();
-    let bytes =
-        || bincode::serialize(&(fleet.events.floor(), &events)).expect("BUG: writing to memory cannot fail");
-    (fleet.revision > Revision(0) && fleet.level >= Level::EVENTS)
-        .then(|| Part { kind: EVENTS, bytes: bytes() })
 }
 
 fn events(fleet: &Fleet, (floor, list): (EventId, Vec<Event>)) -> Result<EventLog, Error> {
@@ -149,25 +110,6 @@ fn options(
         Ok((id, options))
     };
     list.into_iter().map(read).collect()
-}
-
-pub(super) fn flatten(fleet: &Fleet) -> V2 {
-    let forming = fleet.forming.iter().map(|(id, fork)| (*id, *fork)).collect();
-    V2 { v1: flatten_v1(fleet), forming }
-}
-
-fn flatten_v1(fleet: &Fleet) -> V1 {
-    V1 {
-        id: fleet.id,
-        revision: fleet.revision,
-        database_last: fleet.database_last,
-        databases: fleet.databases.iter().map(|(id, database)| (*id, database.clone())).collect(),
-        dropped: fleet.dropped().collect(),
-        servers: fleet.servers.clone().into_iter().collect(),
-        handlers: fleet.handlers.clone().into_iter().collect(),
-        users: fleet.users.clone().into_iter().collect(),
-        keys: fleet.keys_in_order.iter().map(|key| (*key, fleet.keys[key])).collect(),
-    }
 }
 
 pub(super) fn build(V2 { v1: flat, forming }: V2) -> Result<Fleet, Error> {
