@@ -31,7 +31,7 @@ pub use handshake::Service;
 pub use host::{Host, Readiness};
 pub use net::{ByteStream, Dial, Listen, TcpDial};
 pub use secret::{Secret, SecretError};
-pub use transport::{Framing, accept, connect, context, frame};
+pub use transport::{Codec, Framing, Incoming, accept, connect, context, frame};
 
 #[cfg(test)]
 mod tests;

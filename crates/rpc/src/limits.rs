@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Largest message, in bytes. A larger one closes the connection. Snapshots travel in smaller chunks.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
+/// How far away the deadline of a call may be. A caller with a later one is cut off.
+pub const DEADLINE_MAX: Duration = Duration::from_secs(24 * 3_600);
+
 /// How long a peer may take to prove itself before its connection is closed.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,20 +1,81 @@
 //! tarpc over any byte stream: length-delimited bincode frames after the handshake.
 
-use std::time::Duration;
+use std::{io, marker::PhantomData, pin::Pin, time::Duration};
 
+use bincode::Options as _;
+use bytes::{Bytes, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
-use tarpc::{ClientMessage, Response, context::Context, serde_transport, tokio_serde::formats::Bincode};
+use tarpc::{
+    ClientMessage, Response,
+    context::Context,
+    serde_transport,
+    tokio_serde::{Deserializer, Serializer, formats::Bincode},
+};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use crate::{
     ByteStream, Dial, Error, Secret,
     handshake::{self, Role, Service},
-    limits::{HANDSHAKE_TIMEOUT, MESSAGE_BYTES_MAX},
+    limits::{DEADLINE_MAX, HANDSHAKE_TIMEOUT, MESSAGE_BYTES_MAX},
 };
 
 /// Messages of type `Item` come in, `SinkItem` go out.
 pub type Framing<Item, SinkItem> =
-    serde_transport::Transport<Box<dyn ByteStream>, Item, SinkItem, Bincode<Item, SinkItem>>;
+    serde_transport::Transport<Box<dyn ByteStream>, Item, SinkItem, Codec<Item, SinkItem>>;
+
+/// A message that comes in.
+pub trait Incoming: DeserializeOwned {
+    /// Looks at the bytes of one before they are decoded.
+    ///
+    /// # Errors
+    /// Decoding them would not go well.
+    fn check(frame: &[u8]) -> io::Result<()>;
+}
+
+/// tarpc adds the deadline that a caller sends to its own clock, and puts it on a timer: either panics when it is too far
+/// away. Ours are an hour away, and nobody's may be further than a day.
+impl<T: DeserializeOwned> Incoming for ClientMessage<T> {
+    fn check(frame: &[u8]) -> io::Result<()> {
+        /// How a request begins.
+        #[derive(serde::Deserialize)]
+        enum Head {
+            Request { seconds: u64, _nanoseconds: u32 },
+        }
+        match bincode::DefaultOptions::new().allow_trailing_bytes().deserialize(frame) {
+            Ok(Head::Request { seconds, .. }) if seconds > DEADLINE_MAX.as_secs() => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, format!("a deadline {seconds} s away")))
+            }
+            // No request, or none at all: decoding tells.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Incoming for Response<T> {
+    fn check(_: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The bytes of one message in its frame: bincode.
+pub struct Codec<Item, SinkItem>(PhantomData<fn(SinkItem) -> Item>);
+
+impl<Item: Incoming, SinkItem> Deserializer<Item> for Codec<Item, SinkItem> {
+    type Error = io::Error;
+
+    fn deserialize(self: Pin<&mut Self>, frame: &BytesMut) -> io::Result<Item> {
+        Item::check(frame)?;
+        std::pin::pin!(Bincode::<Item, ()>::default()).deserialize(frame)
+    }
+}
+
+impl<Item, SinkItem: Serialize> Serializer<SinkItem> for Codec<Item, SinkItem> {
+    type Error = io::Error;
+
+    fn serialize(self: Pin<&mut Self>, message: &SinkItem) -> io::Result<Bytes> {
+        std::pin::pin!(Bincode::<(), SinkItem>::default()).serialize(message)
+    }
+}
 
 /// Dials an address and proves who we are. Give the result to the service's generated client.
 ///
@@ -82,9 +143,39 @@ pub fn context() -> Context {
 /// Frames a stream whose handshake is over.
 pub fn frame<Item, SinkItem>(stream: Box<dyn ByteStream>) -> Framing<Item, SinkItem>
 where
-    Item: DeserializeOwned,
+    Item: Incoming,
     SinkItem: Serialize,
 {
     let codec = LengthDelimitedCodec::builder().max_frame_length(MESSAGE_BYTES_MAX).new_codec();
-    serde_transport::new(Framed::new(stream, codec), Bincode::default())
+    serde_transport::new(Framed::new(stream, codec), Codec(PhantomData))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt as _, StreamExt as _};
+
+    use super::*;
+    use crate::server::ServerApiRequest;
+
+    /// The first frame of a stream with a call whose deadline is that far away.
+    fn called(seconds: u64) -> Option<io::Result<ClientMessage<ServerApiRequest>>> {
+        let options = bincode::DefaultOptions::new();
+        let head = (0u32, seconds, 0u32, [1u8; 16], 5u64, 0u32, 7u64);
+        let call = [options.serialize(&head).expect("in memory"), {
+            options.serialize(&ServerApiRequest::Status {}).expect("in memory")
+        }];
+        let call = call.concat();
+        let stream = [&u32::try_from(call.len()).expect("it is short").to_be_bytes()[..], &call].concat();
+        frame::<_, ()>(Box::new(io::Cursor::new(stream))).next().now_or_never().flatten()
+    }
+
+    #[test]
+    fn a_deadline_beyond_all_measure_is_refused_and_no_panic() {
+        assert!(matches!(called(3_600), Some(Ok(ClientMessage::Request(request))) if request.id == 7));
+        assert!(called(DEADLINE_MAX.as_secs()).is_some_and(|called| called.is_ok()));
+        for seconds in [DEADLINE_MAX.as_secs() + 1, 1 << 40, u64::MAX] {
+            let refused = called(seconds).expect("a frame").expect_err("too far away");
+            assert!(refused.to_string().contains("deadline"), "{refused}");
+        }
+    }
 }
