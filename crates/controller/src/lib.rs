@@ -22,6 +22,7 @@ mod node;
 mod raft;
 mod reign;
 mod run;
+mod seed;
 mod servers;
 mod settings;
 mod store;
@@ -29,5 +30,7 @@ mod store;
 pub use blocking::{Gone, Worker};
 pub use error::Error;
 pub use run::{run, run_on};
+#[doc(hidden)]
+pub use seed::seed;
 pub use settings::{Settings, SettingsError};
 pub use store::{Disk, Encode, Loaded, SledDisk, StoreError, Write};

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use model::{Name, Revision};
+use model::{
+    Command, Entry, FleetId, Incarnation, Name, Registration, Revision, ServerId, Tenure, TimestampMs,
+};
 use rpc::controller::{ControllerApiClient, Operation, Watched, WatchedChange, WatchedChanges};
 
 use crate::{
@@ -78,6 +80,63 @@ async fn a_server_that_dies_is_one_change_however_much_it_owned() {
     })
     .await;
     assert_eq!(names(&told), ["server 1 Down"]);
+}
+
+/// Ten thousand databases of one server: its end is one entry and one change of some bytes, and every watcher has it
+/// with the next answer.
+#[tokio::test]
+async fn ten_thousand_databases_expire_as_one_change_of_a_few_bytes() {
+    let mut fleet = Fleet::stopped(1, |settings| settings.lease = Duration::from_secs(1));
+    controller::seed(&fleet.settings(1), crowded("s1", 1, 10_000)).await.expect("an empty directory");
+    fleet.run(1);
+    fleet.leader().await;
+    let server = Server::start(&fleet, "s1", 1).await;
+    let client = fleet.raw(1).await;
+    let mut since = watch(&client, Revision(0), 0).await.revision;
+    server.kill().await;
+    let began = tokio::time::Instant::now();
+    // What the leader records about itself comes in between.
+    let (told, took) = loop {
+        let told = watch(&client, since, 5_000).await;
+        if !names(&told).is_empty() {
+            break (told, began.elapsed());
+        }
+        since = told.revision;
+        assert!(began.elapsed() < Duration::from_secs(30), "nobody was told");
+    };
+    assert_eq!(names(&told), ["server 1 Down"]);
+    let bytes = bincode::serialize(&told).expect("in memory").len();
+    println!("told {took:?} after the server's end, in {bytes} bytes");
+    assert!(bytes < 64, "{bytes} bytes");
+    let page = client.databases(rpc::context(), None, 10_000).await.expect("it answers");
+    assert_eq!((page.databases.len(), page.total), (10_000, 10_000));
+    assert!(page.databases.iter().all(|info| info.owner.is_none()), "all count as unassigned");
+    assert_eq!(names(&watch(&client, told.revision, 0).await), [""; 0], "and nothing comes after it");
+}
+
+/// A map in which a server, as [`Server::start`] makes it, has so many databases.
+fn crowded(server: &str, incarnation: u64, databases: u64) -> model::Fleet {
+    let mut fleet = model::Fleet::default();
+    let mut apply = |command| {
+        let revision = Revision(fleet.revision().0 + 1);
+        fleet.apply(revision, &Entry::new(TimestampMs(0), command)).expect("a good history");
+    };
+    let registration = Registration {
+        name: Name::new(server).expect("a name"),
+        data_address: format!("{server}:1"),
+        control_address: format!("{server}:2"),
+        location: String::new(),
+        capacity: 1,
+    };
+    let incarnation = Incarnation(incarnation);
+    apply(Command::Found { fleet: FleetId(7) });
+    apply(Command::RegisterServer { registration, supersedes: None, incarnation });
+    let owner = Some(Tenure { server: ServerId(1), incarnation });
+    for number in 0..databases {
+        let name = Name::new(&format!("db{number}")).expect("a name");
+        apply(Command::CreateDatabase { name, owner, key: None });
+    }
+    fleet
 }
 
 #[tokio::test]

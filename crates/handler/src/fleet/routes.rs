@@ -285,6 +285,26 @@ mod tests {
         assert_eq!([1, 2, 3].map(|database| epoch(&mut routes, database)), [Some(1), None, None]);
     }
 
+    /// One change, however many routes it voids: none of them is found from that moment on.
+    #[test]
+    fn a_dead_servers_ten_thousand_routes_go_with_one_change() {
+        let mut routes = Routes::new(16_384);
+        for database in 1..=11_000 {
+            routes.learn(route(database, &format!("d{database}"), 1, if database > 10_000 { 2 } else { 1 }));
+        }
+        let began = std::time::Instant::now();
+        routes.server(ServerId(1), Incarnation(1), ServerState::Down);
+        println!("10,000 of 11,000 routes forgotten in {:?}", began.elapsed());
+        assert_eq!(routes.len(), 1_000);
+        let found = |routes: &mut Routes, database: u64| {
+            (epoch(routes, database).is_some(), by_name(routes, &format!("d{database}")).is_some())
+        };
+        assert!((1..=10_000).all(|database| found(&mut routes, database) == (false, false)));
+        assert!((10_001..=11_000).all(|database| found(&mut routes, database) == (true, true)));
+        routes.learn(route(7, "d7", 2, 2));
+        assert_eq!(epoch(&mut routes, 7), Some(2), "the next owner's route is taken");
+    }
+
     #[test]
     fn a_full_cache_forgets_what_was_not_used() {
         let mut routes = Routes::new(3);
