@@ -35,6 +35,12 @@ pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
 /// Largest snapshot taken from a leader, in bytes. A larger one is refused before it fills the memory.
 pub const SNAPSHOT_BYTES_MAX: u64 = 16 << 30;
 
+/// Snapshots on their way in at a time, one from each leader. Of more, one has to begin anew.
+pub const ARRIVALS_MAX: usize = 4;
+
+/// Most bytes of entries in one append request, unless the first one alone is larger. The rest follows in the next.
+pub const APPEND_BYTES_MAX: usize = 4 << 20;
+
 /// Append requests on their way to one follower at a time. Further ones wait.
 pub const APPENDS_IN_FLIGHT_MAX: usize = 16;
 
@@ -170,4 +176,6 @@ const _: () = assert!(MOVE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_milli
 const _: () = assert!(READ_INDEX_TIMEOUT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(RELEASE_TIMEOUT.as_millis() + PROPOSE_TIMEOUT.as_millis() < 8_000);
 const _: () = assert!(RELEASE_PATIENCE.as_millis() < RELEASE_TIMEOUT.as_millis());
+const _: () = assert!(model::COMMAND_BYTES_MAX < APPEND_BYTES_MAX);
+const _: () = assert!((APPEND_BYTES_MAX + model::COMMAND_BYTES_MAX) * 2 < rpc::limits::MESSAGE_BYTES_MAX);
 const _: () = assert!(SNAPSHOT_CHUNK_BYTES * 2 < rpc::limits::MESSAGE_BYTES_MAX);

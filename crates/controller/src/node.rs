@@ -23,7 +23,7 @@ mod witness;
 
 use std::sync::{Arc, Mutex, RwLock};
 
-use model::{DatabaseId, Revision};
+use model::{DatabaseId, NAME_BYTES_MAX, Revision};
 use openraft::type_config::alias::InstantOf;
 use rpc::{Host, Refusal, controller::DatabaseRef};
 use tokio_util::task::TaskTracker;
@@ -104,7 +104,16 @@ fn resolve(state: &State, database: &DatabaseRef) -> Result<DatabaseId, Refusal>
             None => Err(model::Rejection::DatabaseUnknown { database: *id }.into()),
         },
         DatabaseRef::Name(name) => {
-            fleet.database_named(name).ok_or_else(|| Refusal::DatabaseNameUnknown { name: name.clone() })
+            fleet.database_named(name).ok_or_else(|| Refusal::DatabaseNameUnknown { name: shortened(name) })
         }
     }
+}
+
+/// A text for an answer: as it is, or its beginning when it is longer than any name.
+fn shortened(text: &str) -> String {
+    if text.len() <= NAME_BYTES_MAX {
+        return text.into();
+    }
+    let end = (0..=NAME_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}…", &text[..end])
 }

@@ -1,11 +1,11 @@
 //! Raft: the types it is built from, how controllers speak it to each other, and what goes over the wire.
 
-mod arrivals;
+pub mod arrivals;
 mod network;
 mod proposal;
-mod service;
+pub mod service;
 mod types;
-mod wire;
+pub mod wire;
 
 pub use network::Network;
 pub use proposal::{Applied, Proposal};

@@ -415,6 +415,8 @@ pub enum Field {
     Location,
     /// A SCRAM verifier.
     Verifier,
+    /// A command as a whole.
+    Command,
 }
 
 impl std::fmt::Display for Field {
@@ -423,6 +425,7 @@ impl std::fmt::Display for Field {
             Self::Address => "the address",
             Self::Location => "the location",
             Self::Verifier => "the verifier",
+            Self::Command => "the change",
         })
     }
 }

@@ -28,6 +28,10 @@ pub const EVIDENCE_BYTES_MAX: usize = 240;
 /// Most facts in one command. Further ones are not recorded.
 pub const FACTS_MAX: usize = 256;
 
+/// Largest command, in bytes of its log entry. A larger one is rejected before it is proposed: nothing that the map would
+/// take comes near it.
+pub const COMMAND_BYTES_MAX: usize = 128 << 10;
+
 /// How far the counter of database ids jumps when a backup of the map is restored, so that no id is ever given twice.
 pub const RESTORE_ID_SKIP: u64 = 1 << 32;
 
@@ -37,4 +41,6 @@ pub const COUNTER_MAX: u64 = u64::MAX / 2;
 
 const _: () = assert!(NAME_BYTES_MAX < ADDRESS_BYTES_MAX);
 const _: () = assert!(FACTS_MAX <= EVENTS_MAX);
+// The largest one of our own making: facts with all the evidence that each may have.
+const _: () = assert!(FACTS_MAX * (EVIDENCE_BYTES_MAX + 80) < COMMAND_BYTES_MAX);
 const _: () = assert!(IDEMPOTENCY_KEYS_MAX > 0 && CHANGES_MAX > 0);

@@ -12,7 +12,7 @@ use rpc::{
 };
 use tokio::time::Instant;
 
-use super::{Node, lookups::info, resolve};
+use super::{Node, lookups::info, resolve, shortened};
 use crate::{
     decide::{self, Aim},
     limits::{CREATE_PLACEMENTS_MAX, RELEASE_TIMEOUT},
@@ -199,7 +199,8 @@ impl Node {
     fn server_named(&self, name: &str) -> Result<Tenure, Refusal> {
         self.view.read(|state| {
             let known = state.fleet().server_named(name);
-            let (server, record) = known.ok_or_else(|| Refusal::ServerNameUnknown { name: name.into() })?;
+            let (server, record) =
+                known.ok_or_else(|| Refusal::ServerNameUnknown { name: shortened(name) })?;
             let incarnation = record.incarnation;
             match record.state {
                 ServerState::Up | ServerState::Draining => Ok(Tenure { server, incarnation }),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use model::{Command, Entry, Level, Outcome, Rejection, Revision, Why};
+use model::{COMMAND_BYTES_MAX, Command, Entry, Field, Level, Outcome, Rejection, Revision, Why};
 use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader, RaftError};
 use rpc::Refusal;
 use tokio::time::{Instant, timeout};
@@ -62,6 +62,12 @@ impl Node {
         }
         let began = Instant::now();
         let proposal = Proposal::new(entry);
+        let bytes = proposal.bytes().len();
+        if bytes > COMMAND_BYTES_MAX {
+            return Err(
+                Rejection::TooLong { what: Field::Command, bytes, bytes_max: COMMAND_BYTES_MAX }.into()
+            );
+        }
         let writing = timeout(PROPOSE_TIMEOUT, self.raft.client_write(proposal));
         let Ok(written) = self.while_leading(writing).await else {
             meter::proposed(Fate::Lost, began.elapsed());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::limits::SNAPSHOT_BYTES_MAX;
+use crate::limits::{ARRIVALS_MAX, SNAPSHOT_BYTES_MAX};
 
 /// What has arrived so far. One for each leader at most: a leader sends one at a time.
 #[derive(Debug, Default)]
@@ -58,6 +58,10 @@ impl Arrivals {
         }
         if offset == 0 {
             // An earlier transfer was broken off.
+            self.by_leader.remove(&leader);
+            while self.by_leader.len() >= ARRIVALS_MAX {
+                self.by_leader.pop_first();
+            }
             self.by_leader.insert(leader, Arriving { transfer, bytes: Vec::new() });
         }
         let arriving = self.by_leader.get_mut(&leader).filter(|arriving| arriving.transfer == transfer);
@@ -97,6 +101,17 @@ mod tests {
         assert_eq!(arrivals.take(part(8, 0), b"abc"), Ok(None));
         assert_eq!(arrivals.take(part(7, 3), b"xyz"), Err(Misfit::OutOfStep { expected: 0 }));
         assert_eq!(arrivals.take(part(8, 3), b"def"), Ok(Some(b"abcdef".to_vec())));
+    }
+
+    /// Leaders that never end what they begin do not fill the memory.
+    #[test]
+    fn only_so_many_arrive_at_a_time() {
+        let mut arrivals = Arrivals::default();
+        for leader in 1..=100 {
+            assert_eq!(arrivals.take(Part { leader, ..part(7, 0) }, b"abc"), Ok(None));
+            assert!(arrivals.by_leader.len() <= ARRIVALS_MAX);
+        }
+        assert_eq!(arrivals.take(Part { leader: 100, ..part(7, 3) }, b"def"), Ok(Some(b"abcdef".to_vec())));
     }
 
     #[test]

@@ -36,7 +36,10 @@ use super::{
     wire,
 };
 use crate::{
-    limits::{APPEND_TIMEOUT, APPENDS_IN_FLIGHT_MAX, CONNECT_TIMEOUT, INSTALL_TIMEOUT, SNAPSHOT_CHUNK_BYTES},
+    limits::{
+        APPEND_BYTES_MAX, APPEND_TIMEOUT, APPENDS_IN_FLIGHT_MAX, CONNECT_TIMEOUT, INSTALL_TIMEOUT,
+        SNAPSHOT_CHUNK_BYTES,
+    },
     machine::{Image, View},
 };
 
@@ -168,7 +171,9 @@ impl Connection {
         &self,
         request: &AppendEntriesRequest<TypeConfig>,
     ) -> Result<AppendEntriesResponse<TypeConfig>, CallError> {
-        let message = wire::encode(&wire::Append::new(request));
+        let mut append = wire::Append::new(request);
+        let cut = append.cut(APPEND_BYTES_MAX);
+        let message = wire::encode(&append);
         let id = self.id;
         let answer =
             self.call(APPEND_TIMEOUT, |client, context, to| async move {
@@ -177,7 +182,12 @@ impl Connection {
             .await?;
         let appended: wire::Appended =
             wire::decode(&answer).map_err(|source| CallError::Nonsense { id, source })?;
-        Ok(appended.into())
+        Ok(match (appended, cut) {
+            (wire::Appended::Success, Some(sent)) => AppendEntriesResponse::PartialSuccess(
+                request.entries[..sent].last().map(|entry| entry.log_id),
+            ),
+            (appended, _) => appended.into(),
+        })
     }
 
     async fn send_snapshot(&self, vote: Vote, image: &Image) -> Result<Vote, SendError> {

@@ -163,6 +163,20 @@ impl Append {
         }
     }
 
+    /// Drops the entries that would make the message too long, but never the first; how many are left when any were
+    /// dropped.
+    pub fn cut(&mut self, bytes_max: usize) -> Option<usize> {
+        let mut bytes = 0;
+        let fits = |entry: &Blob| {
+            bytes += entry.0.len();
+            bytes <= bytes_max
+        };
+        let left = self.entries.iter().map(fits).take_while(|fits| *fits).count().max(1);
+        let cut = left < self.entries.len();
+        self.entries.truncate(left);
+        cut.then_some(left)
+    }
+
     /// To openraft's form.
     ///
     /// # Errors

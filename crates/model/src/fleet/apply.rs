@@ -4,7 +4,7 @@ use super::{Change, Fleet, Handler, User};
 use crate::{
     Command, Entry, FleetId, HandlerId, Name, Outcome, Rejection, Revision, TimestampMs,
     command::{Field, IdKind},
-    limits::{ADDRESS_BYTES_MAX, NAME_BYTES_MAX, VERIFIER_BYTES_MAX},
+    limits::{ADDRESS_BYTES_MAX, COMMAND_BYTES_MAX, NAME_BYTES_MAX, VERIFIER_BYTES_MAX},
 };
 
 impl Fleet {
@@ -118,6 +118,7 @@ pub(super) fn fits(what: Field, text: &str) -> Result<(), Rejection> {
         Field::Address => ADDRESS_BYTES_MAX,
         Field::Location => NAME_BYTES_MAX,
         Field::Verifier => VERIFIER_BYTES_MAX,
+        Field::Command => COMMAND_BYTES_MAX,
     };
     if text.len() <= bytes_max {
         Ok(())

@@ -5,6 +5,7 @@
 mod allocator;
 mod damage;
 mod golden;
+mod impossible;
 mod memory;
 mod property;
 mod samples;

@@ -76,6 +76,24 @@ fn a_later_version_is_told_from_damage() {
     assert!(matches!(decode::<Appended>(&Blob(Vec::new())), Err(Error::Empty)));
 }
 
+#[test]
+fn a_long_append_is_cut_behind_a_whole_entry() {
+    let one = append().entries.pop().expect("it has one");
+    let size = codec::encode_entry(&one).len();
+    for (count, bytes_max, left, cut) in [
+        (0, 0, 0, None),
+        (1, 0, 1, None),
+        (3, 3 * size, 3, None),
+        (3, 3 * size - 1, 2, Some(2)),
+        (3, size, 1, Some(1)),
+        (3, 0, 1, Some(1)),
+    ] {
+        let request = AppendEntriesRequest { entries: vec![one.clone(); count], ..append() };
+        let mut append = Append::new(&request);
+        assert_eq!((append.cut(bytes_max), append.entries.len()), (cut, left), "{count} with {bytes_max}");
+    }
+}
+
 /// Neither a cut nor a wrong length makes it panic or ask for more memory than the message holds.
 #[test]
 fn damaged_messages_are_errors() {
