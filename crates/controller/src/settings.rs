@@ -28,10 +28,10 @@ pub struct Settings {
     /// Default 150 ms.
     pub raft_heartbeat: Duration,
     /// The shortest silence of the leader, beyond its own lease, after which an election begins. At least twice
-    /// [`raft_heartbeat`](Self::raft_heartbeat). Default 350 ms.
+    /// [`raft_heartbeat`](Self::raft_heartbeat). Default 300 ms.
     pub election_min: Duration,
     /// The longest such silence, and the leader's own lease. More than [`election_min`](Self::election_min).
-    /// Default 700 ms: a change waits for 1.1 to 1.4 s when the leader is killed.
+    /// Default 600 ms: the others elect another 0.9 to 1.2 s after the leader is killed.
     pub election_max: Duration,
     /// How many log entries lie between two snapshots; bounds the log on disk and in memory. At least 16.
     /// Default 20,000.
@@ -111,9 +111,9 @@ impl Settings {
     /// Default of [`raft_heartbeat`](Self::raft_heartbeat).
     pub const DEFAULT_RAFT_HEARTBEAT: Duration = Duration::from_millis(150);
     /// Default of [`election_min`](Self::election_min).
-    pub const DEFAULT_ELECTION_MIN: Duration = Duration::from_millis(350);
+    pub const DEFAULT_ELECTION_MIN: Duration = Duration::from_millis(300);
     /// Default of [`election_max`](Self::election_max).
-    pub const DEFAULT_ELECTION_MAX: Duration = Duration::from_millis(700);
+    pub const DEFAULT_ELECTION_MAX: Duration = Duration::from_millis(600);
     /// Default of [`snapshot_every`](Self::snapshot_every).
     pub const DEFAULT_SNAPSHOT_EVERY: u64 = 20_000;
 

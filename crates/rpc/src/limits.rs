@@ -31,8 +31,9 @@ pub const ASK_AFTER: Duration = Duration::from_millis(600);
 /// How long it may take to say so. Then it is taken to hang, and the next one is tried: together with [`ASK_AFTER`]
 /// about as long as the others take to elect a new leader.
 pub const PONG_TIMEOUT: Duration = Duration::from_millis(700);
-/// A leader that no majority has confirmed for longer than this is not waited for.
-pub const QUORUM_SILENCE_MAX: Duration = Duration::from_millis(2_000);
+/// A leader that no majority has confirmed for longer than this is not waited for: the others elect another about then.
+/// One that is well is confirmed several times in that time.
+pub const QUORUM_SILENCE_MAX: Duration = Duration::from_millis(1_000);
 /// How long a controller that was found to hang is asked only after all others.
 pub const HUNG_MEMORY: Duration = Duration::from_millis(1_000);
 
@@ -41,8 +42,8 @@ pub const LEADER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Pause before the controllers are tried again, after all of them failed. Doubles up to [`RETRY_PAUSE_MAX`].
 pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
-/// The longest such pause.
-pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// The longest such pause: what it adds to the waiting for a new leader.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(150);
 
 /// Most databases on one page of a listing.
 pub const PAGE_MAX: u32 = 10_000;

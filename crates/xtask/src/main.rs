@@ -40,6 +40,12 @@ enum Bench {
         #[arg(long, default_value_t = 3)]
         seconds: u64,
     },
+    /// How long changes wait when the leading controller is stopped, killed, paused, cut off, or its disk stalls
+    Leader {
+        /// How often for each
+        #[arg(long, default_value_t = 10)]
+        rounds: u64,
+    },
     /// The map: memory for each database, times of snapshot and restart
     Map {
         /// How many databases
@@ -57,6 +63,10 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Bench(Bench::Failover { rounds }) => bench::cluster::run("failover", &[rounds])?,
         Command::Bench(Bench::Journal { rounds, seconds }) => {
             bench::cluster::run("journal", &[rounds, seconds])?;
+        }
+        Command::Bench(Bench::Leader { rounds }) => {
+            bench::cluster::run("leader", &[rounds])?;
+            bench::cluster::run_of("controller", "leader", &[rounds])?;
         }
         Command::Bench(Bench::Map { databases }) => bench::optimised(|| bench::map::run(databases))?,
         Command::Bench(Bench::Relay(args)) => bench::relay::run(&args)?,
