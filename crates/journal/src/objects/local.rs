@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 use super::{
     Action, Created, Disk, ErrorKind, Key, Layout, Link, Listed, ObjectError, Objects, RealDisk,
-    pack::{self, Packs},
+    pack::{self, Deleted, Packs},
 };
 use crate::{Position, Threads, names::Name};
 
@@ -243,20 +243,28 @@ impl Inner {
 
     /// Deletes objects; those in one pack together.
     fn delete(&self, keys: &[Key]) -> Result<(), Failure> {
-        let mut packs: BTreeMap<(&str, u64), Vec<Position>> = BTreeMap::new();
+        let mut packs: BTreeMap<(&str, u64), Vec<(Position, &Key)>> = BTreeMap::new();
+        let mut files = Vec::new();
         for key in keys {
-            if let Some(position) = record(key) {
-                packs.entry((key.split().0, pack::first_of(position))).or_default().push(position);
+            match record(key) {
+                Some(at) => packs.entry((key.split().0, pack::first_of(at))).or_default().push((at, key)),
+                None => files.push(key),
             }
         }
-        for ((folder, first), positions) in packs {
-            if let Some(pack) = self.packs.open(&*self.disk, folder, first).map_err(failed)?
-                && pack.delete(&positions).map_err(failed)?
-            {
+        for ((folder, first), records) in packs {
+            let Some(pack) = self.packs.open(&*self.disk, folder, first).map_err(failed)? else {
+                files.extend(records.into_iter().map(|(_, key)| key));
+                continue;
+            };
+            let positions: Vec<Position> = records.iter().map(|(at, _)| *at).collect();
+            let Deleted { there, empty } = pack.delete(&positions).map_err(failed)?;
+            if empty {
                 self.gone(self.packs.remove(&*self.disk, &pack))?;
             }
+            let apart = records.into_iter().filter(|(at, _)| !there.contains(at));
+            files.extend(apart.map(|(_, key)| key));
         }
-        keys.iter().try_for_each(|key| self.gone(self.disk.remove(key.as_str())))
+        files.into_iter().try_for_each(|key| self.gone(self.disk.remove(key.as_str())))
     }
 
     fn gone(&self, removed: io::Result<()>) -> Result<(), Failure> {

@@ -75,6 +75,14 @@ pub(super) struct Put {
     place: Place,
 }
 
+/// What came of a [`Pack::delete`].
+pub(super) struct Deleted {
+    /// What stood there, and does no more.
+    pub(super) there: Vec<Position>,
+    /// Nothing stands in the pack any more.
+    pub(super) empty: bool,
+}
+
 /// The name of the file with a position.
 pub(super) fn file_name(first: u64) -> String {
     format!("pack-{first:016x}")
@@ -211,10 +219,11 @@ impl Pack {
         Ok(objects.filter_map(listed).collect())
     }
 
-    /// Deletes what stands at these positions; whether nothing stands in the pack any more.
-    pub(super) fn delete(&self, positions: &[Position]) -> io::Result<bool> {
+    /// Deletes what stands at these positions.
+    pub(super) fn delete(&self, positions: &[Position]) -> io::Result<Deleted> {
         let Some(known) = &self.known else {
-            return Ok(positions.len() as u64 >= POSITIONS - 1);
+            let empty = positions.len() as u64 >= POSITIONS - 1;
+            return Ok(Deleted { there: Vec::new(), empty });
         };
         let mut index = known.index();
         self.look(known, &mut index)?;
@@ -229,7 +238,7 @@ impl Pack {
         if !empty && index.closed {
             self.give_back(&slots)?;
         }
-        Ok(empty)
+        Ok(Deleted { there, empty })
     }
 
     /// Gives back the room of what was deleted from a pack that stays, perhaps for long.
