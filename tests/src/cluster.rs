@@ -16,6 +16,7 @@ use tokio::sync::{OnceCell, SemaphorePermit};
 use tokio_postgres::Error;
 
 pub use builder::Builder;
+use config::Layout;
 
 use crate::{Cli, PgEnv, Ports, Process, Session, until};
 
@@ -126,6 +127,19 @@ impl Cluster {
     /// How client programs find a database through a handler.
     pub fn env(&self, handler: usize, database: &str) -> PgEnv {
         PgEnv { address: self.handler_address(handler), database: database.into() }
+    }
+
+    /// Starts one more controller, which is on no list and waits to be added; its index.
+    pub fn join_controller(&mut self) -> usize {
+        let (address, admin) = (self.ports.next().to_string(), self.ports.next());
+        let (index, id) = (self.controllers.len(), self.controllers.len() + 1);
+        let (extra, log) = Default::default();
+        let layout = Layout { directory: &self.directory, controllers: &[], extra: &extra, log: &log };
+        let config = layout.joining_controller(id, &address, admin);
+        self.controllers.push(Process::new(&format!("controller-{id}"), "controller", &config, admin));
+        self.controller_addresses.push(address);
+        self.controllers[index].start();
+        index
     }
 
     /// A session through a handler.

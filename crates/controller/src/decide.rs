@@ -7,6 +7,7 @@ mod errands;
 mod facts;
 mod grey;
 mod liveness;
+pub mod members;
 mod moving;
 mod overruns;
 mod pending;

@@ -1,5 +1,9 @@
 //! Why a controller ends.
 
+use std::path::PathBuf;
+
+use model::ControllerId;
+
 use crate::{settings::SettingsError, store::StoreError};
 
 /// A controller did not start, or stopped by itself.
@@ -16,6 +20,17 @@ pub enum Error {
     Start {
         /// What it said.
         reason: String,
+    },
+    /// The others took it off their list.
+    #[error(
+        "controller {id} was removed from the fleet; to have it join again, empty {path}, start it, and add it with \
+         `stationmaster controllers add`"
+    )]
+    Removed {
+        /// This controller.
+        id: ControllerId,
+        /// Its data directory.
+        path: PathBuf,
     },
     /// The consensus engine stopped, most likely because the disk failed. What was acknowledged is safe.
     #[error("the consensus engine stopped: {reason}")]

@@ -158,7 +158,20 @@ pub const DISK_STALL_MAX: Duration = Duration::from_millis(1_000);
 /// How often that is looked at.
 pub const DISK_LOOK: Duration = Duration::from_millis(100);
 
-/// How long handing leadership over may take at shutdown, before this controller just stops.
+/// Pause before the other founders are asked again whether they are up.
+pub const FORM_PAUSE: Duration = Duration::from_millis(100);
+/// How long a founder waits after all have met, so that the others find out as well.
+pub const FORM_SETTLE: Duration = Duration::from_millis(250);
+/// A learner that is no further behind, in log entries, may vote. At thousands of changes a second it never is closer.
+pub const LEARNER_LAG_MAX: u64 = 1_000;
+/// How long controllers may take to answer before one is taken off the list, if the election time-out is not shorter.
+pub const HEAR_WAIT_MAX: Duration = Duration::from_millis(700);
+/// Pause between looks at whether they have.
+pub const HEAR_PAUSE: Duration = Duration::from_millis(10);
+/// How long an operator waits for one change of the list of controllers. It goes on without, and the next call asks.
+pub const MEMBERS_STEP_WAIT: Duration = Duration::from_secs(3);
+
+/// How long handing leadership over may take, before this controller just stops or goes on.
 pub const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long work on servers may go on at shutdown, before it is left to the next leader.
@@ -172,6 +185,11 @@ pub const CONNECTIONS_MAX: usize = 20_000;
 const _: () = assert!(PROPOSE_TIMEOUT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(ROUTE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(FORK_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
+const _: () = assert!(FORM_SETTLE.as_millis() > 2 * FORM_PAUSE.as_millis());
+const _: () = assert!(
+    MEMBERS_STEP_WAIT.as_millis() + CONNECT_TIMEOUT.as_millis() + HEAR_WAIT_MAX.as_millis()
+        < rpc::limits::CALL_TIMEOUT.as_millis()
+);
 const _: () = assert!(MOVE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(READ_INDEX_TIMEOUT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(RELEASE_TIMEOUT.as_millis() + PROPOSE_TIMEOUT.as_millis() < 8_000);

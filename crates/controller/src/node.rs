@@ -10,6 +10,7 @@ mod grey;
 mod heartbeats;
 mod levels;
 mod lookups;
+mod members;
 mod moving;
 mod operate;
 mod propose;
@@ -33,7 +34,7 @@ use crate::{
     decide::Facts,
     limits::BEHIND_WAIT,
     machine::{State, View},
-    raft::{Raft, TypeConfig},
+    raft::{Admission, Peers, Raft, TypeConfig},
     reign::Reign,
     servers::Servers,
     settings::Settings,
@@ -49,6 +50,10 @@ pub struct Node {
     pub raft: Raft,
     /// The map.
     pub view: View,
+    /// Whether it may vote.
+    pub admission: Arc<Admission>,
+    /// What is known of the other controllers beside the map.
+    pub peers: Arc<Peers>,
     /// Work that outlives its caller. Ends with the controller.
     pub tasks: TaskTracker,
     servers: Servers,
@@ -65,12 +70,33 @@ pub struct Node {
 
 impl Node {
     /// Puts the parts together.
-    pub fn new(settings: Settings, host: Host, raft: Raft, view: View, calculator: Worker<()>) -> Self {
+    pub fn new(
+        settings: Settings,
+        host: Host,
+        raft: Raft,
+        view: View,
+        (admission, peers): (Arc<Admission>, Arc<Peers>),
+        calculator: Worker<()>,
+    ) -> Self {
         let servers = Servers::new(host.clone());
         let reign = RwLock::new(None);
         let (tasks, heard, facts) = (TaskTracker::new(), Mutex::default(), Mutex::default());
         let stalled = tokio::sync::watch::Sender::default();
-        Self { settings, host, raft, view, tasks, servers, reign, heard, facts, calculator, stalled }
+        Self {
+            settings,
+            host,
+            raft,
+            view,
+            admission,
+            peers,
+            tasks,
+            servers,
+            reign,
+            heard,
+            facts,
+            calculator,
+            stalled,
+        }
     }
 
     /// The present reign.

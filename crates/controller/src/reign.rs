@@ -77,6 +77,10 @@ pub struct State {
     pub draining: BTreeSet<Tenure>,
     /// When the controllers were last asked which level they know.
     pub levels_asked: Option<Instant>,
+    /// Whether the list of controllers is being changed.
+    pub members_changing: bool,
+    /// A controller that is being added, and whose place it takes.
+    pub replacing: Option<(u64, u64)>,
 }
 
 impl Reign {
@@ -100,6 +104,8 @@ impl Reign {
             expiring: BTreeSet::new(),
             draining: BTreeSet::new(),
             levels_asked: None,
+            members_changing: false,
+            replacing: None,
         };
         Self { term, state: Mutex::new(state), word: watch::Sender::default(), flights: Mutex::default() }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::Revision;
-use openraft::{Config, SnapshotPolicy, async_runtime::watch::WatchReceiver};
+use openraft::{Config, SnapshotPolicy};
 use rpc::{Host, Listen, Service, handshake::Role};
 use tokio::{
     task::JoinSet,
@@ -16,11 +16,11 @@ use crate::{
     blocking::Worker,
     error::Error,
     fault, formation,
-    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HAND_OVER_TIMEOUT, LOG_KEPT_MAX, TASKS_TIMEOUT},
+    limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, LOG_KEPT_MAX, TASKS_TIMEOUT},
     machine::Machine,
     meter,
     node::Node,
-    raft::{Network, Raft, RaftServer},
+    raft::{Admission, Network, Peers, Raft, RaftServer},
     settings::Settings,
     store::{Disk, Log, SledDisk, StoreError},
 };
@@ -72,16 +72,20 @@ pub async fn run_on(
     let mut tasks = JoinSet::new();
     let writer = tokio::spawn(writing);
     let progress = log.progress();
-    let network = Network::new(host.dial.clone(), host.secret.clone(), view.clone());
-    let raft = Raft::new(settings.id.0, Arc::new(config(&settings)?), network, log, machine).await;
+    let (admission, peers) = (Arc::new(Admission::of(disk.clone()).await), Arc::new(Peers::default()));
+    let network = Network::new(host.dial.clone(), host.secret.clone(), view.clone(), peers.clone());
+    let config = Config { enable_elect: !admission.is_joining(), ..config(&settings)? };
+    let raft = Raft::new(settings.id.0, Arc::new(config), network, log, machine).await;
     let raft = raft.map_err(|fatal| Error::Start { reason: fatal.to_string() })?;
-    let node = Arc::new(Node::new(settings, host, raft, view, calculator));
+    peers.follow(raft.metrics());
+    let node = Arc::new(Node::new(settings, host, raft, view, (admission, peers), calculator));
     tracing::info!(id = %node.settings.id, address = node.settings.address, "controller started");
 
     let stop = CancellationToken::new();
     tasks.spawn(accept(node.clone(), listener));
     tasks.spawn(begin(node.clone()));
     tasks.spawn(node.clone().watch_disk(progress));
+    tasks.spawn(elect_once_admitted(node.clone()));
     let attending = tokio::spawn({
         let (node, stop) = (node.clone(), stop.clone());
         async move {
@@ -111,45 +115,23 @@ async fn supervise(
     let ended = tokio::select! {
         biased;
         ended = &mut attending => Some(ended),
+        () = node.peers.until_removed() => {
+            stop.cancel();
+            let path = node.settings.data_dir.clone();
+            attending.await.ok();
+            return Err(Error::Removed { id: node.settings.id, path });
+        }
         () = node.host.shutdown.cancelled() => None,
     };
     let ended = match ended {
         Some(ended) => ended,
         None => {
-            hand_over(node).await;
+            node.hand_over(None).await;
             stop.cancel();
             attending.await
         }
     };
     ended.unwrap_or_else(|error| Err(Error::Stopped { reason: error.to_string() }))
-}
-
-/// Gives leadership to the follower that is furthest, so that changes go on without an election time-out.
-async fn hand_over(node: &Node) {
-    let metrics = node.metrics();
-    if !metrics.state.is_leader() {
-        return;
-    }
-    let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
-    let best =
-        metrics.replication.iter().flatten().filter(|(id, _)| **id != metrics.id && voters.contains(id));
-    let Some((to, _)) = best.max_by_key(|(_, matched)| **matched) else { return };
-    tracing::info!(to, "handing leadership over");
-    if let Err(error) = node.raft.trigger().transfer_leader(*to).await {
-        tracing::warn!(%error, "cannot hand leadership over");
-        return;
-    }
-    let mut metrics = node.raft.metrics();
-    let other_leads = async {
-        while metrics.borrow_and_update().state.is_leader() {
-            if metrics.changed().await.is_err() {
-                break;
-            }
-        }
-    };
-    if timeout(HAND_OVER_TIMEOUT, other_leads).await.is_err() {
-        tracing::warn!("nobody took leadership over in time");
-    }
 }
 
 async fn end(node: &Node) {
@@ -194,6 +176,14 @@ async fn begin(node: Arc<Node>) {
     }
 }
 
+/// One that is not admitted does not even vote for itself.
+async fn elect_once_admitted(node: Arc<Node>) {
+    let mut joining = node.admission.watch();
+    if joining.wait_for(|joining| !joining).await.is_ok() {
+        node.raft.runtime_config().elect(true);
+    }
+}
+
 /// Notes in the data directory which fleet it belongs to, once that is known.
 async fn belong(node: Arc<Node>, disk: Arc<dyn Disk>) -> Result<(), StoreError> {
     let mut revisions = node.view.revisions();
@@ -210,7 +200,9 @@ async fn belong(node: Arc<Node>, disk: Arc<dyn Disk>) -> Result<(), StoreError> 
 
 async fn accept(node: Arc<Node>, mut listener: impl Listen) {
     let mut connections = JoinSet::new();
-    let raft = RaftServer::new(node.settings.id.0, node.settings.level, node.raft.clone(), node.view.clone());
+    let (admission, peers) = (node.admission.clone(), node.peers.clone());
+    let own = (node.settings.id.0, node.settings.level);
+    let raft = RaftServer::new(own, node.raft.clone(), node.view.clone(), admission, peers);
     loop {
         while connections.try_join_next().is_some() {}
         if connections.len() >= CONNECTIONS_MAX {

@@ -16,8 +16,9 @@ pub struct Settings {
     pub address: String,
     /// Where its log, its vote and its snapshots are. Nobody else may use this directory.
     pub data_dir: PathBuf,
-    /// The controllers that form a new fleet: ids and addresses, equal on all of them. Looked at only while this
-    /// controller has no data; from then on the replicated membership counts.
+    /// The controllers that found a new fleet, once all of them are up: ids and addresses, equal on all of them. Looked
+    /// at only while this controller has no data; from then on the replicated list counts. One that is not among them
+    /// waits to be added.
     pub members: Vec<(ControllerId, String)>,
     /// How often servers send heartbeats. At least 10 ms. Default 500 ms.
     pub heartbeat: Duration,

@@ -20,6 +20,10 @@ mod forks;
 mod linearizability;
 #[path = "cluster/linearizable.rs"]
 mod linearizable;
+#[path = "cluster/losing_disks.rs"]
+mod losing_disks;
+#[path = "cluster/members.rs"]
+mod members;
 #[path = "cluster/moves.rs"]
 mod moves;
 #[path = "cluster/net.rs"]

@@ -152,6 +152,7 @@ pub(crate) fn no_route(database: &str, error: &rpc::Error) -> Failure {
         | Refusal::Rejected(_)
         | Refusal::ServerNameUnknown { .. }
         | Refusal::ForkFailed { .. }
+        | Refusal::ControllersKept { .. }
         | Refusal::Behind { .. } => {
             unavailable("the controllers cannot say where the database is", one_line(refusal))
         }
@@ -235,6 +236,7 @@ fn refused(refusal: &Refusal) -> Option<Failure> {
         | Refusal::Lost { .. }
         | Refusal::NoServer { .. }
         | Refusal::LoadFailed { .. }
+        | Refusal::ControllersKept { .. }
         | Refusal::Behind { .. } => return None,
     };
     Some(failure)

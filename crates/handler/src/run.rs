@@ -48,6 +48,8 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Resul
     };
     let end_of_watch = CancellationToken::new();
     let watching = tokio::spawn(watch.run(end_of_watch.clone()));
+    let members = handler.controllers.clone();
+    tokio::spawn(end_of_watch.clone().run_until_cancelled_owned(async move { members.keep_up().await }));
     info!(handler = %id, name = %handler.settings.name, address = handler.settings.address, "handler started");
     let door = Door::new(handler.clone(), listener);
     let threads = Threads::start(handler.settings.threads, &door);

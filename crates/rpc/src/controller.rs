@@ -321,6 +321,36 @@ pub enum Operation {
         /// Makes repeating it harmless.
         key: IdempotencyKey,
     },
+    /// Take the next step towards another set of controllers. It is reached when [`ControllerApi::controllers`] of the
+    /// leader says so; until then this is to be repeated, at whatever controller leads then.
+    ChangeControllers(ControllersChange),
+}
+
+/// How the set of controllers is to change, or who is to lead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ControllersChange {
+    /// One more, which runs already and waits to be added.
+    Add {
+        /// Where it is, `host:port`.
+        address: String,
+    },
+    /// One less.
+    Remove {
+        /// Which.
+        controller: model::ControllerId,
+    },
+    /// One instead of another.
+    Replace {
+        /// Which one goes.
+        controller: model::ControllerId,
+        /// Where the new one is, `host:port`.
+        address: String,
+    },
+    /// Another leader.
+    TransferLeadership {
+        /// Who is to lead.
+        to: model::ControllerId,
+    },
 }
 
 /// What an operator's change did.

@@ -27,8 +27,8 @@ use crate::{
     controller::{ControllerApiClient, Operated, Operation},
     handshake::{Role, Service},
     limits::{
-        ASK_AFTER, CALL_TIMEOUT, HUNG_MEMORY, LEADER_TIMEOUT, PONG_TIMEOUT, QUORUM_SILENCE_MAX,
-        REACH_TIMEOUT, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN,
+        ASK_AFTER, CALL_TIMEOUT, HUNG_MEMORY, LEADER_TIMEOUT, MEMBERS_PAUSE, PONG_TIMEOUT,
+        QUORUM_SILENCE_MAX, REACH_TIMEOUT, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN,
     },
     transport::{connect, context},
 };
@@ -46,15 +46,18 @@ struct Shared {
     state: Mutex<State>,
 }
 
-struct State {
+pub(crate) struct State {
     known: Vec<Known>,
     /// Index of the controller that answered last, where the next call starts.
-    current: usize,
+    pub(crate) current: usize,
 }
 
 /// One controller.
 struct Known {
     address: String,
+    /// Whether it is on the newest list that was told. The others, which were named at the start or have been removed
+    /// since, are asked when all of these fail.
+    member: bool,
     client: Option<ControllerApiClient>,
     /// When it was last found to hang.
     hung: Option<Instant>,
@@ -72,18 +75,37 @@ impl Controllers {
         Self { shared: Arc::new(Shared { dial, secret, role, state }) }
     }
 
-    /// The addresses known now.
+    /// The addresses of all members, as far as it is known who they are.
     pub fn addresses(&self) -> Vec<String> {
-        self.state(|state| state.known.iter().map(|known| known.address.clone()).collect())
+        self.state(|state| state.members().map(|known| known.address.clone()).collect())
     }
 
-    /// Takes over the addresses that a controller told, so that members added later are found.
+    /// Takes over the list that a controller told: members added later are found, and those removed no longer asked.
     pub fn learn(&self, addresses: &[String]) {
+        if addresses.is_empty() {
+            return;
+        }
         self.state(|state| {
+            for known in &mut state.known {
+                known.member = addresses.contains(&known.address);
+            }
             for address in addresses {
                 state.index_of(address);
             }
         });
+    }
+
+    /// Keeps asking who the members are, for whoever is not told otherwise; never returns.
+    pub async fn keep_up(&self) {
+        loop {
+            sleep(MEMBERS_PAUSE).await;
+            let asked = self.any(|client, context| async move { client.controllers(context).await }.boxed());
+            // Without an answer the last list is the best there is.
+            if let Ok(members) = asked.await {
+                let addresses: Vec<String> = members.into_iter().map(|member| member.address).collect();
+                self.learn(&addresses);
+            }
+        }
     }
 
     /// Asks any controller: the one that answered last, or the next that does.
@@ -174,7 +196,7 @@ impl Controllers {
             told = Some(worst);
             tried += 1;
             if !follow {
-                self.state(|state| state.next(index));
+                self.state(|state| state.next(index, tried));
                 if tried % self.state(|state| state.known.len()) == 0 {
                     sleep(pause).await;
                     pause = (pause * 2).min(RETRY_PAUSE_MAX);
@@ -263,7 +285,7 @@ impl Controllers {
         }
     }
 
-    fn state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
         with(&mut self.shared.state.lock().expect("BUG: nothing panics while holding this lock"))
     }
 }
@@ -277,20 +299,28 @@ impl State {
         })
     }
 
-    /// Goes on to the next that does not hang, if need be to the same again, or just to the next.
-    fn next(&mut self, failed: usize) {
+    fn members(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter().filter(|known| known.member)
+    }
+
+    /// Goes on to the next that does not hang, if need be to the same again, or just to the next. Those that are no
+    /// members take part once each member has been tried.
+    fn next(&mut self, failed: usize, tried: usize) {
         if self.current == failed {
             let turns = 1..=self.known.len();
+            let everybody = tried > self.members().count();
             let mut order = turns.map(|step| (failed + step) % self.known.len());
             let first = (failed + 1) % self.known.len();
-            self.current = order.find(|index| !self.known[*index].hangs()).unwrap_or(first);
+            let asks =
+                |index: &usize| !self.known[*index].hangs() && (everybody || self.known[*index].member);
+            self.current = order.find(asks).unwrap_or(first);
         }
     }
 }
 
 impl Known {
     fn new(address: String) -> Self {
-        Self { address, client: None, hung: None }
+        Self { address, member: true, client: None, hung: None }
     }
 
     fn hangs(&self) -> bool {

@@ -122,6 +122,12 @@ pub enum Refusal {
         /// What was asked for.
         at_least: u64,
     },
+    /// The set of controllers is not changed like that.
+    #[error("the set of controllers stays as it is: {reason}")]
+    ControllersKept {
+        /// Why, and what to do.
+        reason: String,
+    },
 }
 
 /// What to do about a failure.
@@ -155,7 +161,8 @@ impl Refusal {
             | Self::ServerNameUnknown { .. }
             | Self::NoServer { .. }
             | Self::LoadFailed { .. }
-            | Self::ForkFailed { .. } => Advice::GiveUp,
+            | Self::ForkFailed { .. }
+            | Self::ControllersKept { .. } => Advice::GiveUp,
         }
     }
 
@@ -171,6 +178,7 @@ impl Refusal {
             | Self::NoServer { .. }
             | Self::LoadFailed { .. }
             | Self::ForkFailed { .. }
+            | Self::ControllersKept { .. }
             | Self::Behind { .. } => Effect::None,
         }
     }

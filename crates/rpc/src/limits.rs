@@ -37,6 +37,9 @@ pub const QUORUM_SILENCE_MAX: Duration = Duration::from_millis(1_000);
 /// How long a controller that was found to hang is asked only after all others.
 pub const HUNG_MEMORY: Duration = Duration::from_millis(1_000);
 
+/// How often somebody who is not told asks who the controllers are.
+pub const MEMBERS_PAUSE: Duration = Duration::from_secs(2);
+
 /// How long [`Controllers`](crate::Controllers) goes on looking for a leader before it gives up.
 pub const LEADER_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -230,6 +230,28 @@ async fn a_follower_points_to_the_leader_even_one_that_was_not_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn those_that_were_removed_are_asked_only_when_all_members_fail() {
+    let net = Net::default();
+    let (old, new) = (fake(None, 1), fake(None, 1));
+    put(&net, "old:1", old.clone());
+    put(&net, "new:1", new.clone());
+    let controllers = fleet(&net, &["old:1"]);
+    controllers.learn(&["new:1".into(), "other:1".into()]);
+    assert_eq!(controllers.addresses(), ["new:1", "other:1"]);
+    net.0.lock().expect("no panics").remove("old:1");
+    controllers.operate(RequestId(1), create()).await.expect("a member answers");
+    assert_eq!(new.calls.load(Ordering::SeqCst), 1);
+    // Whoever told the list may have been wrong.
+    net.0.lock().expect("no panics").remove("new:1");
+    put(&net, "old:1", old.clone());
+    let controllers = fleet(&net, &["old:1"]);
+    controllers.learn(&["new:1".into()]);
+    controllers.state(|state| state.current = 1);
+    controllers.operate(RequestId(1), create()).await.expect("the one named at the start still answers");
+    assert_eq!(old.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_controller_is_passed_over() {
     let net = Net::default();
     put(&net, "b:1", fake(None, 1));

@@ -10,6 +10,7 @@ mod events;
 mod handlers;
 mod listing;
 mod map;
+mod members;
 mod password;
 mod servers;
 mod status;
@@ -34,7 +35,7 @@ pub enum Request {
     /// Servers: list, drain, expire
     #[command(subcommand)]
     Servers(servers::Request),
-    /// Controllers: list
+    /// Controllers: list, add, remove, replace, transfer-leadership
     #[command(subcommand)]
     Controllers(controllers::Request),
     /// Handlers: list

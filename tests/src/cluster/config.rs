@@ -38,6 +38,22 @@ impl Layout<'_> {
         )
     }
 
+    /// One that is no founder.
+    pub fn joining_controller(&self, id: usize, address: &str, admin: SocketAddr) -> PathBuf {
+        let name = format!("controller-{id}");
+        self.write(
+            Role::Controller,
+            &name,
+            &[
+                ("id", id.to_string()),
+                ("address", text(address)),
+                ("data_dir", self.path(&name)),
+                ("admin_listen", text(admin)),
+                ("secret_file", self.path("secret")),
+            ],
+        )
+    }
+
     pub fn handler(&self, number: usize, listen: SocketAddr, admin: SocketAddr) -> PathBuf {
         let name = format!("handler-{number}");
         self.write(

@@ -6,6 +6,7 @@
 
 mod assigning_on_demand;
 mod bad_input;
+mod changing_controllers;
 mod client_programs;
 mod command_line;
 mod configuration;

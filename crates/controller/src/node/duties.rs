@@ -103,6 +103,7 @@ impl Node {
         let Some(reign) = self.reign_if_any() else { return };
         self.found_fleet();
         self.record_facts();
+        self.look_after_members(&reign);
         let now = Instant::now();
         self.raise_level(&reign, now);
         let up = self.servers_up();

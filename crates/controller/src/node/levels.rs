@@ -59,7 +59,7 @@ impl Node {
         let asked = members.nodes().map(|(id, node)| async move {
             match *id == self.settings.id.0 {
                 true => Some(self.settings.level),
-                false => Some(self.status_of(&node.addr).await?.level_known),
+                false => Some(self.status_of(&node.addr).await.ok()?.level_known),
             }
         });
         join_all(asked).await

@@ -91,6 +91,7 @@ impl Node {
                 self.tick();
                 Ok(self.operated(self.view.revision(), None))
             }
+            Operation::ChangeControllers(change) => self.change_controllers(&reign, change).await,
             Operation::PutUser { name, verifier } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
                 self.change(request, Command::PutUser { name, verifier }, None).await

@@ -86,7 +86,7 @@ impl Node {
         result
     }
 
-    fn failed(&self, error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> Refusal {
+    pub(super) fn failed(&self, error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> Refusal {
         match error {
             RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => self.forward(&forward),
             RaftError::APIError(ClientWriteError::LogEntryDiscarded(_)) => {

@@ -10,7 +10,7 @@ use rpc::{
 use tokio::time::{Duration, timeout};
 
 use super::Node;
-use crate::{limits::CONNECT_TIMEOUT, raft::TypeConfig};
+use crate::{formation::JOINING, limits::CONNECT_TIMEOUT, raft::TypeConfig};
 
 type Metrics = openraft::RaftMetrics<TypeConfig>;
 
@@ -51,7 +51,7 @@ impl Node {
         let metrics = self.metrics();
         let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
         if voters.is_empty() {
-            return "this controller is not part of a fleet yet".into();
+            return "this controller is not part of a fleet yet: it waits for the other founders, or to be added".into();
         }
         let needed = voters.len() / 2 + 1;
         let silent: Vec<String> = voters
@@ -75,7 +75,7 @@ impl Node {
     }
 
     /// Whether a follower did not answer this leader for a lease.
-    fn is_silent(&self, metrics: &Metrics, id: u64) -> bool {
+    pub(super) fn is_silent(&self, metrics: &Metrics, id: u64) -> bool {
         let answered = metrics.heartbeat.as_ref().and_then(|answered| answered.get(&id).copied().flatten());
         answered.is_none_or(|at| at.elapsed() > self.settings.election_max)
     }
@@ -107,8 +107,11 @@ impl Node {
             self.view.read(|state| (state.fleet().id(), state.fleet().databases_len() as u64));
         // The engine waits for the disk, and does not know that it leads no more.
         let handed_over = self.successor().is_some();
-        let state =
-            if handed_over { "stalled".into() } else { format!("{:?}", metrics.state).to_lowercase() };
+        let state = match handed_over {
+            true => "stalled".into(),
+            false if self.admission.is_joining() => JOINING.into(),
+            false => format!("{:?}", metrics.state).to_lowercase(),
+        };
         ControllerStatus {
             controller: self.settings.id,
             fleet,
@@ -127,16 +130,20 @@ impl Node {
         }
     }
 
-    /// How another controller is doing; `None` when it does not say so in time.
-    pub async fn status_of(&self, address: &str) -> Option<ControllerStatus> {
+    /// How another controller is doing.
+    ///
+    /// # Errors
+    /// Why it does not say so in time.
+    pub async fn status_of(&self, address: &str) -> Result<ControllerStatus, String> {
         let ask = async {
             let (dial, secret) = (&*self.host.dial, &self.host.secret);
-            let transport =
-                connect(dial, address, secret, Service::Controller, Role::Controller).await.ok()?;
+            let connecting = connect(dial, address, secret, Service::Controller, Role::Controller);
+            let transport = connecting.await.map_err(|error| with_cause(&error))?;
             let client = ControllerApiClient::new(rpc::tarpc::client::Config::default(), transport).spawn();
-            client.status(context()).await.ok()
+            client.status(context()).await.map_err(|error| error.to_string())
         };
-        timeout(CONNECT_TIMEOUT, ask).await.ok()?
+        let silent = |_| Err(format!("no answer within {CONNECT_TIMEOUT:?}"));
+        timeout(CONNECT_TIMEOUT, ask).await.unwrap_or_else(silent)
     }
 
     fn brake(&self) -> Option<BrakeEngaged> {
@@ -151,8 +158,9 @@ impl Node {
     /// All controllers, as this one knows them.
     pub fn controllers(&self) -> Vec<ControllerInfo> {
         let metrics = self.metrics();
-        let members = metrics.membership_config.membership();
-        let voters: Vec<u64> = members.voter_ids().collect();
+        let members = metrics.committed_membership_config.membership();
+        // In between two lists only those vote for good that are on both.
+        let votes = |id: &u64| members.get_joint_config().iter().all(|voters| voters.contains(id));
         let replication = metrics.replication.as_ref();
         let matched = |id: u64| match replication {
             Some(_) if id == metrics.id => metrics.last_log_index,
@@ -164,7 +172,7 @@ impl Node {
             .map(|(id, node)| ControllerInfo {
                 controller: ControllerId(*id),
                 address: node.addr.clone(),
-                voter: voters.contains(id),
+                voter: votes(id),
                 leader: metrics.current_leader == Some(*id),
                 matched: matched(*id),
             })
@@ -195,6 +203,11 @@ impl Node {
         }
         Readiness::Ready
     }
+}
+
+fn with_cause(error: &rpc::Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

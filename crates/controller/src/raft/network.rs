@@ -31,7 +31,7 @@ use tokio::{
 };
 
 use super::{
-    LogId, Snapshot, TypeConfig, Vote,
+    LogId, Peers, Snapshot, TypeConfig, Vote,
     service::{Addressee, Piece, RaftApiClient, Refused},
     wire,
 };
@@ -49,6 +49,7 @@ pub struct Network {
     dial: Arc<dyn Dial>,
     secret: Secret,
     view: View,
+    peers: Arc<Peers>,
 }
 
 /// The way to one of them.
@@ -64,6 +65,8 @@ struct Connection {
     /// Since when something is on its way without any answer. Callers may stop waiting at any time, so that a dead
     /// connection shows only here.
     silent_since: StdMutex<Option<Instant>>,
+    /// What it refused last, which is logged once.
+    refused: StdMutex<Option<Refused>>,
 }
 
 /// Why a call gave nothing.
@@ -83,8 +86,8 @@ enum CallError {
 
 impl Network {
     /// Over this network, with this fleet's secret, for the controller with this map.
-    pub fn new(dial: Arc<dyn Dial>, secret: Secret, view: View) -> Self {
-        Self { dial, secret, view }
+    pub fn new(dial: Arc<dyn Dial>, secret: Secret, view: View, peers: Arc<Peers>) -> Self {
+        Self { dial, secret, view, peers }
     }
 }
 
@@ -98,6 +101,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
             network: self.clone(),
             client: Mutex::new(None),
             silent_since: StdMutex::new(None),
+            refused: StdMutex::new(None),
         };
         Peer { connection: Arc::new(connection) }
     }
@@ -116,14 +120,18 @@ impl Connection {
         let id = self.id;
         let client = self.client().await?;
         let fleet = self.network.view.read(|state| state.fleet().id());
-        let to = Addressee { controller: id, fleet };
+        let to = Addressee { controller: id, fleet, listed: self.network.peers.standing(id).into() };
         let answer = timeout(limit, call(client, context(), to)).await;
         if answer.is_ok() {
             self.silent_since(|since| *since = None);
         }
         match answer {
-            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Ok(answer))) => {
+                self.network.peers.heard(id, false);
+                Ok(answer)
+            }
             Ok(Ok(Err(source))) => {
+                self.refused(&source);
                 // Another process may hold the address now, or will soon: look again next time.
                 self.give_up().await;
                 Err(CallError::Refused { id, address: self.address.clone(), source })
@@ -157,6 +165,24 @@ impl Connection {
         *slot = Some(client.clone());
         self.silent_since(|since| *since = Some(Instant::now()));
         Ok(client)
+    }
+
+    /// Hears why; says what an operator must know, once.
+    fn refused(&self, refused: &Refused) {
+        match refused {
+            Refused::Joining => self.network.peers.heard(self.id, true),
+            Refused::Removed { .. } => self.network.peers.removed(),
+            Refused::WrongController { .. }
+            | Refused::WrongFleet { .. }
+            | Refused::Unreadable { .. }
+            | Refused::Stopped { .. }
+            | Refused::Misfit { .. } => {}
+        }
+        let mut before = self.refused.lock().expect("BUG: nothing panics while holding this lock");
+        let new = before.replace(refused.clone()).as_ref() != Some(refused);
+        if new && matches!(refused, Refused::WrongController { .. } | Refused::WrongFleet { .. }) {
+            tracing::warn!(controller = self.id, address = self.address, said = %refused, "refused by another controller");
+        }
     }
 
     fn silent_since<T>(&self, with: impl FnOnce(&mut Option<Instant>) -> T) -> T {

@@ -11,15 +11,17 @@ use std::{
 };
 
 use model::{FleetId, Level};
-use openraft::EntryPayload;
+use openraft::{EntryPayload, raft::VoteRequest};
 use rpc::{ByteStream, StreamExt as _, tarpc};
 use serde::{Deserialize, Serialize};
 use tarpc::server::{BaseChannel, Channel};
 use tokio::task::JoinSet;
 
 use super::{
-    LogEntry, Raft, Snapshot,
+    Admission, LogEntry, LogId, Peers, Raft, Snapshot,
+    admission::Standing,
     arrivals::{Arrivals, Part},
+    types::TypeConfig,
     wire,
 };
 use crate::machine::{Image, View};
@@ -46,6 +48,39 @@ pub struct Addressee {
     pub controller: u64,
     /// Of which fleet; unknown until the sender's is founded.
     pub fleet: Option<FleetId>,
+    /// How the sender's list of controllers names it.
+    pub listed: Listed,
+}
+
+/// How a list of controllers names one of them, and the entry that holds the list.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Listed {
+    /// Not at all, or the sender does not know.
+    Not,
+    /// It is sent everything, and counted for nothing.
+    Learner(wire::Place),
+    /// It votes.
+    Voter(wire::Place),
+}
+
+impl From<Option<Standing>> for Listed {
+    fn from(standing: Option<Standing>) -> Self {
+        match standing {
+            None => Self::Not,
+            Some(Standing::Learner(at)) => Self::Learner(at.into()),
+            Some(Standing::Voter(at)) => Self::Voter(at.into()),
+        }
+    }
+}
+
+impl From<Listed> for Option<Standing> {
+    fn from(listed: Listed) -> Self {
+        match listed {
+            Listed::Not => None,
+            Listed::Learner(at) => Some(Standing::Learner(at.into())),
+            Listed::Voter(at) => Some(Standing::Voter(at.into())),
+        }
+    }
 }
 
 /// A piece of a snapshot.
@@ -102,6 +137,15 @@ pub enum Refused {
         /// Why.
         reason: String,
     },
+    /// Its disk is new: it must not be counted on, as it may have forgotten what it promised.
+    #[error("this controller's disk is new; it gives no vote before it was sent everything")]
+    Joining,
+    /// Whoever asks is no member of the fleet any more.
+    #[error("controller {id} was removed from the fleet")]
+    Removed {
+        /// Who asks.
+        id: u64,
+    },
 }
 
 /// Answers for one controller. Cheap to clone.
@@ -111,13 +155,21 @@ pub struct RaftServer {
     level: Level,
     raft: Raft,
     view: View,
+    admission: Arc<Admission>,
+    peers: Arc<Peers>,
     arriving: Arc<Mutex<Arrivals>>,
 }
 
 impl RaftServer {
     /// Answers for the controller with this id, which knows up to this level.
-    pub fn new(id: u64, level: Level, raft: Raft, view: View) -> Self {
-        Self { id, level, raft, view, arriving: Arc::default() }
+    pub fn new(
+        (id, level): (u64, Level),
+        raft: Raft,
+        view: View,
+        admission: Arc<Admission>,
+        peers: Arc<Peers>,
+    ) -> Self {
+        Self { id, level, raft, view, admission, peers, arriving: Arc::default() }
     }
 
     /// Answers one connection until it closes.
@@ -133,6 +185,25 @@ impl RaftServer {
                 running.spawn(request);
             }
             while running.try_join_next().is_some() {}
+        }
+    }
+
+    /// Whether a candidate may be given a vote at all.
+    fn may_vote_for(&self, candidate: u64, last: Option<LogId>) -> Result<(), Refused> {
+        if self.peers.was_removed(candidate, last) {
+            return Err(Refused::Removed { id: candidate });
+        }
+        match self.admission.is_joining() {
+            true => Err(Refused::Joining),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether anything may be taken from a leader with this list.
+    fn may_take(&self, listed: Listed) -> Result<(), Refused> {
+        match self.admission.takes(listed.into()) {
+            true => Ok(()),
+            false => Err(Refused::Joining),
         }
     }
 
@@ -163,9 +234,12 @@ impl RaftApi for RaftServer {
         message: wire::Blob,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
+        self.may_take(to.listed)?;
         let request = read::<wire::Append>(&message)?.into_request().map_err(unreadable)?;
         known(&request.entries, self.level)?;
+        let (previous, committed) = (request.prev_log_id, request.leader_commit);
         let response = self.raft.append_entries(request).await.map_err(stopped)?;
+        self.admission.taken(to.listed.into(), previous, committed, &response).await.map_err(stopped)?;
         Ok(wire::encode(&wire::Appended::from(response)))
     }
 
@@ -176,7 +250,9 @@ impl RaftApi for RaftServer {
         message: wire::Blob,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
-        let response = self.raft.vote(read::<wire::Ask>(&message)?.into()).await.map_err(stopped)?;
+        let request: VoteRequest<TypeConfig> = read::<wire::Ask>(&message)?.into();
+        self.may_vote_for(request.vote.leader_id.node_id, request.last_log_id)?;
+        let response = self.raft.vote(request).await.map_err(stopped)?;
         Ok(wire::encode(&wire::Answer::from(response)))
     }
 
@@ -187,7 +263,9 @@ impl RaftApi for RaftServer {
         message: wire::Blob,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
-        let response = self.raft.pre_vote(read::<wire::Ask>(&message)?.into()).await.map_err(stopped)?;
+        let request: VoteRequest<TypeConfig> = read::<wire::Ask>(&message)?.into();
+        self.may_vote_for(request.vote.leader_id.node_id, request.last_log_id)?;
+        let response = self.raft.pre_vote(request).await.map_err(stopped)?;
         Ok(wire::encode(&wire::Answer::from(response)))
     }
 
@@ -198,6 +276,7 @@ impl RaftApi for RaftServer {
         piece: Piece,
     ) -> Result<wire::Blob, Refused> {
         self.meant(to)?;
+        self.may_take(to.listed)?;
         let vote: super::Vote = read::<wire::Ballot>(&piece.vote)?.into();
         let Piece { transfer, offset, total, bytes, .. } = piece;
         let part = Part { leader: vote.leader_id.node_id, transfer, offset, total };
@@ -219,6 +298,9 @@ impl RaftApi for RaftServer {
         message: wire::Blob,
     ) -> Result<(), Refused> {
         self.meant(to)?;
+        if self.admission.is_joining() {
+            return Err(Refused::Joining);
+        }
         let request = read::<wire::HandOver>(&message)?.into_request();
         let answer = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
         // Not taken means that leadership has changed or the log is not here yet: the old leader goes on or an

@@ -41,7 +41,7 @@ pub struct Blob(pub Vec<u8>);
 
 /// A place in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
+pub struct Place {
     term: u64,
     node: u64,
     index: u64,

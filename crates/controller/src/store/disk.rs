@@ -86,6 +86,15 @@ pub trait Disk: Send + Sync + 'static {
     /// [`StoreError::AnotherFleet`] when it belongs to another one, or whatever the system says.
     async fn belong_to(&self, fleet: FleetId) -> Result<(), StoreError>;
 
+    /// Whether this controller is not admitted yet: so it is with every new disk, as another one may have been lost.
+    async fn is_joining(&self) -> bool;
+
+    /// Notes durably that it is admitted.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    async fn admit(&self) -> Result<(), StoreError>;
+
     /// Where it is, for the operator.
     fn path(&self) -> &Path;
 }

@@ -62,7 +62,7 @@ pub enum StoreError {
     /// There, but not readable.
     #[error(
         "{what} in {path} is damaged: {reason}; restore the directory from a copy, or, if a majority of the \
-         controllers is well, remove this controller and add a new one"
+         controllers is well, empty it: the controller is sent everything again"
     )]
     Damaged {
         /// What.
@@ -75,7 +75,7 @@ pub enum StoreError {
     /// Less is there than had been acknowledged.
     #[error(
         "{path} has lost data: {reason}; restore the directory from a copy, or, if a majority of the controllers \
-         is well, remove this controller and add a new one; never start it empty under the same id"
+         is well, empty it: the controller is sent everything again"
     )]
     Lost {
         /// The directory.

@@ -1,4 +1,4 @@
-//! Whose data directory this is: a small file of its own, readable without any database.
+//! Whose data directory this is, and whether it may vote: a small file of its own, readable without any database.
 //!
 //! ```text
 //! stationmaster-controller-data 1
@@ -6,6 +6,8 @@
 //! fleet 0123…
 //! ```
 //! The number in the first line is the format of the whole directory. The last line comes once the fleet is founded.
+//! A new directory has another line, `joining`, and format 2, which an earlier release refuses, as it would vote: it may
+//! have held a vote and entries until its disk was lost. It goes once the controller is admitted (`raft::admission`).
 
 use std::path::{Path, PathBuf};
 
@@ -15,8 +17,11 @@ use super::{StoreError, image_file::replace_file};
 
 const FILE: &str = "identity";
 const MAGIC: &str = "stationmaster-controller-data";
-/// The format of the whole directory that is written, and the newest that is read.
+/// The format of the whole directory that is written.
 const FORMAT: u32 = 1;
+/// The same while the controller is not admitted, and the newest that is read.
+const FORMAT_JOINING: u32 = 2;
+const JOINING: &str = "joining";
 
 /// Whose data it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +30,8 @@ pub struct Identity {
     pub controller: ControllerId,
     /// Which fleet's, once known.
     pub fleet: Option<FleetId>,
+    /// Whether it is not admitted yet: it may have been a member that lost its disk, and must not vote.
+    pub joining: bool,
 }
 
 impl Identity {
@@ -49,9 +56,13 @@ impl Identity {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn write(&self, dir: &Path) -> Result<(), StoreError> {
-        let mut text = format!("{MAGIC} {FORMAT}\ncontroller {}\n", self.controller);
+        let format = if self.joining { FORMAT_JOINING } else { FORMAT };
+        let mut text = format!("{MAGIC} {format}\ncontroller {}\n", self.controller);
         if let Some(fleet) = self.fleet {
             text.push_str(&format!("fleet {fleet}\n"));
+        }
+        if self.joining {
+            text.push_str(&format!("{JOINING}\n"));
         }
         replace_file(&dir.join(FILE), text.as_bytes()).map_err(StoreError::io("write", dir.join(FILE)))
     }
@@ -60,22 +71,28 @@ impl Identity {
         let mut format = None;
         let mut controller = None;
         let mut fleet = None;
+        let mut joining = false;
         for line in text.lines() {
             let bad = || damaged(path, format!("it says {line:?}"));
+            if line == JOINING && format == Some(FORMAT_JOINING) {
+                joining = true;
+                continue;
+            }
             let (key, value) = line.split_once(' ').ok_or_else(bad)?;
             match key {
                 MAGIC => format = Some(value.parse::<u32>().map_err(|_| bad())?),
                 "controller" => controller = Some(ControllerId(value.parse().map_err(|_| bad())?)),
                 "fleet" => fleet = Some(value.parse().map_err(|_| bad())?),
-                _ if format.is_some_and(|format| format > FORMAT) => {}
                 _ => return Err(bad()),
             }
-            if format.is_some_and(|format| format > FORMAT) {
+            if format.is_some_and(|format| format > FORMAT_JOINING) {
                 return Err(StoreError::Newer { what: "the data directory".into(), path: parent(path) });
             }
         }
         match (format, controller) {
-            (Some(FORMAT), Some(controller)) => Ok(Self { controller, fleet }),
+            (Some(FORMAT), Some(controller)) => Ok(Self { controller, fleet, joining }),
+            // A cut-off last line must not let it vote.
+            (Some(FORMAT_JOINING), Some(controller)) if joining => Ok(Self { controller, fleet, joining }),
             _ => Err(damaged(path, "it is incomplete".into())),
         }
     }
@@ -101,8 +118,10 @@ mod tests {
     fn an_identity_reads_back() {
         let dir = tempfile::tempdir().expect("a directory");
         assert_eq!(Identity::read(dir.path()).expect("readable"), None);
-        for fleet in [None, Some(FleetId(7))] {
-            let identity = Identity { controller: ControllerId(3), fleet };
+        for (fleet, joining) in
+            [(None, true), (None, false), (Some(FleetId(7)), true), (Some(FleetId(7)), false)]
+        {
+            let identity = Identity { controller: ControllerId(3), fleet, joining };
             identity.write(dir.path()).expect("writable");
             assert_eq!(Identity::read(dir.path()).expect("readable"), Some(identity));
         }
@@ -110,13 +129,27 @@ mod tests {
 
     #[test]
     fn a_later_format_asks_for_a_later_release() {
-        let error = parse("stationmaster-controller-data 2\nwhatever\n").expect_err("from the future");
+        let error = parse("stationmaster-controller-data 3\nwhatever\n").expect_err("from the future");
         assert!(error.to_string().contains("later release"), "{error}");
+    }
+
+    /// Golden bytes: what earlier releases wrote votes, and what is written now still reads.
+    #[test]
+    fn every_identity_ever_written_reads() {
+        let identity = |joining| Identity { controller: ControllerId(1), fleet: None, joining };
+        let first = parse("stationmaster-controller-data 1\ncontroller 1\n").expect("the first format");
+        assert_eq!(first, identity(false));
+        let new = parse("stationmaster-controller-data 2\ncontroller 1\njoining\n").expect("a new one");
+        assert_eq!(new, identity(true));
     }
 
     #[test]
     fn half_a_file_is_damage_and_not_a_new_directory() {
-        for text in ["", "stationmaster-controller-data 1\n", "controller 1\n", "\0\0", "controller x\n"] {
+        let cut = "stationmaster-controller-data 2\ncontroller 1\n";
+        let early = "stationmaster-controller-data 1\ncontroller 1\njoining\n";
+        for text in
+            ["", "stationmaster-controller-data 1\n", "controller 1\n", "\0\0", "controller x\n", cut, early]
+        {
             let error = parse(text).expect_err(text);
             assert!(error.to_string().contains("damaged"), "{error}");
         }

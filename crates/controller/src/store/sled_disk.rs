@@ -128,6 +128,21 @@ impl SledDisk {
         }
     }
 
+    /// Changes what the directory says of itself, durably.
+    async fn identify(
+        &self,
+        identity: &mut Identity,
+        change: impl FnOnce(&mut Identity),
+    ) -> Result<(), StoreError> {
+        let mut changed = identity.clone();
+        change(&mut changed);
+        let written = changed.clone();
+        let gone = |gone: Gone| StoreError::io("write to", &self.dir)(gone.into());
+        self.images.call(move |dir| written.write(dir)).await.map_err(gone)??;
+        *identity = changed;
+        Ok(())
+    }
+
     async fn with<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Open) -> io::Result<T> + Send + 'static,
@@ -175,14 +190,19 @@ impl Disk for SledDisk {
         match identity.fleet {
             Some(found) if found == fleet => Ok(()),
             Some(found) => Err(StoreError::AnotherFleet { path: self.dir.clone(), found, expected: fleet }),
-            None => {
-                let belongs = Identity { fleet: Some(fleet), ..identity.clone() };
-                let written = belongs.clone();
-                let gone = |gone: Gone| StoreError::io("write to", &self.dir)(gone.into());
-                self.images.call(move |dir| written.write(dir)).await.map_err(gone)??;
-                *identity = belongs;
-                Ok(())
-            }
+            None => self.identify(&mut identity, |identity| identity.fleet = Some(fleet)).await,
+        }
+    }
+
+    async fn is_joining(&self) -> bool {
+        self.identity.lock().await.joining
+    }
+
+    async fn admit(&self) -> Result<(), StoreError> {
+        let mut identity = self.identity.lock().await;
+        match identity.joining {
+            true => self.identify(&mut identity, |identity| identity.joining = false).await,
+            false => Ok(()),
         }
     }
 

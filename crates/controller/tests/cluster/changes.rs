@@ -120,9 +120,12 @@ async fn without_a_quorum_a_change_is_refused_with_what_is_missing() {
 #[tokio::test]
 async fn snapshots_bound_the_log_and_bring_a_late_controller_up_to_date() {
     let mut fleet = Fleet::stopped(3, |settings| settings.snapshot_every = 50);
-    fleet.run(1);
-    fleet.run(2);
+    for id in 1..=3 {
+        fleet.run(id);
+    }
     fleet.leader().await;
+    fleet.agreed().await;
+    fleet.kill(3);
     for number in 0..300 {
         fleet.create(&format!("db{number}")).await.expect("a free name");
     }

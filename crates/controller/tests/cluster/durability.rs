@@ -55,6 +55,14 @@ impl Disk for Counting {
         self.disk.belong_to(fleet).await
     }
 
+    async fn is_joining(&self) -> bool {
+        self.disk.is_joining().await
+    }
+
+    async fn admit(&self) -> Result<(), StoreError> {
+        self.disk.admit().await
+    }
+
     fn path(&self) -> &Path {
         self.disk.path()
     }

@@ -13,8 +13,8 @@ use model::{ControllerId, Digest, IdempotencyKey, RequestId, Revision, Timestamp
 use rpc::{
     Controllers, Host, Readiness, Secret, Service,
     controller::{
-        Consistency, ControllerApiClient, ControllerStatus, DatabaseInfo, DatabaseRef, LookUp, Operated,
-        Operation, Route, RouteFailed, RouteRequest,
+        Consistency, ControllerApiClient, ControllerInfo, ControllerStatus, ControllersChange, DatabaseInfo,
+        DatabaseRef, LookUp, Operated, Operation, Route, RouteFailed, RouteRequest,
     },
     handshake::Role,
 };
@@ -93,6 +93,12 @@ impl Fleet {
         settings
     }
 
+    /// Starts one that founds a fleet of its own.
+    pub fn found_as(&mut self, id: u64) {
+        self.members = vec![(ControllerId(id), address(id))];
+        self.run(id);
+    }
+
     /// Starts one.
     pub fn run(&mut self, id: u64) {
         self.run_with(id, run);
@@ -144,6 +150,53 @@ impl Fleet {
     pub fn client(&self) -> Controllers {
         let addresses = self.members.iter().map(|(_, address)| address.clone()).collect();
         Controllers::new(addresses, self.net.from("client:1"), self.secret.clone(), Role::Operator)
+    }
+
+    /// Repeats a wish for other controllers until the leader's list says that it is so.
+    pub async fn change(
+        &self,
+        client: &Controllers,
+        change: ControllersChange,
+        so: impl Fn(&[ControllerInfo]) -> bool,
+    ) -> Result<(), rpc::Error> {
+        loop {
+            client.operate(RequestId(1), Operation::ChangeControllers(change.clone())).await?;
+            let list = self.list(client).await;
+            if so(&list) {
+                let addresses: Vec<String> = list.into_iter().map(|info| info.address).collect();
+                client.learn(&addresses);
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The controllers as whoever answers knows them.
+    pub async fn list(&self, client: &Controllers) -> Vec<ControllerInfo> {
+        let list = client.any(|client, context| async move { client.controllers(context).await }.boxed());
+        list.await.expect("somebody answers")
+    }
+
+    /// Starts one that is on no list and adds it.
+    pub async fn grow(&mut self, client: &Controllers, id: u64) {
+        self.run(id);
+        let add = ControllersChange::Add { address: address(id) };
+        let votes = |list: &[ControllerInfo]| list.iter().any(|info| info.controller.0 == id && info.voter);
+        self.change(client, add, votes).await.expect("it is added");
+    }
+
+    /// Removes one, and waits until it has ended.
+    pub async fn shrink(&mut self, client: &Controllers, id: u64) {
+        let remove = ControllersChange::Remove { controller: ControllerId(id) };
+        let gone = |list: &[ControllerInfo]| list.iter().all(|info| info.controller.0 != id);
+        self.change(client, remove, gone).await.expect("it is removed");
+        let error = self.ended(id).await.to_string();
+        assert!(error.contains("was removed from the fleet"), "{error}");
+    }
+
+    /// Empties the directory of one that does not run.
+    pub fn wipe(&self, id: u64) {
+        std::fs::remove_dir_all(self.settings(id).data_dir).expect("it was there");
     }
 
     /// A handle on one of them.

@@ -116,6 +116,7 @@ fn change(operation: &Operation) -> String {
         Operation::DrainServer { server, draining: false } => format!("drain server {server} no more"),
         Operation::ExpireServer { server } => format!("expire server {server}"),
         Operation::ReleaseBrake => "release the brake".into(),
+        Operation::ChangeControllers(_) => "change the set of controllers".into(),
     }
 }
 

@@ -5,7 +5,11 @@ use std::net::SocketAddr;
 use controller::Settings;
 use model::ControllerId;
 
-use super::{process::Common, reader::Reader, setting::Members};
+use super::{
+    process::Common,
+    reader::Reader,
+    setting::{Address, Members},
+};
 
 /// What the table says: where to listen, and the role's own settings.
 pub struct Controller {
@@ -21,8 +25,13 @@ const INTERVAL_MS_MAX: u64 = 60_000;
 /// Reads the table; `None` only after a complaint.
 pub fn read(reader: &mut Reader<'_>) -> (Option<Controller>, Common) {
     let id = reader.required::<u64>("id", "1").map(ControllerId);
-    let members = reader.required::<Members>("members", "{ 1 = \"127.0.0.1:7101\" }");
-    let address = address(reader, id, members.as_ref());
+    let own = reader.optional::<Address>("address").map(|Address(address)| address);
+    // One that says where it is may join a fleet; a founder is where the founders are said to be.
+    let members = match own {
+        Some(_) => Some(reader.optional("members").unwrap_or(Members(Vec::new()))),
+        None => reader.required::<Members>("members", "{ 1 = \"127.0.0.1:7101\" }"),
+    };
+    let address = address(reader, id, own, members.as_ref());
     let listen = listen(reader, address.as_deref());
     let data_dir = reader.required("data_dir", "\"/var/lib/stationmaster/controller\"");
     let settings = (|| {
@@ -86,15 +95,27 @@ fn timing(reader: &mut Reader<'_>, settings: Option<Settings>) -> Option<Setting
     })
 }
 
-/// A controller is where the members say it is.
-fn address(reader: &mut Reader<'_>, id: Option<ControllerId>, members: Option<&Members>) -> Option<String> {
-    let Members(members) = members?;
-    let id = id?;
-    let Some((_, address)) = members.iter().find(|(member, _)| *member == id) else {
-        reader.complain("id", format!("is {id}, but `members` lists no such controller"));
-        return None;
-    };
-    Some(address.clone())
+/// A founder is where the founders are said to be; another one says where it is.
+fn address(
+    reader: &mut Reader<'_>,
+    id: Option<ControllerId>,
+    own: Option<String>,
+    members: Option<&Members>,
+) -> Option<String> {
+    let (id, Members(members)) = (id?, members?);
+    let listed = members.iter().find(|(member, _)| *member == id).map(|(_, address)| address.clone());
+    match (listed, own) {
+        (Some(listed), Some(own)) if listed != own => {
+            reader.complain("address", format!("is {own}, but `members` says {listed} for controller {id}"));
+            None
+        }
+        (Some(address), _) | (None, Some(address)) => Some(address),
+        (None, None) => {
+            let what = "but `members` lists no such controller; one that joins a fleet says its `address`";
+            reader.complain("id", format!("is {id}, {what}"));
+            None
+        }
+    }
 }
 
 /// It listens at its address, unless that is a host name or said otherwise.

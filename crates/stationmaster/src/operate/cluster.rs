@@ -1,6 +1,7 @@
 //! Finding the controllers, and asking one, any, each or the leader.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
@@ -151,10 +152,9 @@ impl Cluster {
     /// Learns the addresses of all members from whichever controllers answer.
     pub async fn learn(&self) {
         let asked = self.each(|client, context| async move { client.controllers(context).await }.boxed());
-        for members in asked.await.into_iter().filter_map(|each| each.answer.ok()) {
-            let addresses: Vec<String> = members.into_iter().map(|member| member.address).collect();
-            self.controllers.learn(&addresses);
-        }
+        let told = asked.await.into_iter().filter_map(|each| each.answer.ok()).flatten();
+        let addresses: BTreeSet<String> = told.map(|member| member.address).collect();
+        self.controllers.learn(&addresses.into_iter().collect::<Vec<_>>());
     }
 
     /// The controller with the newest state: the leader, or all of them when none leads.
@@ -163,16 +163,22 @@ impl Cluster {
         if let Some(failed) = nobody(&statuses) {
             return Err(failed);
         }
-        let leader = statuses
-            .iter()
-            .find(|each| each.answer.as_ref().is_ok_and(|status| status.leader == Some(status.controller)));
-        Ok(match leader {
-            Some(leader) => self.only(&leader.address),
+        Ok(match self.leader_of(&statuses) {
+            Some(leader) => leader,
             None => {
                 eprintln!("no controller leads now: this may be out of date");
                 self.controllers.clone()
             }
         })
+    }
+
+    /// The one that leads, if any says so. Of two, an old leader may not have heard of its end yet.
+    pub fn leader_of(&self, statuses: &[Each<ControllerStatus>]) -> Option<Controllers> {
+        let leads = |each: &&Each<ControllerStatus>| {
+            each.answer.as_ref().is_ok_and(|status| status.leader == Some(status.controller))
+        };
+        let term = |each: &&Each<ControllerStatus>| each.answer.as_ref().map_or(0, |status| status.term);
+        statuses.iter().filter(leads).max_by_key(term).map(|leader| self.only(&leader.address))
     }
 
     /// Makes a change.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use rpc::controller::{BrakeEngaged, ControllerStatus};
 use serde_json::json;
 
-use super::{Reach, cluster::Each, controllers, handlers, listing::print, servers};
+use super::{Reach, cluster::Each, controllers, handlers, listing::print, members, servers};
 
 /// A leader whose majority was silent for longer, in milliseconds, leads nobody.
 const QUORUM_MS_MAX: u64 = 2000;
@@ -20,7 +20,7 @@ pub async fn run(reach: &Reach) -> anyhow::Result<ExitCode> {
     let fleet = best.and_then(|status| status.fleet).map(|fleet| fleet.to_string());
     let databases = best.map(|status| status.databases);
     let (listed, servers, handlers) = (
-        controllers::listing(&statuses),
+        controllers::listing(&statuses, &members::list(&cluster).await?),
         servers::listing(&controllers).await?,
         handlers::listing(&controllers).await?,
     );

@@ -70,7 +70,7 @@ fn identify(dir: &Path, controller: ControllerId) -> Result<Identity, StoreError
             Err(StoreError::Unknown { path: dir.into() })
         }
         None => {
-            let identity = Identity { controller, fleet: None };
+            let identity = Identity { controller, fleet: None, joining: true };
             identity.write(dir)?;
             Ok(identity)
         }
