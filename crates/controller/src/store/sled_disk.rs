@@ -126,6 +126,10 @@ impl SledDisk {
         if let Err(gone) = self.log.call(|open| drop(open.take())).await {
             tracing::error!(%gone, "the log was not closed");
         }
+        // What was being written when its caller was ended is finished now, and not after somebody else opened it.
+        if let Err(gone) = self.images.call(|_| ()).await {
+            tracing::error!(%gone, "a snapshot or the identity was not finished");
+        }
     }
 
     /// Changes what the directory says of itself, durably.
