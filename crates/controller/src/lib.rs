@@ -26,6 +26,8 @@ mod seed;
 mod servers;
 mod settings;
 mod store;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod untrusted;
 
 pub use blocking::{Gone, Worker};
 pub use error::Error;

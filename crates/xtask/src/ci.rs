@@ -16,7 +16,7 @@ pub struct Args {
     #[arg(long = "skip", value_name = "STEP", value_parser = STEPS)]
     skip: Vec<String>,
     /// How long to fuzz each target, in seconds
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 8)]
     fuzz_seconds: u32,
 }
 

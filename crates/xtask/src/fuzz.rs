@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: every target of `crates/wire/fuzz` for a while, stopped by the first failure.
+//! `cargo xtask fuzz`: every target for a while, stopped by the first failure.
 //!
 //! cargo-fuzz wants a nightly compiler for its sanitizers. Coverage alone, which is what guides libFuzzer,
 //! comes from an LLVM pass that the stable compiler has too; the code has no `unsafe` for a sanitizer to watch.
@@ -17,6 +17,10 @@ const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 
+/// The packages with the targets. The feature `planted` of the second puts a bug behind each of its decoders.
+const PACKAGES: [&str; 2] = ["crates/wire/fuzz", CONTROLLER];
+const CONTROLLER: &str = "crates/controller/fuzz";
+
 /// Longest time for one input, in seconds: inputs are a few kilobytes, so more than this is a loop.
 const INPUT_TIMEOUT_S: u32 = 5;
 
@@ -34,24 +38,45 @@ pub struct Args {
     /// Run the one target on this input, as a failure left it, instead of fuzzing.
     #[arg(long, value_name = "FILE", requires = "targets")]
     replay: Option<PathBuf>,
+    /// Show that the fuzzing works: with a bug behind each decoder, every target must fail. Not for the wire's.
+    #[arg(long, conflicts_with = "replay")]
+    planted: bool,
 }
 
 /// Builds the targets and runs them one after the other.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let fuzz = Fuzz::locate()?;
+    let fuzz = Fuzz::locate(args.planted)?;
     let targets = fuzz.targets(&args.targets)?;
-    fuzz.build()?;
+    for package in fuzz.packages() {
+        fuzz.build(&package)?;
+    }
     if let Some(input) = &args.replay {
         ensure!(targets.len() == 1, "--replay needs exactly one --target");
-        return fuzz.replay(&targets[0], input);
+        return fuzz.replay(&targets[0].name, input);
     }
     println!("{:<10} {:>12} {:>10} {:>9}", "target", "inputs", "per second", "coverage");
-    targets.iter().try_for_each(|target| fuzz.fuzz(target, args.seconds))
+    targets.iter().try_for_each(|target| match args.planted {
+        false => fuzz.fuzz(target, args.seconds),
+        true => fuzz.find_planted(target, args.seconds),
+    })
+}
+
+struct Target {
+    name: String,
+    /// The inputs that it begins with.
+    seeds: PathBuf,
+}
+
+/// What a target's run came to.
+struct Run {
+    failed: bool,
+    log: String,
 }
 
 struct Fuzz {
-    /// The package with the targets.
-    package: PathBuf,
+    root: PathBuf,
+    /// Whether bugs are planted.
+    planted: bool,
     /// Everything that may be deleted: binaries, found inputs, logs, failures.
     scratch: PathBuf,
     /// The machine we run on; named so that cargo keeps the flags away from build scripts.
@@ -59,37 +84,47 @@ struct Fuzz {
 }
 
 impl Fuzz {
-    fn locate() -> anyhow::Result<Fuzz> {
+    fn locate(planted: bool) -> anyhow::Result<Fuzz> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
         let version = Command::new("rustc").arg("-vV").output().context("cannot run rustc")?;
         let version = String::from_utf8(version.stdout).context("rustc's version is not text")?;
         let host =
             version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-        let (package, scratch) = (root.join("crates/wire/fuzz"), root.join("target/fuzz"));
-        Ok(Fuzz { package, scratch, host: host.to_owned() })
+        let scratch = root.join(if planted { "target/fuzz-planted" } else { "target/fuzz" });
+        Ok(Fuzz { root, planted, scratch, host: host.to_owned() })
+    }
+
+    fn packages(&self) -> Vec<PathBuf> {
+        let packages = PACKAGES.iter().filter(|package| !self.planted || **package == CONTROLLER);
+        packages.map(|package| self.root.join(package)).collect()
     }
 
     /// All targets, or those that `wanted` names.
-    fn targets(&self, wanted: &[String]) -> anyhow::Result<Vec<String>> {
+    fn targets(&self, wanted: &[String]) -> anyhow::Result<Vec<Target>> {
         let mut targets = Vec::new();
-        for entry in fs::read_dir(self.package.join("targets"))? {
-            let path = entry?.path();
-            let name = path.file_stem().and_then(|stem| stem.to_str());
-            targets.push(name.with_context(|| format!("odd file name {}", path.display()))?.to_owned());
+        for package in self.packages() {
+            for entry in fs::read_dir(package.join("targets"))? {
+                let path = entry?.path();
+                let name = path.file_stem().and_then(|stem| stem.to_str());
+                let name = name.with_context(|| format!("odd file name {}", path.display()))?.to_owned();
+                targets.push(Target { seeds: package.join("seeds").join(&name), name });
+            }
         }
-        targets.sort();
+        targets.sort_by(|one, other| one.name.cmp(&other.name));
+        let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
         for name in wanted {
-            ensure!(targets.contains(name), "no target {name}; there are {}", targets.join(", "));
+            ensure!(names.contains(name), "no target {name}; there are {}", names.join(", "));
         }
-        targets.retain(|target| wanted.is_empty() || wanted.contains(target));
+        targets.retain(|target| wanted.is_empty() || wanted.contains(&target.name));
         Ok(targets)
     }
 
-    fn build(&self) -> anyhow::Result<()> {
+    fn build(&self, package: &Path) -> anyhow::Result<()> {
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--release", "--locked", "--bins", "--target", &self.host])
+            .args(if self.planted { &["--features", "planted"][..] } else { &[] })
             .arg("--manifest-path")
-            .arg(self.package.join("Cargo.toml"))
+            .arg(package.join("Cargo.toml"))
             .arg("--target-dir")
             .arg(&self.scratch)
             .env("RUSTFLAGS", RUSTFLAGS)
@@ -111,29 +146,45 @@ impl Fuzz {
         Ok(folder)
     }
 
-    fn fuzz(&self, target: &str, seconds: u32) -> anyhow::Result<()> {
-        let (corpus, failures) = (self.folder("corpus", target)?, self.folder("failures", target)?);
-        let log = self.folder("log", target)?.join("last");
+    fn fuzz(&self, target: &Target, seconds: u32) -> anyhow::Result<()> {
+        let Run { failed, log } = self.run(target, seconds)?;
+        if !failed {
+            return print_row(&target.name, &log);
+        }
+        println!("{}", failure(&log));
+        bail!(
+            "target {0} failed; repeat it: cargo xtask fuzz --target {0} --replay <the file named above>",
+            target.name
+        )
+    }
+
+    /// Fails when nothing is found.
+    fn find_planted(&self, target: &Target, seconds: u32) -> anyhow::Result<()> {
+        let Run { failed, log } = self.run(target, seconds)?;
+        ensure!(failed, "target {} has not found its planted bug", target.name);
+        let found = failure(&log).lines().take(2).collect::<Vec<_>>().join(" ");
+        println!("{:<10} found: {found}", target.name);
+        Ok(())
+    }
+
+    fn run(&self, target: &Target, seconds: u32) -> anyhow::Result<Run> {
+        let Target { name, seeds } = target;
+        let (corpus, failures) = (self.folder("corpus", name)?, self.folder("failures", name)?);
+        let log = self.folder("log", name)?.join("last");
         let status = self
-            .binary(target)
+            .binary(name)
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-timeout={INPUT_TIMEOUT_S}"))
             .arg(format!("-rss_limit_mb={MEMORY_MAX_MB}"))
             .arg(format!("-artifact_prefix={}/", failures.display()))
             .arg("-print_final_stats=1")
-            .args([corpus, self.package.join("seeds").join(target)])
+            .args([&corpus, seeds])
             .stdout(Stdio::null())
             .stderr(File::create(&log).with_context(|| format!("cannot write {}", log.display()))?)
             .status()
-            .with_context(|| format!("cannot run target {target}"))?;
+            .with_context(|| format!("cannot run target {name}"))?;
         let log = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
-        if status.success() {
-            return print_row(target, &log);
-        }
-        println!("{}", failure(&log));
-        bail!(
-            "target {target} failed; repeat it: cargo xtask fuzz --target {target} --replay <the file named above>"
-        )
+        Ok(Run { failed: !status.success(), log })
     }
 
     fn replay(&self, target: &str, input: &Path) -> anyhow::Result<()> {

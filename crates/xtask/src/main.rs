@@ -19,7 +19,7 @@ enum Command {
     Bench(Bench),
     /// Check everything: format, lints, documentation, tests, fuzzing
     Ci(ci::Args),
-    /// Fuzz the wire crate, guided by coverage, on the stable toolchain
+    /// Fuzz what comes from outside, guided by coverage, on the stable toolchain
     Fuzz(fuzz::Args),
 }
 
