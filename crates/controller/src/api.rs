@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Digest, Incarnation, Name, Registration, RequestId, Revision};
+use model::{DatabaseId, Digest, IdempotencyKey, Incarnation, Name, Registration, RequestId, Revision};
 use rpc::{
     Refusal,
+    backup::{BackupPiece, BackupRequest},
     controller::*,
     events::{EventsPage, EventsRequest},
     tarpc::context::Context,
@@ -103,5 +104,18 @@ impl ControllerApi for Api {
         location: String,
     ) -> Result<HandlerRegistered, Refusal> {
         self.0.register_handler(name, address, location).await
+    }
+
+    async fn backup(self, _: Context, request: BackupRequest) -> Option<BackupPiece> {
+        self.0.backup(request).await
+    }
+
+    async fn reserve_database(
+        self,
+        _: Context,
+        request: RequestId,
+        key: IdempotencyKey,
+    ) -> Result<DatabaseId, Refusal> {
+        self.0.reserve_database(request, key).await
     }
 }

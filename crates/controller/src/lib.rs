@@ -10,6 +10,7 @@
 //! - [`node`]: the thin shell that gathers the facts, asks what to do, proposes and acts.
 
 mod api;
+pub mod backup;
 mod blocking;
 mod decide;
 mod error;

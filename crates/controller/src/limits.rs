@@ -32,6 +32,11 @@ pub const APPLY_ENTRIES_MAX: usize = 256;
 
 /// Largest piece of a snapshot in one message, in bytes.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
+/// Copies of the map for backups that one controller keeps at a time. A further one takes the oldest's place.
+pub const BACKUPS_MAX: usize = 2;
+/// How long such a copy is kept while nobody reads it.
+pub const BACKUP_KEPT: Duration = Duration::from_secs(30);
+
 /// Largest snapshot taken from a leader, in bytes. A larger one is refused before it fills the memory.
 pub const SNAPSHOT_BYTES_MAX: u64 = 16 << 30;
 

@@ -1,6 +1,7 @@
 //! One controller: what its parts share.
 
 mod assign;
+mod backups;
 mod draining;
 mod duties;
 mod events;
@@ -62,6 +63,8 @@ pub struct Node {
     heard: Mutex<Option<InstantOf<TypeConfig>>>,
     /// What is to be recorded as events.
     facts: Mutex<Facts>,
+    /// Copies of the map that are being read.
+    backups: Mutex<backups::Backups>,
     /// For long computations.
     calculator: Worker<()>,
     /// Whether its disk does not finish a write.
@@ -81,7 +84,7 @@ impl Node {
         let servers = Servers::new(host.clone());
         let reign = RwLock::new(None);
         let (tasks, heard, facts) = (TaskTracker::new(), Mutex::default(), Mutex::default());
-        let stalled = tokio::sync::watch::Sender::default();
+        let (stalled, backups) = (tokio::sync::watch::Sender::default(), Mutex::default());
         Self {
             settings,
             host,
@@ -96,6 +99,7 @@ impl Node {
             facts,
             calculator,
             stalled,
+            backups,
         }
     }
 

@@ -7,7 +7,7 @@ pub mod codec;
 mod disk;
 mod error;
 mod identity;
-mod image_file;
+pub mod image_file;
 mod log;
 mod marker;
 mod progress;
@@ -17,6 +17,7 @@ mod writer;
 
 pub use disk::{Disk, Encode, Loaded, Write};
 pub use error::StoreError;
+pub use identity::Identity;
 pub use log::Log;
 pub use progress::{Progress, Stall};
 pub use sled_disk::SledDisk;

@@ -161,4 +161,16 @@ impl ControllerApi for Lone {
     async fn report_time_limit(self, _: Context, _: Overrun) -> Result<Verdict, Refusal> {
         Err(not_asked())
     }
+    async fn backup(self, _: Context, _: rpc::backup::BackupRequest) -> Option<rpc::backup::BackupPiece> {
+        unreachable!("a handler does not ask for it")
+    }
+
+    async fn reserve_database(
+        self,
+        _: Context,
+        _: model::RequestId,
+        _: model::IdempotencyKey,
+    ) -> Result<model::DatabaseId, rpc::Refusal> {
+        unreachable!("a handler does not ask for it")
+    }
 }

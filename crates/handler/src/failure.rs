@@ -263,7 +263,9 @@ fn rejection_code(rejection: &Rejection) -> SqlState {
         | Rejection::ServerNameTaken { .. }
         | Rejection::CapacityZero
         | Rejection::ServerDraining { .. }
+        | Rejection::CannotAdopt { .. }
         | Rejection::LevelLow { .. } => sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        Rejection::DatabaseKnown { .. } => sqlstate::DUPLICATE_DATABASE,
         Rejection::DatabaseForming { .. }
         | Rejection::DatabaseFormed { .. }
         | Rejection::DatabaseCopied { .. } => sqlstate::OBJECT_IN_USE,

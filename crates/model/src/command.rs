@@ -169,6 +169,21 @@ pub enum Command {
         /// The new level. One that is not above the map's own changes nothing.
         level: Level,
     },
+    /// Gives away a database id without a database: for a journal that is to be filled before anybody can ask for it.
+    ReserveDatabase {
+        /// Makes repeating it harmless: the same key gives the same id.
+        key: IdempotencyKey,
+    },
+    /// Makes a database of a journal that is there already, under the id that it has. Whoever proposes it has looked:
+    /// the journal is no dropped database's. Repeating it is harmless.
+    AdoptDatabase {
+        /// The journal's id; given before, if only by a map that was lost.
+        database: DatabaseId,
+        /// Its name; must be free.
+        name: Name,
+        /// The newest epoch in the journal: the first owner gets the next one.
+        epoch: Epoch,
+    },
 }
 
 impl Command {
@@ -192,7 +207,9 @@ impl Command {
             | Self::FormDatabase { .. }
             | Self::AbandonDatabase { .. }
             | Self::SetDatabaseOptions { .. }
-            | Self::RecordEvents { .. } => Level::EVENTS,
+            | Self::RecordEvents { .. }
+            | Self::ReserveDatabase { .. }
+            | Self::AdoptDatabase { .. } => Level::EVENTS,
             // Only those are asked to read it that know that level.
             Self::RaiseLevel { level } => *level,
         }
@@ -382,6 +399,20 @@ pub enum Rejection {
         level: Level,
         /// What it takes.
         needed: Level,
+    },
+    /// No journal can have that id, or its database is being dropped.
+    #[error("{database} cannot be adopted: its id was never given, or it is just being dropped")]
+    CannotAdopt {
+        /// Which.
+        database: DatabaseId,
+    },
+    /// The database is in the map already, under another name.
+    #[error("{database} is there already, and its name is \"{name}\"")]
+    DatabaseKnown {
+        /// Which.
+        database: DatabaseId,
+        /// Its name.
+        name: Name,
     },
 }
 

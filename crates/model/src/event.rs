@@ -116,11 +116,15 @@ pub enum What {
     FactsLost,
     /// Every controller knows more now, and may be told it.
     LevelRaised,
+    /// A database was made of a journal that was there already.
+    Adopted,
+    /// The map is one that was restored.
+    MapRestored,
 }
 
 impl What {
     /// All of them, in order.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::FleetFounded,
         Self::Created,
         Self::Renamed,
@@ -150,6 +154,8 @@ impl What {
         Self::TimeLimitVerdict,
         Self::FactsLost,
         Self::LevelRaised,
+        Self::Adopted,
+        Self::MapRestored,
     ];
 
     /// Its name in listings.
@@ -184,6 +190,8 @@ impl What {
             Self::TimeLimitVerdict => "time limit verdict",
             Self::FactsLost => "facts lost",
             Self::LevelRaised => "level raised",
+            Self::Adopted => "adopted",
+            Self::MapRestored => "map restored",
         }
     }
 }

@@ -3,12 +3,14 @@
 //! [`Fleet::apply`] is the only function that changes it. It is cheap to clone: the large maps share structure, so a
 //! snapshot is taken by cloning and encoded while writes go on.
 
+mod adopting;
 mod apply;
 mod changes;
 mod databases;
 mod events;
 mod forks;
 mod records;
+mod restoring;
 mod servers;
 
 use std::collections::BTreeMap;

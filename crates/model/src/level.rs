@@ -15,7 +15,7 @@ pub struct Level(pub u16);
 impl Level {
     /// What every release knows: the map, its servers, handlers and users.
     pub const FIRST: Self = Self(1);
-    /// Adds copies of databases, options of databases, events and why things were done.
+    /// Adds copies of databases, options of databases, events and why things were done, and adopting journals.
     pub const EVENTS: Self = Self(2);
     /// The newest that this release knows.
     pub const NEWEST: Self = Self::EVENTS;

@@ -32,8 +32,8 @@ pub const FACTS_MAX: usize = 256;
 /// take comes near it.
 pub const COMMAND_BYTES_MAX: usize = 128 << 10;
 
-/// How far the counter of database ids jumps when a backup of the map is restored, so that no id is ever given twice.
-pub const RESTORE_ID_SKIP: u64 = 1 << 32;
+/// How far the counters of a map jump at least when it is restored: see [`Fleet::restored`](crate::Fleet::restored).
+pub const RESTORE_SKIP: u64 = 1 << 32;
 
 /// Highest revision or epoch that a snapshot may hold. No fleet lives long enough to reach it, so more is damage, and
 /// what is accepted can always be counted on from.

@@ -10,6 +10,7 @@ pub use crate::health::ServerHealth;
 
 use crate::{
     Refusal,
+    backup::{BackupPiece, BackupRequest},
     events::{EventsPage, EventsRequest},
     time_limit::{Overrun, Verdict},
 };
@@ -59,6 +60,12 @@ pub trait ControllerApi {
         address: String,
         location: String,
     ) -> Result<HandlerRegistered, Refusal>;
+    /// The whole map as this controller has it, piece by piece: see [`crate::backup`]. Nothing when the backup that is
+    /// asked for is not kept any more; begin a new one then.
+    async fn backup(request: BackupRequest) -> Option<BackupPiece>;
+    /// Gives away a database id without a database, so that a journal can be filled before
+    /// [`Operation::AdoptDatabase`] makes it one. The same key gives the same id. Leader only.
+    async fn reserve_database(request: RequestId, key: IdempotencyKey) -> Result<DatabaseId, Refusal>;
 }
 
 /// A database, named either way (R9, R14).
@@ -324,6 +331,16 @@ pub enum Operation {
     /// Take the next step towards another set of controllers. It is reached when [`ControllerApi::controllers`] of the
     /// leader says so; until then this is to be repeated, at whatever controller leads then.
     ChangeControllers(ControllersChange),
+    /// Make a database of a journal that is there already, under the id that it has. Whoever asks for it has looked
+    /// into that journal. Repeating it is harmless.
+    AdoptDatabase {
+        /// The journal's id.
+        database: DatabaseId,
+        /// Its name.
+        name: String,
+        /// The newest epoch in the journal.
+        epoch: Epoch,
+    },
 }
 
 /// How the set of controllers is to change, or who is to lead.

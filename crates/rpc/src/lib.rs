@@ -5,6 +5,7 @@
 //! wire; what they add to it is in [`session`]. Every connection starts with a [`handshake`] that proves both ends
 //! know the fleet's secret. Any byte stream carries it: sockets in production, a simulated network in tests.
 
+pub mod backup;
 pub mod controller;
 mod controllers;
 mod error;

@@ -185,6 +185,22 @@ impl ControllerApi for Api {
     ) -> Result<crate::time_limit::Verdict, Refusal> {
         unreachable!("not called")
     }
+    async fn backup(
+        self,
+        _: tarpc::context::Context,
+        _: crate::backup::BackupRequest,
+    ) -> Option<crate::backup::BackupPiece> {
+        unreachable!("not called")
+    }
+
+    async fn reserve_database(
+        self,
+        _: tarpc::context::Context,
+        _: model::RequestId,
+        _: model::IdempotencyKey,
+    ) -> Result<model::DatabaseId, crate::Refusal> {
+        unreachable!("not called")
+    }
 }
 
 fn fake(leader: Option<&str>, secret: u8) -> Fake {

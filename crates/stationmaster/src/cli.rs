@@ -116,6 +116,11 @@ pub fn run() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Reads a controller's configuration file, as it would start.
+pub fn controller(file: &Path) -> anyhow::Result<Config> {
+    load(Some(Role::Controller), Some(file), Vec::new())
+}
+
 fn play(role: Role, flags: RoleFlags) -> anyhow::Result<ExitCode> {
     let log = [("log.format", flags.log_format), ("log.filter", flags.log_filter)];
     let log = log.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));

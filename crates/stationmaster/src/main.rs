@@ -7,6 +7,7 @@ mod failure;
 mod http;
 mod logging;
 mod metrics;
+mod new_file;
 mod offline;
 mod operate;
 mod role;

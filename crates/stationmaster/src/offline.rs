@@ -11,7 +11,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 pub use moment::Moment;
-use place::Where;
+pub use place::Where;
+pub use verify::{Scratch, Unwritten, written};
 
 /// What can be done with journals. A database goes by its id (`db-…`), or by its name while controllers can be asked.
 #[derive(Subcommand)]

@@ -29,7 +29,7 @@ pub use users::verifier;
 pub enum Request {
     /// How the whole fleet is doing; fails when no leader can be reached
     Status(Reach),
-    /// Databases: list, show, create, drop, rename, move, assign, unassign, set, reset
+    /// Databases: list, show, create, fork, adopt, drop, rename, move, assign, unassign, set, reset
     #[command(subcommand)]
     Databases(databases::Request),
     /// Servers: list, drain, expire
@@ -46,7 +46,7 @@ pub enum Request {
     Users(users::Request),
     /// What happened in the fleet, and why: every decision, oldest first
     Events(events::Request),
-    /// The replicated map: digest, get
+    /// The replicated map: digest, get, backup, restore, export, import
     #[command(subcommand)]
     Map(map::Request),
 }

@@ -158,7 +158,8 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
     }
 }
 
-fn now() -> TimestampMs {
+/// The wall clock.
+pub fn now() -> TimestampMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     TimestampMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

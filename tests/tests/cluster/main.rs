@@ -4,12 +4,14 @@
 //! its own, one at a time. Client programs of others must be installed: a missing one fails its test and says what to
 //! install.
 
+mod adopting_files;
 mod assigning_on_demand;
 mod bad_input;
 mod changing_controllers;
 mod client_programs;
 mod command_line;
 mod configuration;
+mod controllers_alone;
 mod creating_databases;
 mod damaged_data;
 mod damaged_journals;
@@ -27,6 +29,7 @@ mod naming_databases;
 mod paused_servers;
 mod putting_away;
 mod refusing_clients;
+mod restoring_the_map;
 mod rust_client;
 mod stale_routes;
 mod telling_what_happened;

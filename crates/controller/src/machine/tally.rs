@@ -88,6 +88,9 @@ impl Tally {
             | Command::SetDatabaseOptions { .. }
             | Command::RecordEvents { .. }
             | Command::RaiseLevel { .. }
+            // An id is no database, and what is adopted is nobody's yet.
+            | Command::ReserveDatabase { .. }
+            | Command::AdoptDatabase { .. }
             // A copy that forms is nobody's.
             | Command::ForkDatabase { .. }
             | Command::FormDatabase { .. }
@@ -141,7 +144,9 @@ fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
         | Command::DrainServer { .. }
         | Command::ForkDatabase { .. }
         | Command::FormDatabase { .. }
-        | Command::AbandonDatabase { .. } => None,
+        | Command::AbandonDatabase { .. }
+        | Command::ReserveDatabase { .. }
+        | Command::AdoptDatabase { .. } => None,
     }
 }
 
@@ -172,7 +177,9 @@ fn ended(fleet: &Fleet, command: &Command) -> Option<Tenure> {
         | Command::DrainServer { .. }
         | Command::ForkDatabase { .. }
         | Command::FormDatabase { .. }
-        | Command::AbandonDatabase { .. } => None,
+        | Command::AbandonDatabase { .. }
+        | Command::ReserveDatabase { .. }
+        | Command::AdoptDatabase { .. } => None,
     }
 }
 

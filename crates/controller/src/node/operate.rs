@@ -92,6 +92,10 @@ impl Node {
                 Ok(self.operated(self.view.revision(), None))
             }
             Operation::ChangeControllers(change) => self.change_controllers(&reign, change).await,
+            Operation::AdoptDatabase { database, name, epoch } => {
+                let name = Name::new(&name).map_err(Rejection::from)?;
+                self.change(request, Command::AdoptDatabase { database, name, epoch }, Some(database)).await
+            }
             Operation::PutUser { name, verifier } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
                 self.change(request, Command::PutUser { name, verifier }, None).await
@@ -99,6 +103,24 @@ impl Node {
             Operation::DropUser { name } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
                 self.change(request, Command::DropUser { name }, None).await
+            }
+        }
+    }
+
+    /// Gives away a database id without a database.
+    ///
+    /// # Errors
+    /// As [`Node::operate`].
+    pub async fn reserve_database(
+        &self,
+        request: RequestId,
+        key: IdempotencyKey,
+    ) -> Result<DatabaseId, Refusal> {
+        let proposed = self.propose_because(asked_for(request), Command::ReserveDatabase { key }).await?;
+        match proposed.outcome? {
+            Outcome::Database { database, .. } => Ok(database),
+            Outcome::Done | Outcome::Server { .. } | Outcome::Handler { .. } => {
+                unreachable!("BUG: reserving gives a database's id")
             }
         }
     }

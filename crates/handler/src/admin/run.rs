@@ -117,6 +117,7 @@ fn change(operation: &Operation) -> String {
         Operation::ExpireServer { server } => format!("expire server {server}"),
         Operation::ReleaseBrake => "release the brake".into(),
         Operation::ChangeControllers(_) => "change the set of controllers".into(),
+        Operation::AdoptDatabase { database, name, .. } => format!("adopt {database} as {name}"),
     }
 }
 

@@ -442,4 +442,16 @@ impl ControllerApi for Fake {
     async fn heartbeat(self, _: Context, _: Heartbeat) -> Result<HeartbeatReply, Refusal> {
         unreachable!("a handler does not ask")
     }
+    async fn backup(self, _: Context, _: rpc::backup::BackupRequest) -> Option<rpc::backup::BackupPiece> {
+        unreachable!("a handler does not ask")
+    }
+
+    async fn reserve_database(
+        self,
+        _: Context,
+        _: model::RequestId,
+        _: model::IdempotencyKey,
+    ) -> Result<model::DatabaseId, rpc::Refusal> {
+        unreachable!("a handler does not ask")
+    }
 }

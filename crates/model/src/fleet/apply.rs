@@ -58,6 +58,8 @@ impl Fleet {
                 self.level = self.level.max(*level);
                 Ok(Outcome::Done)
             }
+            Command::ReserveDatabase { key } => self.reserve_database(*key),
+            Command::AdoptDatabase { database, name, epoch } => self.adopt_database(*database, name, *epoch),
         }
     }
 

@@ -3,8 +3,7 @@
 use super::{Change, Database, Fleet, ServerState};
 use crate::{
     DatabaseId, DatabaseOption, DatabaseOptions, Epoch, IdempotencyKey, Name, Outcome, Rejection, Tenure,
-    command::IdKind,
-    limits::{IDEMPOTENCY_KEYS_MAX, RESTORE_ID_SKIP},
+    command::IdKind, limits::IDEMPOTENCY_KEYS_MAX,
 };
 
 /// The name of the admin console, which no database may have.
@@ -37,13 +36,18 @@ impl Fleet {
     ) -> Result<DatabaseId, Rejection> {
         let id = self.next_database()?;
         self.database_last = id.0;
+        self.put_database(id, database, key);
+        Ok(id)
+    }
+
+    /// Makes a database under an id that is given already.
+    pub(super) fn put_database(&mut self, id: DatabaseId, database: Database, key: Option<IdempotencyKey>) {
         self.names.insert(database.name.clone(), id);
         self.databases.insert(id, database);
         if let Some(key) = key {
             self.remember(key, id);
         }
         self.note(Change::Database(id));
-        Ok(id)
     }
 
     pub(super) fn rename_database(&mut self, id: DatabaseId, name: &Name) -> Result<Outcome, Rejection> {
@@ -115,11 +119,6 @@ impl Fleet {
         self.change_owner(id, expected, None)
     }
 
-    /// Makes sure that no id given after the backup was taken is ever given again.
-    pub fn skip_ids_after_restore(&mut self) {
-        self.database_last = self.database_last.saturating_add(RESTORE_ID_SKIP);
-    }
-
     fn change_owner(
         &mut self,
         id: DatabaseId,
@@ -138,7 +137,7 @@ impl Fleet {
         Ok(Outcome::Database { database: id, epoch })
     }
 
-    fn next_database(&self) -> Result<DatabaseId, Rejection> {
+    pub(super) fn next_database(&self) -> Result<DatabaseId, Rejection> {
         let next = self.database_last.checked_add(1).map(DatabaseId);
         next.ok_or(Rejection::IdsExhausted { what: IdKind::Database })
     }
@@ -176,7 +175,7 @@ impl Fleet {
         Ok(Outcome::Database { database, epoch: self.known(database)?.epoch })
     }
 
-    fn remember(&mut self, key: IdempotencyKey, id: DatabaseId) {
+    pub(super) fn remember(&mut self, key: IdempotencyKey, id: DatabaseId) {
         self.keys.insert(key, id);
         self.keys_in_order.push_back(key);
         if self.keys_in_order.len() > IDEMPOTENCY_KEYS_MAX {

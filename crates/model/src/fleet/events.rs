@@ -33,7 +33,8 @@ impl Fleet {
             | Command::UnassignDatabase { database: id, .. }
             | Command::FormDatabase { database: id }
             | Command::AbandonDatabase { database: id }
-            | Command::SetDatabaseOptions { database: id, .. } => before.database = Some(database(*id)),
+            | Command::SetDatabaseOptions { database: id, .. }
+            | Command::AdoptDatabase { database: id, .. } => before.database = Some(database(*id)),
             Command::ExpireServer { server: id, .. } | Command::DrainServer { server: id, .. } => {
                 before.server = server(*id);
             }
@@ -48,7 +49,8 @@ impl Fleet {
             | Command::PutUser { .. }
             | Command::DropUser { .. }
             | Command::RecordEvents { .. }
-            | Command::RaiseLevel { .. } => {}
+            | Command::RaiseLevel { .. }
+            | Command::ReserveDatabase { .. } => {}
         }
         before
     }
@@ -102,6 +104,7 @@ impl Fleet {
                 Some(Event { from, ..draft(what) })
             }
             Command::UnassignDatabase { .. } => Some(Event { from, ..draft(What::Unassigned) }),
+            Command::AdoptDatabase { .. } => before.record.is_none().then(|| draft(What::Adopted)),
             Command::FormDatabase { .. } => before.forming.then(|| draft(What::ForkFormed)),
             Command::SetDatabaseOptions { options, .. } => {
                 let changed = self.database_options(before.id) != before.options;
@@ -119,7 +122,8 @@ impl Fleet {
             | Command::PutUser { .. }
             | Command::DropUser { .. }
             | Command::RecordEvents { .. }
-            | Command::RaiseLevel { .. } => unreachable!("BUG: none about a database that was there"),
+            | Command::RaiseLevel { .. }
+            | Command::ReserveDatabase { .. } => unreachable!("BUG: none about a database that was there"),
         }
     }
 
@@ -161,6 +165,8 @@ impl Fleet {
             Command::RaiseLevel { level } => {
                 vec![Event { evidence: Evidence::new(&level.to_string()), ..blank(What::LevelRaised) }]
             }
+            // An id is no database yet.
+            Command::ReserveDatabase { .. } => Vec::new(),
             Command::RenameDatabase { .. }
             | Command::DropDatabase { .. }
             | Command::ForgetDatabase { .. }
@@ -169,6 +175,7 @@ impl Fleet {
             | Command::FormDatabase { .. }
             | Command::AbandonDatabase { .. }
             | Command::SetDatabaseOptions { .. }
+            | Command::AdoptDatabase { .. }
             | Command::RecordEvents { .. } => unreachable!("BUG: told elsewhere"),
         }
     }

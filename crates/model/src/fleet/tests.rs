@@ -52,8 +52,8 @@ fn a_handler_is_rejected_when_the_last_handler_id_is_given_but_a_known_one_may_r
 
 #[test]
 fn a_database_is_rejected_when_the_last_database_id_is_given_and_restoring_does_not_wrap_around() {
-    let mut fleet = Fleet { database_last: u64::MAX - 1, ..Fleet::default() };
-    fleet.skip_ids_after_restore();
+    let fleet = Fleet { database_last: u64::MAX - 1, ..Fleet::default() };
+    let mut fleet = fleet.restored(TimestampMs(7), "of a test");
     let create = Command::CreateDatabase { name: Name::new("shop").expect("good"), owner: None, key: None };
     assert_eq!(apply(&mut fleet, create), Err(Rejection::IdsExhausted { what: IdKind::Database }));
     assert_eq!(fleet.database_named("shop"), None);

@@ -96,6 +96,14 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
                 ],
             }),
         ),
+        ("reserve-database", at(Command::ReserveDatabase { key: IdempotencyKey(0x77) })),
+        ("adopt-database", at(Command::AdoptDatabase { database, name: name("old"), epoch: epoch_expected })),
+        (
+            "record-events-of-restoring",
+            at(Command::RecordEvents {
+                facts: What::ALL[29..31].iter().map(|what| Fact::new(*what)).collect(),
+            }),
+        ),
         ("record-events", at(Command::RecordEvents { facts: facts() })),
         ("record-level-raised", at(Command::RecordEvents { facts: vec![Fact::new(What::LevelRaised)] })),
         ("raise-level", at(Command::RaiseLevel { level: Level::EVENTS })),

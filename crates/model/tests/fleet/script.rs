@@ -119,10 +119,11 @@ scripts! {
     watchers_learn_what_to_look_at_again: "changes.txt",
     a_watcher_too_far_behind_starts_anew: "changes-bound.txt",
     a_snapshot_is_the_same_map_c14: "snapshot.txt",
-    a_restored_map_never_gives_an_id_again_r7: "restore.txt",
+    a_restored_map_gives_no_id_and_no_epoch_again_r7: "restore.txt",
     a_copy_is_forming_until_its_journal_says_what_it_is_a_copy_of: "fork.txt",
     names_follow_the_identifier_rules: "names.txt",
     a_level_never_falls_and_is_in_every_snapshot: "levels.txt",
+    a_journal_becomes_a_database_under_the_id_that_it_has_r16: "adopt.txt",
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod copy;
 mod database;
 mod ddl;
 mod ffi;
+pub mod foreign;
 mod functions;
 mod guard;
 pub mod image;

@@ -24,12 +24,37 @@ pub struct Where {
 }
 
 impl Where {
+    /// Where the journals are.
+    fn place(&self) -> anyhow::Result<String> {
+        match &self.journal {
+            Some(place) => Ok(place.clone()),
+            None => self.reach.dev_journal(),
+        }
+    }
+
+    /// The journals of this very fleet, to be written to: tested as a server tests them. There must be some already,
+    /// unless the place is said to be new to the fleet: a mistyped one would take everything and give nothing back.
+    pub async fn store_of(&self, fleet: FleetId, new_place: bool) -> anyhow::Result<Store> {
+        let place = self.place()?;
+        let cannot = || format!("cannot use {place} for journals");
+        if let Some(other) = self.fleet.filter(|other| *other != fleet) {
+            bail!(Usage(format!("these controllers are of fleet {fleet}, not {other}")));
+        }
+        let archive = Archive::at(&place).await.with_context(cannot)?;
+        let fleets = archive.fleets().await.with_context(cannot)?;
+        if !new_place && !fleets.contains(&fleet) {
+            bail!(
+                "there are no journals of fleet {fleet} in {place}\n  \
+                 try: the very place that its servers have in `journal`; if it is that, and no database was ever \
+                 opened there, say --new-place"
+            );
+        }
+        Store::at(&place, fleet, Incarnation(rand::random())).await.with_context(cannot)
+    }
+
     /// The fleet's journals.
     pub async fn store(&self) -> anyhow::Result<Store> {
-        let place = match &self.journal {
-            Some(place) => place.clone(),
-            None => self.reach.dev_journal()?,
-        };
+        let place = self.place()?;
         let archive = Archive::at(&place).await.with_context(|| format!("cannot look into {place}"))?;
         let fleets = archive.fleets().await.with_context(|| format!("cannot look into {place}"))?;
         let fleet = match (self.fleet, &fleets[..]) {

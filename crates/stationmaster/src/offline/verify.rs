@@ -195,16 +195,25 @@ pub async fn written(
 }
 
 /// A directory for images that nobody else can look into. Removed in the end.
-struct Scratch(PathBuf);
+pub struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> anyhow::Result<Self> {
-        let dir = std::env::temp_dir().join(format!("stationmaster-verify-{:016x}", rand::random::<u64>()));
+    /// Makes one.
+    ///
+    /// # Errors
+    /// When there is no room for temporary files.
+    pub fn new() -> anyhow::Result<Self> {
+        let dir = std::env::temp_dir().join(format!("stationmaster-images-{:016x}", rand::random::<u64>()));
         let made = fs::DirBuilder::new().mode(0o700).create(&dir);
         made.with_context(|| {
             format!("cannot make {} for the images (TMPDIR chooses its place)", dir.display())
         })?;
         Ok(Self(dir))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 

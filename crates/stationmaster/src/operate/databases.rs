@@ -1,5 +1,7 @@
 //! `stationmaster databases …`
 
+mod adopt;
+
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -16,7 +18,10 @@ use super::{
     events,
     listing::print,
 };
-use crate::{failure::Usage, offline::Moment};
+use crate::{
+    failure::Usage,
+    offline::{Moment, Where},
+};
 
 /// What can be done with databases. A database goes by its name or by its id (`db-…`).
 #[derive(Subcommand)]
@@ -126,6 +131,25 @@ pub enum Request {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Make databases of SQLite files, or of journals that the map does not know
+    Adopt {
+        /// SQLite files, folders with them (*.db, *.sqlite, *.sqlite3), or ids of journals (db-…)
+        what: Vec<String>,
+        /// The database's name. Default: that of the file without its ending, or recovered-ID
+        #[arg(long)]
+        name: Option<Name>,
+        /// Every journal that the map does not know, such as those of databases made after its backup
+        #[arg(long)]
+        orphans: bool,
+        /// There are no journals of this fleet in that place yet
+        #[arg(long)]
+        new_place: bool,
+        /// Check everything and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        at: Where,
+    },
     /// Take a database from its server; the next request assigns it anew
     Unassign {
         /// Name or id
@@ -209,6 +233,9 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
             let names: Vec<&str> = options.iter().map(DatabaseOption::name).collect();
             let sentence = format!("reset {} of {database}", names.join(" and "));
             set_options(&reach, &database, options, &sentence).await?;
+        }
+        Request::Adopt { what, name, orphans, new_place, dry_run, at } => {
+            return adopt::run(&at, adopt::Asked { what, name, orphans, new_place, dry_run }).await;
         }
         Request::Unassign { database, reach } => {
             let operation = Operation::UnassignDatabase { database: DatabaseRef::parse(&database) };

@@ -1,9 +1,17 @@
 //! `stationmaster map …`
 
-use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+mod backup;
+mod export;
+mod import;
+mod lines;
+mod restore;
+
+pub use backup::fetch;
+
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Subcommand;
-use model::{Digest, Revision};
+use model::{Digest, FleetId, Revision};
 use rpc::{
     Refusal,
     controller::{Consistency, DatabaseInfo, DatabaseRef, LookUp},
@@ -30,6 +38,51 @@ pub enum Request {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Write the whole map to a file: databases, users, options; not the databases' data
+    Backup {
+        /// The file; must not exist
+        file: PathBuf,
+        /// The data directory of a controller that is not running, instead of asking one that is
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Make the data directories of new controllers from a backup, after the old ones were lost
+    Restore {
+        /// The backup
+        #[arg(required_unless_present = "fleet", conflicts_with = "fleet")]
+        file: Option<PathBuf>,
+        /// Instead of a backup: an empty map for this fleet, of which only the journals are left
+        #[arg(long, value_name = "ID")]
+        fleet: Option<FleetId>,
+        /// Configuration file of a controller that gets the map; of all that are on this machine
+        #[arg(long, value_name = "FILE", required = true)]
+        config: Vec<PathBuf>,
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the map as JSON lines: one for each database, user and option
+    Export {
+        /// The file; must not exist. Default: stdout
+        file: Option<PathBuf>,
+        /// A backup to read, instead of asking a controller
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Make what the JSON lines of an export name and the map does not have; what is there already stays
+    Import {
+        /// The file; - is stdin
+        file: PathBuf,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 /// How often the controllers are asked again while they are at different revisions.
@@ -53,6 +106,12 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
     match request {
         Request::Digest(reach) => digest(&reach).await,
         Request::Get { database, reach } => get(&reach, &database).await,
+        Request::Backup { file, data_dir, reach } => backup::run(&reach, &file, data_dir.as_deref()).await,
+        Request::Restore { file, fleet, config, json } => {
+            restore::run(file.as_deref(), fleet, &config, json).await
+        }
+        Request::Export { file, from, reach } => export::run(&reach, file.as_deref(), from.as_deref()).await,
+        Request::Import { file, dry_run, reach } => import::run(&reach, &file, dry_run).await,
     }
 }
 

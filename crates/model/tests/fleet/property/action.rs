@@ -34,6 +34,8 @@ pub enum Action {
     Fork { parent: u8, name: u8, position: Option<u8>, key: Option<u8> },
     Form { database: u8 },
     Abandon { database: u8 },
+    Reserve { key: u8 },
+    Adopt { database: u8, name: u8 },
 }
 
 /// A server and a life of it.
@@ -94,6 +96,8 @@ impl Arbitrary for Action {
                 .prop_map(|(parent, name, position, key)| Self::Fork { parent, name, position, key }),
             2 => (0u8..9).prop_map(|database| Self::Form { database }),
             1 => (0u8..9).prop_map(|database| Self::Abandon { database }),
+            1 => (0u8..6).prop_map(|key| Self::Reserve { key }),
+            2 => (0u8..12, 0u8..10).prop_map(|(database, name)| Self::Adopt { database, name }),
         ]
         .boxed()
     }
@@ -162,6 +166,13 @@ impl Action {
                 }
             }
             Self::Abandon { database } => Command::AbandonDatabase { database: pick(fleet, database) },
+            Self::Reserve { key } => Command::ReserveDatabase { key: IdempotencyKey(u128::from(key)) },
+            // Whoever adopts has read the newest epoch in the journal; no epoch is above the revision.
+            Self::Adopt { database, name } => Command::AdoptDatabase {
+                database: DatabaseId(u64::from(database)),
+                name: database_name(name),
+                epoch: Epoch(fleet.revision().0),
+            },
             Self::Form { database } => Command::FormDatabase { database: pick(fleet, database) },
         };
         let entry = Entry::new(TimestampMs(fleet.revision().0), command);

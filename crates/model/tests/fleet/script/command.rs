@@ -29,6 +29,8 @@ pub const VERBS: &[&str] = &[
     "options",
     "record",
     "raise",
+    "reserve",
+    "adopt",
 ];
 
 /// The command that a line means; `None` when the verb is no command's.
@@ -57,6 +59,12 @@ pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>>
         "options" => Ok(options(words)),
         "record" => Ok(record(words)),
         "raise" => Ok(Command::RaiseLevel { level: Level(words.parse()) }),
+        "reserve" => Ok(Command::ReserveDatabase { key: IdempotencyKey(words.hex()) }),
+        "adopt" => {
+            let (database, name) = (words.parse(), name(words));
+            let epoch = epoch(words);
+            name.map(|name| Command::AdoptDatabase { database, name, epoch })
+        }
         _ => return None,
     })
 }

@@ -26,6 +26,8 @@ pub const REJECTIONS: &[&str] = &[
     "DatabaseForming",
     "DatabaseFormed",
     "DatabaseCopied",
+    "CannotAdopt",
+    "DatabaseKnown",
 ];
 
 /// A fleet, and the revision of the next entry.
@@ -77,8 +79,9 @@ impl Interpreter {
             "changes" => self.changes(words),
             "snapshot" => self.snapshot(),
             "restore" => {
-                self.fleet.skip_ids_after_restore();
-                vec!["done".into()]
+                let at = TimestampMs(words.named_as("at").unwrap_or(0));
+                self.fleet = std::mem::take(&mut self.fleet).restored(at, "a backup");
+                vec![format!("revision {}", self.fleet.revision())]
             }
             "events" => self.events(words),
             "flood-events" => self.flood_events(words.parse()),
@@ -224,6 +227,8 @@ fn name_of(rejection: &Rejection) -> &'static str {
         Rejection::DatabaseFormed { .. } => "DatabaseFormed",
         Rejection::DatabaseCopied { .. } => "DatabaseCopied",
         Rejection::LevelLow { .. } => "LevelLow",
+        Rejection::CannotAdopt { .. } => "CannotAdopt",
+        Rejection::DatabaseKnown { .. } => "DatabaseKnown",
     }
 }
 

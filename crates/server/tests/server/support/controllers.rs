@@ -168,4 +168,16 @@ impl ControllerApi for Controllers {
     ) -> Result<HandlerRegistered, Refusal> {
         unreachable!("not called")
     }
+    async fn backup(self, _: Context, _: rpc::backup::BackupRequest) -> Option<rpc::backup::BackupPiece> {
+        unreachable!("not called")
+    }
+
+    async fn reserve_database(
+        self,
+        _: Context,
+        _: model::RequestId,
+        _: model::IdempotencyKey,
+    ) -> Result<model::DatabaseId, rpc::Refusal> {
+        unreachable!("not called")
+    }
 }
