@@ -162,6 +162,7 @@ async fn a_restored_map_is_the_same_on_every_controller_even_one_that_begins_emp
     assert_eq!(cluster.agreed().await.to_string(), again);
     for at in [1, 2] {
         cluster.controllers[at].start();
+        until("it answers", async || cluster.status(at).await.map_err(|error| error.to_string())).await;
         let address = cluster.controller_address(at).to_string();
         cluster.cli().run(&["controllers", "add", &address]).ok();
     }
