@@ -9,6 +9,7 @@
 //! - [`decide`]: everything that a leader decides, as pure functions of facts and time;
 //! - [`node`]: the thin shell that gathers the facts, asks what to do, proposes and acts.
 
+mod answering;
 mod api;
 pub mod backup;
 mod blocking;

@@ -27,6 +27,10 @@ pub const BATCH_WRITES_MAX: usize = 4_096;
 /// Most bytes that one disk flush carries, unless a single write is larger.
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
 
+/// Most bytes of entries that share one value of the database, unless a single entry is larger. Its pages hold 16 values
+/// and are rewritten for every tenth that is added: a larger one would make them outgrow its segments.
+pub const FRAME_BYTES_MAX: usize = 4 << 10;
+
 /// Most entries applied under one hold of the map's lock. Look-ups wait for no longer than that takes.
 pub const APPLY_ENTRIES_MAX: usize = 256;
 
@@ -46,8 +50,9 @@ pub const ARRIVALS_MAX: usize = 4;
 /// Most bytes of entries in one append request, unless the first one alone is larger. The rest follows in the next.
 pub const APPEND_BYTES_MAX: usize = 4 << 20;
 
-/// Append requests on their way to one follower at a time. Further ones wait.
-pub const APPENDS_IN_FLIGHT_MAX: usize = 16;
+/// Append requests on their way to one follower at a time: one that it syncs, and one that it syncs next. Entries that
+/// come meanwhile share the request after them, so that one sync carries many.
+pub const APPENDS_IN_FLIGHT_MAX: usize = 2;
 
 /// How long a follower may take to answer an append, or one piece of a snapshot, before its connection is given up.
 pub const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
@@ -196,7 +201,8 @@ const _: () = assert!(
         < rpc::limits::CALL_TIMEOUT.as_millis()
 );
 const _: () = assert!(MOVE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
-const _: () = assert!(READ_INDEX_TIMEOUT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
+// A look-up may wait for the confirmation before its own.
+const _: () = assert!(2 * READ_INDEX_TIMEOUT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(RELEASE_TIMEOUT.as_millis() + PROPOSE_TIMEOUT.as_millis() < 8_000);
 const _: () = assert!(RELEASE_PATIENCE.as_millis() < RELEASE_TIMEOUT.as_millis());
 const _: () = assert!(model::COMMAND_BYTES_MAX < APPEND_BYTES_MAX);

@@ -204,9 +204,13 @@ pub fn snapshot_made(took: Duration) {
 
 /// Entries were applied.
 pub fn applied(entries: &[LogEntry], results: &[Applied]) {
-    for (entry, result) in entries.iter().zip(results) {
-        let EntryPayload::Normal(_) = &entry.payload else { continue };
-        counter!(CHANGES, "result" => if result.0.is_ok() { "done" } else { "rejected" }).increment(1);
+    let changes = entries.iter().zip(results);
+    let changes = changes.filter(|(entry, _)| matches!(entry.payload, EntryPayload::Normal(_)));
+    let (done, rejected): (Vec<_>, Vec<_>) = changes.partition(|(_, result)| result.0.is_ok());
+    for (result, changes) in [("done", done), ("rejected", rejected)] {
+        if !changes.is_empty() {
+            counter!(CHANGES, "result" => result).increment(changes.len() as u64);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod members;
 mod moving;
 mod operate;
 mod propose;
+mod read_index;
 mod reasons;
 mod route;
 mod stalling;
@@ -65,6 +66,8 @@ pub struct Node {
     facts: Mutex<Facts>,
     /// Copies of the map that are being read.
     backups: Mutex<backups::Backups>,
+    /// Look-ups that want to be confirmed.
+    reads: read_index::Waiting,
     /// For long computations.
     calculator: Worker<()>,
     /// Whether its disk does not finish a write.
@@ -83,7 +86,8 @@ impl Node {
     ) -> Self {
         let servers = Servers::new(host.clone());
         let reign = RwLock::new(None);
-        let (tasks, heard, facts) = (TaskTracker::new(), Mutex::default(), Mutex::default());
+        let (tasks, reads) = (TaskTracker::new(), read_index::Waiting::default());
+        let (heard, facts) = (Mutex::default(), Mutex::default());
         let (stalled, backups) = (tokio::sync::watch::Sender::default(), Mutex::default());
         Self {
             settings,
@@ -97,6 +101,7 @@ impl Node {
             reign,
             heard,
             facts,
+            reads,
             calculator,
             stalled,
             backups,

@@ -12,6 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    answering,
     api::Api,
     blocking::Worker,
     error::Error,
@@ -228,8 +229,8 @@ async fn serve(node: Arc<Node>, raft: RaftServer, mut stream: Box<dyn rpc::ByteS
         Ok((Service::Raft, Role::Controller)) => raft.serve_connection(stream).await,
         Ok((Service::Raft, role)) => tracing::warn!(peer, ?role, "only controllers speak Raft"),
         Ok((Service::Controller, _)) => {
-            use rpc::controller::ControllerApi as _;
-            rpc::serve!(stream, Api(node).serve());
+            use rpc::{controller::ControllerApi as _, tarpc::server::Channel as _};
+            answering::answer(answering::channel(stream).execute(Api(node).serve())).await;
         }
         Ok((Service::Server, _)) => unreachable!("BUG: not offered"),
         Err(error) => tracing::warn!(peer, %error, after = ?began.elapsed(), "connection refused"),

@@ -6,6 +6,7 @@
 pub mod codec;
 mod disk;
 mod error;
+mod frame;
 mod identity;
 pub mod image_file;
 mod log;

@@ -32,6 +32,8 @@ pub use handshake::Service;
 pub use host::{Host, Readiness};
 pub use net::{ByteStream, Dial, Listen, TcpDial};
 pub use secret::{Secret, SecretError};
+#[doc(hidden)]
+pub use transport::begin;
 pub use transport::{Codec, Framing, Incoming, accept, connect, context, frame};
 
 #[cfg(test)]

@@ -1,6 +1,13 @@
 //! tarpc over any byte stream: length-delimited bincode frames after the handshake.
 
-use std::{io, marker::PhantomData, pin::Pin, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    io,
+    marker::PhantomData,
+    pin::Pin,
+    task::Poll,
+    time::Duration,
+};
 
 use bincode::Options as _;
 use bytes::{Bytes, BytesMut};
@@ -127,9 +134,20 @@ macro_rules! serve {
         let channel = $crate::tarpc::server::BaseChannel::new(config, $crate::frame($stream));
         let mut requests = std::pin::pin!(channel.execute($serve));
         while let Some(request) = requests.next().await {
-            tokio::spawn(request);
+            $crate::begin(request, |rest| drop(tokio::spawn(rest))).await;
         }
     }};
+}
+
+/// Takes the first step of answering a request here, whatever the task's budget, and leaves the rest to `go_on`, if
+/// there is any. What needs no waiting costs no task, and its answer travels with those around it.
+#[doc(hidden)]
+pub async fn begin<F: Future<Output = ()>>(request: F, go_on: impl FnOnce(Pin<Box<F>>)) {
+    let mut request = Box::pin(request);
+    let step = poll_fn(|context| Poll::Ready(request.as_mut().poll(context).is_ready()));
+    if !tokio::task::unconstrained(step).await {
+        go_on(request);
+    }
 }
 
 /// The context of a call. tarpc's own deadline reads the machine's clock, so it is set far away: callers bound their

@@ -1,10 +1,8 @@
 //! Answers from the map, changing nothing.
 
+use std::sync::Arc;
+
 use model::{Change, DatabaseId, Digest, Name, Revision, Tenure};
-use openraft::{
-    ReadPolicy,
-    errors::{LinearizableReadError, RaftError},
-};
 use rpc::{
     Refusal,
     controller::{
@@ -13,17 +11,17 @@ use rpc::{
     },
     limits::PAGE_MAX,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::{Node, resolve, standing::millis};
-use crate::{fault, limits::READ_INDEX_TIMEOUT, machine::State, raft::TypeConfig};
+use crate::{fault, machine::State};
 
 impl Node {
     /// Where a database is.
     ///
     /// # Errors
     /// It does not exist, or the map here is not fresh enough.
-    pub async fn look_up(&self, request: LookUp) -> Result<DatabaseInfo, Refusal> {
+    pub async fn look_up(self: &Arc<Self>, request: LookUp) -> Result<DatabaseInfo, Refusal> {
         match request.consistency {
             Consistency::AtLeast(revision) => self.at_least(revision).await?,
             Consistency::Linearizable if fault::planted(&self.settings.data_dir, "no read index") => {
@@ -35,29 +33,6 @@ impl Node {
             let id = resolve(state, &request.database)?;
             info(state, id).ok_or_else(|| model::Rejection::DatabaseUnknown { database: id }.into())
         })
-    }
-
-    /// Confirms with a quorum that this controller leads, and waits for everything committed by now.
-    pub(super) async fn read_index(&self) -> Result<(), Refusal> {
-        let read = timeout(READ_INDEX_TIMEOUT, self.raft.ensure_linearizable(ReadPolicy::ReadIndex));
-        match self.while_leading(read).await? {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(self.read_failed(error)),
-            Err(_) => Err(Refusal::Unavailable { reason: self.quorum() }),
-        }
-    }
-
-    pub(super) fn read_failed(
-        &self,
-        error: RaftError<TypeConfig, LinearizableReadError<TypeConfig>>,
-    ) -> Refusal {
-        match error {
-            RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)) => self.forward(&forward),
-            RaftError::APIError(LinearizableReadError::QuorumNotEnough(_)) => {
-                Refusal::Unavailable { reason: self.quorum() }
-            }
-            RaftError::Fatal(fatal) => Refusal::Unavailable { reason: fatal.to_string() },
-        }
     }
 
     /// A page of databases by name.

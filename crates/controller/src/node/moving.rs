@@ -74,7 +74,7 @@ impl Node {
 
     /// Takes one step after the other until the map is as it should be, and has the new owner load the database.
     pub(super) async fn relocate(
-        &self,
+        self: &Arc<Self>,
         reign: &Reign,
         request: RequestId,
         id: DatabaseId,
@@ -114,7 +114,7 @@ impl Node {
 
     /// The epoch that this made, if it assigned the database.
     async fn steps(
-        &self,
+        self: &Arc<Self>,
         reign: &Reign,
         request: RequestId,
         id: DatabaseId,

@@ -164,7 +164,8 @@ impl Node {
                     if owner.is_some() && epoch == Epoch(1) {
                         meter::assigned(Reason::Created);
                     }
-                    tracing::info!(%database, %name, "database created");
+                    // An event tells of it as well; a line for each would cost more than the create.
+                    tracing::debug!(%database, %name, "database created");
                     return Ok(self.operated(proposed.revision, Some(database)));
                 }
                 Err(

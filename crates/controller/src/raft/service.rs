@@ -3,19 +3,13 @@
 //! Requests of one connection reach the consensus engine in the order they were sent, so that the leader can keep
 //! several appends on their way. Each names the controller and the fleet it is meant for.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::Poll,
-};
+use std::sync::{Arc, Mutex};
 
 use model::{FleetId, Level};
 use openraft::{EntryPayload, raft::VoteRequest};
-use rpc::{ByteStream, StreamExt as _, tarpc};
+use rpc::{ByteStream, tarpc};
 use serde::{Deserialize, Serialize};
-use tarpc::server::{BaseChannel, Channel};
-use tokio::task::JoinSet;
+use tarpc::server::Channel as _;
 
 use super::{
     Admission, LogEntry, LogId, Peers, Raft, Snapshot,
@@ -24,7 +18,10 @@ use super::{
     types::TypeConfig,
     wire,
 };
-use crate::machine::{Image, View};
+use crate::{
+    answering,
+    machine::{Image, View},
+};
 
 /// The service.
 #[tarpc::service]
@@ -174,18 +171,8 @@ impl RaftServer {
 
     /// Answers one connection until it closes.
     pub async fn serve_connection(self, stream: Box<dyn ByteStream>) {
-        let config = tarpc::server::Config { pending_response_buffer: rpc::limits::REQUESTS_IN_FLIGHT_MAX };
-        let channel = BaseChannel::new(config, rpc::frame(stream));
-        let mut requests = std::pin::pin!(channel.execute(self.serve()));
-        let mut running = JoinSet::new();
-        while let Some(request) = requests.next().await {
-            let mut request = Box::pin(request);
-            // The first step hands the message to the engine; the rest, waiting for the disk, may overlap.
-            if !first_step(&mut request).await {
-                running.spawn(request);
-            }
-            while running.try_join_next().is_some() {}
-        }
+        // The first step hands a message to the engine; the rest, waiting for the disk, may overlap.
+        answering::answer(answering::channel(stream).execute(self.serve())).await;
     }
 
     /// Whether a candidate may be given a vote at all.
@@ -216,14 +203,6 @@ impl RaftServer {
             (Some(_) | None, Some(_) | None) => Ok(()),
         }
     }
-}
-
-/// Polls once, whatever the task's budget; tells whether that was all.
-async fn first_step<F: Future<Output = ()> + Send>(request: &mut Pin<Box<F>>) -> bool {
-    let mut once = std::pin::pin!(tokio::task::unconstrained(poll_fn(|context| {
-        Poll::Ready(request.as_mut().poll(context).is_ready())
-    })));
-    once.as_mut().await
 }
 
 impl RaftApi for RaftServer {

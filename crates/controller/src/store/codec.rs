@@ -75,16 +75,31 @@ pub fn vote(term: u64, node: u64, committed: bool) -> Vote {
 
 /// Encodes a log entry.
 pub fn encode_entry(entry: &LogEntry) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(entry_len(entry));
+    encode_entry_into(entry, &mut bytes);
+    bytes
+}
+
+/// Appends an encoded log entry.
+pub fn encode_entry_into(entry: &LogEntry, bytes: &mut Vec<u8>) {
     let (kind, body): (u8, &[u8]) = match &entry.payload {
         EntryPayload::Blank => (EMPTY, &[]),
         EntryPayload::Normal(proposal) => (NORMAL, proposal.bytes()),
         EntryPayload::Membership(members) => (MEMBERSHIP, &encode_members(members)),
     };
-    let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
     bytes.extend_from_slice(&[ENTRY_VERSION, kind]);
     bytes.extend_from_slice(&encode_log_id(&entry.log_id));
     bytes.extend_from_slice(body);
-    bytes
+}
+
+/// How long an encoded log entry is.
+pub fn entry_len(entry: &LogEntry) -> usize {
+    HEAD_BYTES
+        + match &entry.payload {
+            EntryPayload::Blank => 0,
+            EntryPayload::Normal(proposal) => proposal.bytes().len(),
+            EntryPayload::Membership(members) => encode_members(members).len(),
+        }
 }
 
 /// Decodes a log entry of any version ever written.

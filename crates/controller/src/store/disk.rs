@@ -16,15 +16,8 @@ pub type Encode = Box<dyn FnOnce() -> Vec<u8> + Send>;
 pub enum Write {
     /// Whom this controller votes for from now on.
     Vote(Vote),
-    /// Entries that follow the last one, encoded, oldest first.
-    Append {
-        /// The index of the first.
-        first: u64,
-        /// Each entry's bytes. Not empty.
-        entries: Vec<Vec<u8>>,
-        /// The place of the last.
-        last: LogId,
-    },
+    /// Entries that follow the last one, oldest first. Not empty.
+    Append(Vec<LogEntry>),
     /// Drops every entry after this one; all of them when there is none.
     Truncate {
         /// The last entry that stays.

@@ -16,7 +16,7 @@ use openraft::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Disk, Progress, StoreError, Write, codec,
+    Disk, Progress, StoreError, Write,
     tail::Tail,
     writer::{self, Op, Tell},
 };
@@ -137,15 +137,12 @@ impl RaftLogStorage<TypeConfig> for Log {
         I::IntoIter: OptionalSend,
     {
         let entries: Vec<LogEntry> = entries.into_iter().collect();
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+        if entries.is_empty() {
             callback.io_completed(Ok(()));
             return Ok(());
-        };
-        let write = Write::Append {
-            first: first.log_id.index,
-            last: last.log_id,
-            entries: entries.iter().map(codec::encode_entry).collect(),
-        };
+        }
+        // Cheap: entries share their bytes when cloned. They are encoded where they are written.
+        let write = Write::Append(entries.clone());
         self.tail(|tail| tail.append(entries)).map_err(io::Error::other)?;
         self.queue(write, Tell::Engine(callback))
     }

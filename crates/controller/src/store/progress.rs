@@ -41,7 +41,7 @@ impl Progress {
         self.doing(|doing| {
             doing.since = Some(Instant::now());
             batch.iter().fold(doing.durable, |durable, write| match write {
-                Write::Append { last, .. } => Some(last.index),
+                Write::Append(entries) => entries.last().map(|last| last.log_id.index).or(durable),
                 Write::Truncate { after } => after.map(|after| after.index),
                 Write::Vote(_) | Write::Purge { .. } | Write::Committed(_) => durable,
             })

@@ -3,6 +3,7 @@
 mod crash;
 mod growth;
 mod losses;
+mod shared_values;
 mod suite;
 
 use std::{path::Path, sync::Arc};

@@ -6,7 +6,7 @@ use openraft::storage::IOFlushed;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Progress,
+    Progress, codec,
     disk::{Disk, Write},
 };
 use crate::{
@@ -72,7 +72,7 @@ fn gather(first: Op, ops: &mut mpsc::UnboundedReceiver<Op>) -> (Vec<Write>, Vec<
 
 fn size(write: &Write) -> usize {
     match write {
-        Write::Append { entries, .. } => entries.iter().map(Vec::len).sum(),
+        Write::Append(entries) => entries.iter().map(codec::entry_len).sum(),
         Write::Vote(_) | Write::Truncate { .. } | Write::Purge { .. } | Write::Committed(_) => 0,
     }
 }

@@ -32,7 +32,7 @@ impl Disk for Counting {
 
     async fn write(&self, batch: Vec<Write>) -> io::Result<()> {
         let entries = batch.iter().map(|write| match write {
-            Write::Append { entries, .. } => entries.len() as u64,
+            Write::Append(entries) => entries.len() as u64,
             Write::Vote(_) | Write::Truncate { .. } | Write::Purge { .. } | Write::Committed(_) => 0,
         });
         let entries: u64 = entries.sum();

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     raft::{LogEntry, LogId},
-    store::codec,
+    store::{codec, frame},
 };
 
 /// The one key of the trees that hold one value.
@@ -36,20 +36,27 @@ fn get(open: &Open, tree: &sled::Tree) -> Result<Option<sled::IVec>, StoreError>
 }
 
 fn entries(open: &Open, purged: Option<LogId>) -> Result<Vec<LogEntry>, StoreError> {
+    // Without a purge the log begins with the first entry ever.
     let start = purged.map_or(0, |id| id.index + 1);
+    let unreadable_tree = |error| sled_error(&open.dir, error);
+    // The first entry may share its value with purged ones.
+    let shared = open.log.range(..=start.to_be_bytes()).next_back().transpose().map_err(unreadable_tree)?;
+    let from = shared.map_or_else(|| (&start.to_be_bytes()).into(), |(key, _)| key);
     let mut entries: Vec<LogEntry> = Vec::new();
-    for pair in open.log.range(start.to_be_bytes()..) {
-        let (key, value) = pair.map_err(|error| sled_error(&open.dir, error))?;
-        let entry = codec::decode_entry(&value).map_err(|error| unreadable(open, error))?;
-        let expected = match entries.last() {
-            Some(before) => before.log_id.index + 1,
-            // Without a purge the log begins with the first entry ever.
-            None => start,
-        };
-        if *key != entry.log_id.index.to_be_bytes() || entry.log_id.index != expected {
-            return Err(damaged(&open.dir, &format!("entry {expected} is missing")));
+    for pair in open.log.range(from..) {
+        let (key, value) = pair.map_err(unreadable_tree)?;
+        let found = frame::entries(&value).map_err(|error| unreadable(open, error))?;
+        let first = found.first().map_or(0, |entry| entry.log_id.index);
+        for (entry, index) in found.into_iter().zip(first..) {
+            let expected = entries.last().map_or(start, |before| before.log_id.index + 1);
+            let stale = entries.is_empty() && index < start;
+            if *key != first.to_be_bytes() || entry.log_id.index != index || (index != expected && !stale) {
+                return Err(damaged(&open.dir, &format!("entry {expected} is missing")));
+            }
+            if !stale {
+                entries.push(entry);
+            }
         }
-        entries.push(entry);
     }
     Ok(entries)
 }

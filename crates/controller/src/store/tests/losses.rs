@@ -161,9 +161,9 @@ async fn a_log_of_a_later_release_asks_for_that_release() {
     let dir = filled().await;
     let db = sled_of(dir.path()).await;
     let log = db.open_tree("log").expect("a tree");
-    let mut entry = log.get(9u64.to_be_bytes()).expect("readable").expect("there").to_vec();
-    entry[0] = 2;
-    log.insert(9u64.to_be_bytes(), entry).expect("writable");
+    let mut value = log.get(0u64.to_be_bytes()).expect("readable").expect("there").to_vec();
+    value[0] = 9;
+    log.insert(0u64.to_be_bytes(), value).expect("writable");
     drop((log, db));
     let error = refusal(dir.path()).await;
     assert!(error.contains("later release"), "{error}");
@@ -172,12 +172,17 @@ async fn a_log_of_a_later_release_asks_for_that_release() {
 #[tokio::test]
 async fn a_hole_in_the_log_is_damage() {
     let dir = filled().await;
+    let mut store = open(dir.path()).await.expect("a whole directory");
+    for index in 10..=12 {
+        store.append(1, index..=index).await;
+    }
+    store.close().await;
     let db = sled_of(dir.path()).await;
     let log = db.open_tree("log").expect("a tree");
-    log.remove(4u64.to_be_bytes()).expect("writable");
+    log.remove(11u64.to_be_bytes()).expect("writable");
     drop((log, db));
     let error = refusal(dir.path()).await;
-    assert!(error.contains("entry 4 is missing"), "{error}");
+    assert!(error.contains("entry 11 is missing"), "{error}");
 }
 
 /// An old copy of the log beside the present marker, as after a careless restore.
