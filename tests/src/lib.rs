@@ -26,5 +26,6 @@ pub use logs::Tail;
 pub use ports::Ports;
 pub use process::Process;
 pub use raw::Raw;
+pub use reaper::Reaper;
 pub use session::{Session, code, message};
 pub use wait::{DEADLINE, until};

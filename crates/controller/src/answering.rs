@@ -82,10 +82,9 @@ mod tests {
             while said.lock().expect("nobody panics").len() < 4 {
                 tokio::task::yield_now().await;
             }
-            std::future::ready(())
         });
         let requests = requests.map(futures::future::Either::Left);
-        answer(requests.chain(open.map(futures::future::Either::Right))).await;
+        answer(requests.chain(open.map(|()| futures::future::Either::Right(std::future::ready(()))))).await;
         assert_eq!(*said.lock().expect("nobody panics"), [1, 2, 3, 10]);
     }
 }

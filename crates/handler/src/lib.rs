@@ -23,6 +23,8 @@ mod limits;
 mod link;
 mod local;
 mod login;
+#[doc(hidden)]
+pub mod measure;
 mod metrics;
 mod run;
 mod session;

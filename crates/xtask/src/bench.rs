@@ -1,6 +1,7 @@
 //! Measurements. Figures of an unoptimised build say nothing, so one starts itself again as a release build.
 
 pub mod cluster;
+pub mod etcd;
 pub mod map;
 pub mod relay;
 pub mod wire;

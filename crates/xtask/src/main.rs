@@ -25,6 +25,15 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// The map beside etcd, three members each, on the same disk; installs Debian's etcd when there is none
+    Etcd {
+        /// Rounds of each way
+        #[arg(long, default_value_t = 5)]
+        rounds: u64,
+        /// Seconds of each round
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+    },
     /// Clients around a killed server and around a planned move: longest waits and errors
     Failover {
         /// Servers to kill, one after the other; four times as many moves
@@ -60,6 +69,7 @@ enum Bench {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
+        Command::Bench(Bench::Etcd { rounds, seconds }) => bench::etcd::run(rounds, seconds)?,
         Command::Bench(Bench::Failover { rounds }) => bench::cluster::run("failover", &[rounds])?,
         Command::Bench(Bench::Journal { rounds, seconds }) => {
             bench::cluster::run("journal", &[rounds, seconds])?;
