@@ -30,6 +30,8 @@ pub async fn seed(settings: &Settings, fleet: Fleet) -> Result<(), StoreError> {
     };
     let written = disk.put_image(Box::new(move || image::encode(&meta, &fleet))).await;
     written.map_err(StoreError::io("write a snapshot to", settings.data_dir.clone()))?;
+    // Its founders have nothing behind them that they could have forgotten.
+    let admitted = disk.admit().await;
     disk.close().await;
-    Ok(())
+    admitted
 }
