@@ -55,11 +55,14 @@ enum Bench {
         #[arg(long, default_value_t = 10)]
         rounds: u64,
     },
-    /// The map: memory for each database, times of snapshot and restart
+    /// The map: memory for each database, and three controllers with it: restart, snapshots, a late joiner, heartbeats
     Map {
         /// How many databases
         #[arg(long, default_value_t = 1_000_000)]
         databases: u64,
+        /// Changes to make beside snapshots
+        #[arg(long, default_value_t = 200_000)]
+        changes: u64,
     },
     /// The relay beside PgBouncer: transactions per second and CPU time, in front of the same PostgreSQL
     Relay(bench::relay::Args),
@@ -78,7 +81,9 @@ fn main() -> anyhow::Result<ExitCode> {
             bench::cluster::run("leader", &[rounds])?;
             bench::cluster::run_of("controller", "leader", &[rounds])?;
         }
-        Command::Bench(Bench::Map { databases }) => bench::optimised(|| bench::map::run(databases))?,
+        Command::Bench(Bench::Map { databases, changes }) => {
+            bench::cluster::run_of("controller", "map", &[databases, changes])?;
+        }
         Command::Bench(Bench::Relay(args)) => bench::relay::run(&args)?,
         Command::Bench(Bench::Wire) => bench::wire::run()?,
         Command::Ci(args) => return ci::run(&args),
