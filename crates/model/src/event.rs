@@ -120,11 +120,13 @@ pub enum What {
     Adopted,
     /// The map is one that was restored.
     MapRestored,
+    /// A controller was added, let vote, or taken off; the evidence says which.
+    ControllersChanged,
 }
 
 impl What {
     /// All of them, in order.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::FleetFounded,
         Self::Created,
         Self::Renamed,
@@ -156,6 +158,7 @@ impl What {
         Self::LevelRaised,
         Self::Adopted,
         Self::MapRestored,
+        Self::ControllersChanged,
     ];
 
     /// Its name in listings.
@@ -192,6 +195,7 @@ impl What {
             Self::LevelRaised => "level raised",
             Self::Adopted => "adopted",
             Self::MapRestored => "map restored",
+            Self::ControllersChanged => "controllers changed",
         }
     }
 }

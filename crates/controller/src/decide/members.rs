@@ -9,7 +9,10 @@
 //!
 //! Every learner is on its way to become a voter, so that any leader can go on. Each wish may be repeated at any time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::formation::Newcomer;
 
@@ -65,6 +68,20 @@ pub enum Step {
     },
     /// Finishes what is halfway.
     Finish,
+}
+
+/// In the words that events keep.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddLearner { id, address } => write!(f, "{id} at {address} added as a learner"),
+            Self::Promote { id, instead_of: None } => write!(f, "{id} votes"),
+            Self::Promote { id, instead_of: Some(old) } => write!(f, "{id} votes in the place of {old}"),
+            Self::Demote { id } => write!(f, "{id} is a learner until it has caught up"),
+            Self::Remove { id } => write!(f, "{id} removed"),
+            Self::Finish => f.write_str("what was halfway is done"),
+        }
+    }
 }
 
 /// What follows from a wish.

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use model::{Fact, What};
 use openraft::{
     BasicNode, ChangeMembers, RaftMetrics, async_runtime::watch::WatchReceiver,
     type_config::TypeConfigExt as _,
@@ -124,7 +125,8 @@ impl Node {
             let result = node.step(&step).await;
             match &result {
                 Ok(()) => {
-                    tracing::info!(?step, members = %node.metrics().membership_config, "controllers changed")
+                    tracing::info!(?step, members = %node.metrics().membership_config, "controllers changed");
+                    node.note(Fact::new(What::ControllersChanged).evidence(step.to_string()));
                 }
                 Err(error) => tracing::warn!(?step, %error, "controllers not changed"),
             }

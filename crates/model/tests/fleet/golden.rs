@@ -57,15 +57,20 @@ pub fn entries() -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Entries of that level that came after levels, and so were never written otherwise.
-const SINCE_LEVELS: [&str; 3] = ["reserve-database", "adopt-database", "record-events-of-restoring"];
+const SINCE_LEVELS: [&str; 6] = [
+    "raise-level",
+    "record-level-raised",
+    "record-controllers-changed",
+    "reserve-database",
+    "adopt-database",
+    "record-events-of-restoring",
+];
 
 /// Entries that were written otherwise before there were levels.
 fn old_entries() -> BTreeMap<String, Entry> {
     let versions = |(name, entry): (&str, Entry)| match (&entry.why, entry.level()) {
         (Some(_), _) => Some((format!("entry-v2-{name}"), entry)),
-        (None, Level::EVENTS) if !name.contains("level") && !SINCE_LEVELS.contains(&name) => {
-            Some((format!("entry-v1-{name}"), entry))
-        }
+        (None, Level::EVENTS) if !SINCE_LEVELS.contains(&name) => Some((format!("entry-v1-{name}"), entry)),
         (None, _) => None,
     };
     samples::entries().into_iter().filter_map(versions).collect()

@@ -106,6 +106,10 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
         ),
         ("record-events", at(Command::RecordEvents { facts: facts() })),
         ("record-level-raised", at(Command::RecordEvents { facts: vec![Fact::new(What::LevelRaised)] })),
+        (
+            "record-controllers-changed",
+            at(Command::RecordEvents { facts: vec![Fact::new(What::ControllersChanged)] }),
+        ),
         ("raise-level", at(Command::RaiseLevel { level: Level::EVENTS })),
         (
             "assign-database",
