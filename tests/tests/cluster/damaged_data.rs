@@ -160,7 +160,7 @@ async fn a_snapshot_of_a_later_release_is_refused_and_a_damaged_one_too() {
     .await;
     cluster.controllers[0].kill();
     let good = fs::read(&snapshot).expect("readable");
-    assert_eq!(&good[..8], b"STMSNAP\x01", "what this test is about to change");
+    assert_eq!(&good[..8], b"STMSNAP\x02", "what this test is about to change");
 
     let mut later = good.clone();
     later[7] = 99;
