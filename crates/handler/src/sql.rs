@@ -1,7 +1,16 @@
-//! As much SQL as a front door needs: tokens, and what kind of statement a text is. Nothing here knows a grammar.
+//! What a statement's text tells a front door.
 
-mod reading;
-mod token;
+use rpc::session::PARAM_PREFIX;
 
-pub(crate) use reading::{Effects, Forgotten, Pin, Reading, Setting, read};
-pub(crate) use token::{LexError, Lexer, Token, identifier};
+pub(crate) use ::sql::{Effects, Forgotten, LexError, Lexer, Pin, Reading, Setting, Token, identifier};
+
+/// Reads a text. `whole` tells whether this is all of it; a beginning says less.
+/// What handler and server say to each other in settings is none of the client's.
+pub(crate) fn read(text: &str, whole: bool) -> Reading {
+    let reading = ::sql::read(text, whole);
+    let Reading::Notable(mut effects) = reading else { return reading };
+    let ours =
+        |setting: &Setting| matches!(setting, Setting::Set { name, .. } if name.starts_with(PARAM_PREFIX));
+    effects.settings.retain(|setting| !ours(setting));
+    if *effects == Effects::default() { Reading::Plain } else { Reading::Notable(effects) }
+}

@@ -1,5 +1,5 @@
-//! What a statement's text tells a front door: whether it may commit, what it leaves behind in its session, and
-//! whether the handler itself must answer it.
+//! What a statement's text tells who relays or repeats it: whether it may commit, what it leaves behind in its session, and
+//! whether it is about databases of the fleet.
 //!
 //! Statements that say nothing of interest cost a look at their first word. What cannot be seen without knowing SQL
 //! (a function that changes a setting, a temporary table made by another name) is not seen.
@@ -8,7 +8,7 @@ use super::{Lexer, Token, identifier};
 
 /// What a text says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub enum Reading {
     /// Nothing of interest.
     Plain,
     /// One statement that is about databases of the fleet: `CREATE`, `DROP` or `ALTER DATABASE`.
@@ -19,20 +19,20 @@ pub(crate) enum Reading {
 
 /// What statements do beyond reading and writing rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Effects {
+pub struct Effects {
     /// One of them ends a transaction and may keep its work.
-    pub(crate) commits: bool,
+    pub commits: bool,
     /// Something that cannot be made again on another server.
-    pub(crate) pin: Option<Pin>,
+    pub pin: Option<Pin>,
     /// Settings made or taken back, in order.
-    pub(crate) settings: Vec<Setting>,
+    pub settings: Vec<Setting>,
     /// Prepared statements forgotten: one by name, or all.
-    pub(crate) forgotten: Option<Forgotten>,
+    pub forgotten: Option<Forgotten>,
 }
 
 /// What keeps a session on its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pin {
+pub enum Pin {
     /// A temporary table or an attached file.
     Temporary,
     /// A statement prepared by SQL.
@@ -51,7 +51,7 @@ pub(crate) enum Pin {
 
 /// A setting for the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Setting {
+pub enum Setting {
     /// `SET name …`: the statement as it is to be repeated.
     Set {
         /// In lower case.
@@ -70,7 +70,7 @@ pub(crate) enum Setting {
 
 /// Prepared statements that a statement forgets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Forgotten {
+pub enum Forgotten {
     /// This one.
     One(String),
     /// All of them.
@@ -78,7 +78,7 @@ pub(crate) enum Forgotten {
 }
 
 /// Reads a text. `whole` tells whether this is all of it; a beginning says less.
-pub(crate) fn read(sql: &str, whole: bool) -> Reading {
+pub fn read(sql: &str, whole: bool) -> Reading {
     if is_single(sql, whole) && first_word_is_plain(sql) {
         return Reading::Plain;
     }
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
         let end = self.skip_statement();
         let fleeting =
             matches!(name.as_str(), "" | "local" | "transaction" | "constraints" | "characteristics");
-        if fleeting || name.starts_with(rpc::session::PARAM_PREFIX) {
+        if fleeting {
             return;
         }
         let sql = self.sql[from..end].trim().to_owned();

@@ -4,9 +4,12 @@
 
 use std::borrow::Cow;
 
+/// Longest name that PostgreSQL keeps, in bytes.
+const IDENTIFIER_BYTES_MAX: usize = 63;
+
 /// One token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Token<'a> {
+pub enum Token<'a> {
     /// A keyword or an identifier without quotes, as written.
     Word(&'a str),
     /// An identifier in double quotes, without them.
@@ -24,27 +27,32 @@ pub(crate) enum Token<'a> {
 /// The text ends within something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unterminated {what}")]
-pub(crate) struct LexError {
+pub struct LexError {
     /// Within what.
-    pub(crate) what: &'static str,
+    pub what: &'static str,
     /// Where it begins, in bytes.
-    pub(crate) at: usize,
+    pub at: usize,
 }
 
 /// Reads tokens one by one; comments and white space are skipped.
 #[derive(Clone, Debug)]
-pub(crate) struct Lexer<'a> {
+pub struct Lexer<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
+    /// Reads this text.
+    pub fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
     /// The next token and where it begins, in bytes; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<(Token<'a>, usize)>, LexError> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator of results would go on after the first error"
+    )]
+    pub fn next(&mut self) -> Result<Option<(Token<'a>, usize)>, LexError> {
         self.skip_blank()?;
         let at = self.at;
         let Some(first) = self.rest().chars().next() else { return Ok(None) };
@@ -67,7 +75,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Where the next token would be looked for, in bytes.
-    pub(crate) fn position(&self) -> usize {
+    pub fn position(&self) -> usize {
         self.at
     }
 
@@ -181,7 +189,7 @@ impl<'a> Lexer<'a> {
 
 /// An identifier as PostgreSQL keeps it: in lower case unless quoted, cut to 63 bytes at a character's end.
 /// `None` for a token that is none.
-pub(crate) fn identifier(token: &Token<'_>) -> Option<String> {
+pub fn identifier(token: &Token<'_>) -> Option<String> {
     let mut name = match token {
         Token::Word(word) => word.to_ascii_lowercase(),
         Token::Quoted(name) if !name.is_empty() => name.to_string(),
@@ -189,7 +197,7 @@ pub(crate) fn identifier(token: &Token<'_>) -> Option<String> {
             return None;
         }
     };
-    while name.len() > model::NAME_BYTES_MAX {
+    while name.len() > IDENTIFIER_BYTES_MAX {
         name.pop();
     }
     Some(name)
