@@ -20,6 +20,25 @@ pub struct Acknowledgement {
     pub outcome: Outcome,
 }
 
+impl Acknowledgement {
+    /// The directive of that id was carried out.
+    pub fn done(id: impl Into<String>) -> Acknowledgement {
+        Acknowledgement { id: id.into(), outcome: Outcome::Done }
+    }
+
+    /// The directive of that id could not be carried out; of `about`, control characters and what is too long are left out.
+    pub fn failed(id: impl Into<String>, about: &str) -> Acknowledgement {
+        let mut text = String::new();
+        for letter in about.chars().filter(|letter| !letter.is_control()) {
+            if text.len() + letter.len_utf8() > limits::TEXT_BYTES_MAX {
+                break;
+            }
+            text.push(letter);
+        }
+        Acknowledgement { id: id.into(), outcome: Outcome::Failed { about: text } }
+    }
+}
+
 /// What became of a directive. A client may say more than one of these about one directive, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]

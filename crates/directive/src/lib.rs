@@ -3,6 +3,7 @@
 //! A [`Directive`] is one action out of a closed set, with an id, an order, a lifetime, a reason and a scope.
 //! [`decode`] and [`encode`] are its JSON form, which the README specifies and `vectors/` makes testable in any language.
 //! [`acknowledgement`] is what comes back, [`postgres`] how both travel on PostgreSQL's wire.
+//! A [`Receiver`] is a client's state under its owner's [`Policy`], and answers what follows from it.
 //!
 //! Pure: no IO, no async, no SQL, no clock and no randomness. Any two peers with sessions can use it.
 
@@ -11,16 +12,26 @@ pub mod action;
 mod codec;
 mod directive;
 mod fields;
+mod jitter;
 mod kind;
 pub mod limits;
+mod moment;
+pub mod policy;
 pub mod postgres;
+pub mod receiver;
 mod refusal;
+#[cfg(feature = "rules")]
+mod rule;
+pub mod signature;
 
 pub use acknowledgement::{Acknowledgement, Outcome};
 pub use action::{Action, Values};
 pub use codec::{Unreadable, VERSION, decode, encode};
 pub use directive::{Directive, Order, Scope, Slot, Target};
 pub use kind::{Kind, Kinds};
+pub use moment::Moment;
+pub use policy::Policy;
+pub use receiver::Receiver;
 pub use refusal::{Refusal, Why};
 
 /// The connection parameters that a data source may set, by libpq's names.

@@ -1,7 +1,7 @@
 //! The shared vectors: what every driver must read, refuse, write and decide alike.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p directive --test vectors -- --test-threads=1` writes what is computed into the files;
-//! whoever does that reads the difference before committing it.
+//! `UPDATE_EXPECT=1 cargo test -p directive --all-features --test vectors -- --test-threads=1` writes what is computed
+//! into the files; whoever does that reads the difference before committing it.
 
 #[path = "vectors/file.rs"]
 mod file;
@@ -9,3 +9,5 @@ mod file;
 mod postgres;
 #[path = "vectors/reading.rs"]
 mod reading;
+#[path = "vectors/receiver.rs"]
+mod receiver;

@@ -107,13 +107,24 @@ pub enum React {
     Reconnect,
 }
 
+impl React {
+    /// As on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            React::Fail => "fail",
+            React::Retry => "retry",
+            React::Reconnect => "reconnect",
+        }
+    }
+}
+
 /// Keep to a rate of operations on what the scope covers (R81).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rate {
     /// Operations a second, 1 to 1,000,000; `None` lifts the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_second: Option<u64>,
-    /// How many may come at once after a pause, 1 to 1,000,000. Default: what comes in a tenth of a second, at least 1.
+    /// How many may come at once after a pause, 1 to 1,000,000. Default 1, which spaces them evenly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burst: Option<u64>,
     /// What to do with the others.
@@ -155,13 +166,22 @@ impl Operations {
     }
 }
 
-/// An expression that decides what to do about an error (R90). Off unless the client's owner has named trusted keys.
+/// What to do about an error for which an expression is true (R90).
+///
+/// Off unless the client's owner allows it and trusts the key. The expression only says yes or no:
+/// what follows is out of the closed set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// Its slot.
     pub name: String,
-    /// At most 1,024 bytes.
+    /// At most 1,024 bytes; the language stands in the crate's README.
     pub expression: String,
+    /// What to do.
+    pub react: React,
+    /// How often, 0 to 10.
+    pub attempts: u64,
+    /// Pause before the first further try, at most 60,000 ms; doubled for each one after it, and jittered.
+    pub delay_ms: u64,
     /// The last second since 1970 at which it may be obeyed, by the client's calendar.
     pub not_after: u64,
     /// The name of the key that signed it, as the client's owner calls it.

@@ -147,6 +147,17 @@ pub enum Urgency {
     Required,
 }
 
+impl Urgency {
+    /// As on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Urgency::Available => "available",
+            Urgency::Recommended => "recommended",
+            Urgency::Required => "required",
+        }
+    }
+}
+
 /// Switch on a routine that is built into the driver (R91).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Activate {

@@ -18,6 +18,8 @@ use crate::{
 const SPREAD_MS: u64 = 1_000;
 /// What a report may have when a sender does not say, in bytes.
 const REPORT_BYTES: u64 = 65_536;
+const REACTIONS: [(&str, React); 3] =
+    [("fail", React::Fail), ("retry", React::Retry), ("reconnect", React::Reconnect)];
 
 pub fn read(kind: Kind, with: &Fields<'_>) -> Result<Action, Refusal> {
     Ok(match kind {
@@ -60,6 +62,9 @@ pub fn read(kind: Kind, with: &Fields<'_>) -> Result<Action, Refusal> {
             expression: with.checked("expression", |text| {
                 !text.is_empty() && is_text(text, limits::EXPRESSION_BYTES_MAX)
             })?,
+            react: with.word("react", &REACTIONS)?,
+            attempts: with.optional("attempts", |with, _| attempts(with))?.unwrap_or_default(),
+            delay_ms: with.optional("delay_ms", |with, _| delay(with))?.unwrap_or_default(),
             not_after: with.integer("not_after", 0..=limits::NUMBER_MAX)?,
             key: with.name("key")?,
             signature: signature(with)?,
@@ -105,11 +110,10 @@ fn switch(with: &Fields<'_>) -> Result<Switch, Refusal> {
 }
 
 fn error_rules(with: &Fields<'_>) -> Result<Vec<ErrorRule>, Refusal> {
-    let reactions = [("fail", React::Fail), ("retry", React::Retry), ("reconnect", React::Reconnect)];
     let rules = with.list("rules", 0..=limits::ERROR_RULES_MAX)?.iter().map(|rule| {
         let rule = Fields::of(rule, "rules")?;
         let on = On::new(rule.string("on")?).ok_or_else(|| rule.refuse(Why::Range, "on"))?;
-        let react = rule.word("react", &reactions)?;
+        let react = rule.word("react", &REACTIONS)?;
         let attempts = rule.optional("attempts", |rule, _| attempts(rule))?.unwrap_or_default();
         let delay_ms = rule.optional("delay_ms", |rule, _| delay(rule))?.unwrap_or_default();
         Ok(ErrorRule { on, react, attempts, delay_ms })
