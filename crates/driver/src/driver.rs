@@ -1,0 +1,234 @@
+//! A driver: what all its clients share. The directives' state, what failed where, and how to connect.
+
+mod plan;
+mod status;
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use directive::{
+    Acknowledgement, Action, Kind, Outcome,
+    action::{Information, Update},
+    postgres::Announcement,
+    receiver::Effect,
+};
+use tokio::sync::broadcast;
+use tokio_postgres::{
+    Notification,
+    tls::{MakeTlsConnect, TlsConnect},
+};
+
+use crate::{
+    Client, Config, Error,
+    link::Link,
+    meter::Meter,
+    processor::Processor,
+    protocol::{Dial, Plain, Tls, Watched, addresses},
+    recovery::{Breakers, Budget},
+    session::Outbox,
+};
+
+pub(crate) use plan::Plan;
+pub use status::{ClientStatus, Status};
+
+/// Notifications that a slow reader may miss.
+const NOTIFICATIONS: usize = 256;
+
+/// What `stationmaster.directives` says of this driver.
+const NAME: &str = concat!("rust-", env!("CARGO_PKG_VERSION"));
+
+/// Opens clients, and keeps what servers said for all of them. Cheap to clone; one for an application is enough.
+#[derive(Clone)]
+pub struct Driver(Arc<Shared>);
+
+/// What clients share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) dial: Box<dyn Dial>,
+    pub(crate) processor: Processor,
+    pub(crate) meter: Meter,
+    /// A rate was set at some time: only then operations are told apart.
+    pub(crate) rated: AtomicBool,
+    breakers: Mutex<Breakers>,
+    budget: Mutex<Budget>,
+    notifications: broadcast::Sender<Notification>,
+    links: Mutex<Vec<std::sync::Weak<Link>>>,
+}
+
+impl Driver {
+    /// A driver without TLS.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for hosts and ports that do not fit, and for a location that is no name.
+    pub fn new(config: Config) -> Result<Driver, Error> {
+        Driver::with(config, Box::new(Plain))
+    }
+
+    /// A driver with the application's TLS, such as `tokio_postgres_rustls::MakeRustlsConnect`.
+    /// Whether it is used is said by `sslmode`, as in tokio-postgres.
+    ///
+    /// # Errors
+    /// As for [`Driver::new`].
+    pub fn with_tls<T>(config: Config, tls: T) -> Result<Driver, Error>
+    where
+        T: MakeTlsConnect<Watched> + Clone + Send + Sync + 'static,
+        T::Stream: Send + 'static,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Watched>>::Future: Send + 'static,
+    {
+        Driver::with(config, Box::new(Tls(tls)))
+    }
+
+    fn with(mut config: Config, dial: Box<dyn Dial>) -> Result<Driver, Error> {
+        let sources = config.sources.values().filter(|source| !source.get_hosts().is_empty());
+        for postgres in std::iter::once(&config.postgres).chain(sources) {
+            // What the application configured itself is the owner's word.
+            let own = addresses(postgres)?.iter().map(ToString::to_string).collect::<Vec<_>>();
+            config.policy.addresses.0.extend(own);
+        }
+        config.policy.destinations.extend(config.destinations.keys().cloned());
+        let mut announcement = Announcement::new();
+        announcement.location.clone_from(&config.location);
+        announcement.value().map_err(|refusal| Error::Config(format!("location: {refusal}")))?;
+        Ok(Driver(Arc::new(Shared {
+            processor: Processor::new(config.policy.clone()),
+            config,
+            dial,
+            meter: Meter::default(),
+            rated: AtomicBool::new(false),
+            breakers: Mutex::default(),
+            budget: Mutex::default(),
+            notifications: broadcast::Sender::new(NOTIFICATIONS),
+            links: Mutex::default(),
+        })))
+    }
+
+    /// Opens a session and gives its client, which keeps one open from then on.
+    ///
+    /// # Errors
+    /// Nobody could be connected to within the call's time-out, or a directive forbids it for longer than that.
+    pub async fn connect(&self) -> Result<Client, Error> {
+        Client::open(&self.0, None).await
+    }
+
+    /// The same for a logical name: what a directive says it stands for, else [`Config::sources`], else [`Config::postgres`].
+    /// It is looked up for each connection, so the next one goes where the name then leads (R87, R88).
+    ///
+    /// # Errors
+    /// As for [`Driver::connect`].
+    pub async fn connect_to(&self, source: &str) -> Result<Client, Error> {
+        Client::open(&self.0, Some(source)).await
+    }
+
+    /// The state, for people.
+    pub fn status(&self) -> Status {
+        self.0.status()
+    }
+
+    /// What servers let this client know (R74): maintenance, topology. Changes nothing by itself.
+    pub fn information(&self) -> Vec<Information> {
+        let (now, state) = (self.0.processor.now(), self.0.processor.state());
+        state.information(now).cloned().collect()
+    }
+
+    /// The newest driver that was advised (R82). A linked library cannot replace itself, so this is for people.
+    pub fn update(&self) -> Option<Update> {
+        let (now, state) = (self.0.processor.now(), self.0.processor.state());
+        state.update(now).cloned()
+    }
+
+    /// Waits until some directive has changed what this driver knows.
+    pub async fn changed(&self) {
+        let mut changes = self.0.processor.changes();
+        // The sender lives as long as this.
+        let _ = changes.changed().await;
+    }
+
+    /// What is notified (`LISTEN`) in any session, from now on.
+    pub fn notifications(&self) -> broadcast::Receiver<Notification> {
+        self.0.notifications.subscribe()
+    }
+}
+
+impl Shared {
+    /// The start-up option that announces a session with that token.
+    pub(crate) fn announcement(&self, token: &str) -> Option<String> {
+        let announcement = Announcement {
+            session: Some(token.to_owned()),
+            driver: Some(NAME.to_owned()),
+            location: self.config.location.clone(),
+            can: self.processor.can(),
+            ..Announcement::new()
+        };
+        let option = || announcement.option().expect("BUG: the location was checked, and all else is ours");
+        self.config.directives.then(option)
+    }
+
+    /// A directive came.
+    pub(crate) fn obey(self: &Arc<Self>, bytes: &[u8], token: &str, outbox: &Outbox) {
+        let obeyed = self.processor.receive(bytes, token);
+        let id = obeyed.acknowledgement.as_ref().map(|one| one.id.clone());
+        if let Some(acknowledgement) = obeyed.acknowledgement {
+            tracing::debug!(id = acknowledgement.id, outcome = ?acknowledgement.outcome, "a directive");
+            outbox.push(acknowledgement);
+        }
+        match (obeyed.effect, id) {
+            (Effect::Changed(Kind::Rate), _) => self.rated.store(true, Ordering::Relaxed),
+            (Effect::Changed(_) | Effect::Nothing, _) => {}
+            (Effect::Once(action), Some(id)) => {
+                self.once(&action);
+                outbox.push(Acknowledgement { id, outcome: Outcome::Done });
+            }
+            (Effect::Once(_), None) => unreachable!("BUG: what is obeyed has an id"),
+        }
+        self.wake();
+    }
+
+    fn once(&self, action: &Action) {
+        if let Action::Flush(_) = action {
+            // Addresses that were left alone are what this driver keeps about servers.
+            *self.breakers() = Breakers::default();
+        }
+    }
+
+    pub(crate) fn notified(&self, notification: Notification) {
+        // Nobody has to listen.
+        let _ = self.notifications.send(notification);
+    }
+
+    pub(crate) fn breakers(&self) -> MutexGuard<'_, Breakers> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client of this driver.
+    pub(crate) fn attach(&self, link: &Arc<Link>) {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.retain(|link| link.strong_count() > 0);
+        links.push(Arc::downgrade(link));
+    }
+
+    pub(crate) fn links(&self) -> Vec<Arc<Link>> {
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.iter().filter_map(std::sync::Weak::upgrade).collect()
+    }
+
+    /// What is over is dropped, and that is said where it can be.
+    pub(crate) fn expire(&self, link: &Link) {
+        for acknowledgement in self.processor.expire() {
+            link.say(acknowledgement);
+        }
+    }
+
+    /// Has every client look at what it has to do.
+    fn wake(&self) {
+        for link in self.links() {
+            link.wake.notify_one();
+        }
+    }
+}

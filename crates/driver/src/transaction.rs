@@ -1,0 +1,233 @@
+//! Transactions. One has its client's session for itself, so nothing moves it and no other call gets in between.
+
+use tokio::sync::OwnedRwLockMappedWriteGuard;
+use tokio_postgres::{
+    IsolationLevel, Row, SimpleQueryMessage,
+    types::{ToSql, Type},
+};
+
+use crate::{
+    Client, Error, Sql, Statement,
+    client::{one, optional},
+    link::{Call, Slot, Unsent},
+    protocol::Ended,
+    recovery::Verdict,
+    session::Session,
+    work::{Answer, Work},
+};
+
+/// Options of a transaction.
+pub struct TransactionBuilder<'a> {
+    client: &'a mut Client,
+    begin: String,
+}
+
+impl<'a> TransactionBuilder<'a> {
+    pub(crate) fn new(client: &'a mut Client) -> TransactionBuilder<'a> {
+        TransactionBuilder { client, begin: "BEGIN".to_owned() }
+    }
+
+    /// How far it is kept from others.
+    #[must_use]
+    pub fn isolation_level(mut self, level: IsolationLevel) -> TransactionBuilder<'a> {
+        self.begin.push_str(match level {
+            IsolationLevel::ReadUncommitted => " ISOLATION LEVEL READ UNCOMMITTED",
+            IsolationLevel::ReadCommitted => " ISOLATION LEVEL READ COMMITTED",
+            IsolationLevel::RepeatableRead => " ISOLATION LEVEL REPEATABLE READ",
+            // The strictest for whatever may be added.
+            _ => " ISOLATION LEVEL SERIALIZABLE",
+        });
+        self
+    }
+
+    /// Whether it may write.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> TransactionBuilder<'a> {
+        self.begin.push_str(if read_only { " READ ONLY" } else { " READ WRITE" });
+        self
+    }
+
+    /// Whether it waits for a moment in which it cannot fail to serialize.
+    #[must_use]
+    pub fn deferrable(mut self, deferrable: bool) -> TransactionBuilder<'a> {
+        self.begin.push_str(if deferrable { " DEFERRABLE" } else { " NOT DEFERRABLE" });
+        self
+    }
+
+    /// Begins it, on another session if this one is lost meanwhile.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn start(self) -> Result<Transaction<'a>, Error> {
+        let TransactionBuilder { client, begin } = self;
+        let limits = client.limits();
+        let mut tries = 0;
+        loop {
+            let session = client.link().session_alone(limits).await?;
+            let mut transaction = Transaction { client, session: Some(session), open: true };
+            let begun = transaction.call(Work::Batch(&begin)).await;
+            tries += 1;
+            match begun {
+                Ok(_) => return Ok(transaction),
+                Err(error) => {
+                    let lost = transaction.session.as_ref().is_none_or(|session| session.is_ended());
+                    transaction.open = false;
+                    // BEGIN has no effect; three sessions that break at once are not to be hidden any longer.
+                    if !lost || tries == 3 || tokio::time::Instant::now() >= limits.deadline {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A transaction. Rolled back when it is dropped.
+pub struct Transaction<'a> {
+    client: &'a Client,
+    session: Option<OwnedRwLockMappedWriteGuard<Slot, Session>>,
+    open: bool,
+}
+
+impl Transaction<'_> {
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// See [`Error`]. Nothing is repeated within a transaction; [`Client::run`] repeats it as a whole.
+    pub async fn query<S>(&self, statement: &S, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error>
+    where
+        S: ?Sized + Sql,
+    {
+        self.call(Work::Query(statement.source(), params)).await.map(Answer::rows)
+    }
+
+    /// The only row of a query.
+    ///
+    /// # Errors
+    /// [`Error::RowCount`] for another number of rows; else as [`Transaction::query`].
+    pub async fn query_one<S>(&self, statement: &S, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error>
+    where
+        S: ?Sized + Sql,
+    {
+        one(self.query(statement, params).await?)
+    }
+
+    /// The only row of a query, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::RowCount`] for more rows; else as [`Transaction::query`].
+    pub async fn query_opt<S>(
+        &self,
+        statement: &S,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, Error>
+    where
+        S: ?Sized + Sql,
+    {
+        optional(self.query(statement, params).await?)
+    }
+
+    /// The number of rows that a statement touched.
+    ///
+    /// # Errors
+    /// As [`Transaction::query`].
+    pub async fn execute<S>(&self, statement: &S, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error>
+    where
+        S: ?Sized + Sql,
+    {
+        self.call(Work::Execute(statement.source(), params)).await.map(Answer::count)
+    }
+
+    /// Any number of statements without parameters, and their rows as text.
+    ///
+    /// # Errors
+    /// As [`Transaction::query`].
+    pub async fn simple_query(&self, text: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
+        self.call(Work::Simple(text)).await.map(Answer::messages)
+    }
+
+    /// Any number of statements without parameters, such as `SAVEPOINT a`.
+    ///
+    /// # Errors
+    /// As [`Transaction::query`].
+    pub async fn batch_execute(&self, text: &str) -> Result<(), Error> {
+        self.call(Work::Batch(text)).await.map(drop)
+    }
+
+    /// Prepares a statement, which outlives the transaction.
+    ///
+    /// # Errors
+    /// As [`Transaction::query`].
+    pub async fn prepare(&self, text: &str) -> Result<Statement, Error> {
+        self.prepare_typed(text, &[]).await
+    }
+
+    /// The same with the types of its first parameters.
+    ///
+    /// # Errors
+    /// As [`Transaction::query`].
+    pub async fn prepare_typed(&self, text: &str, types: &[Type]) -> Result<Statement, Error> {
+        self.call(Work::Prepare(text, types)).await.map(Answer::prepared)
+    }
+
+    /// Keeps its work.
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`] when the connection broke after COMMIT was sent, [`Error::RolledBack`] when a statement
+    /// had failed before; else as [`Transaction::query`].
+    pub async fn commit(mut self) -> Result<(), Error> {
+        self.call(Work::Batch("COMMIT")).await?;
+        self.open = false;
+        let undone = self.session.as_ref().is_some_and(|session| session.watch.ended() == Ended::Undone);
+        if undone { Err(Error::RolledBack) } else { Ok(()) }
+    }
+
+    /// Takes its work back.
+    ///
+    /// # Errors
+    /// As [`Transaction::query`]; the work is not kept in any case.
+    pub async fn rollback(mut self) -> Result<(), Error> {
+        self.call(Work::Batch("ROLLBACK")).await?;
+        self.open = false;
+        Ok(())
+    }
+
+    async fn call(&self, work: Work<'_>) -> Result<Answer, Error> {
+        let (link, limits) = (self.client.link(), self.client.limits());
+        let Some(session) = &self.session else {
+            unreachable!("BUG: the session goes when the transaction does")
+        };
+        let call = Call::new(work, false);
+        link.permit(&call, limits).await?;
+        let result = match link.send(session, &call, limits).await {
+            Ok(answer) => Ok(answer),
+            Err(Unsent::Late(error)) => Err(error),
+            Err(Unsent::Failed { failed, .. }) => Err(match link.judge(session, &call, &failed, true).0 {
+                Verdict::Unknown => Error::OutcomeUnknown(failed.error),
+                Verdict::TransactionLost => Error::TransactionLost(failed.error),
+                Verdict::InTransaction | Verdict::Harmless => Error::Postgres(failed.error),
+            }),
+        };
+        link.shared.meter.called(result.is_err());
+        result
+    }
+}
+
+impl Drop for Transaction<'_> {
+    /// The session is given back once the server has rolled back; where that cannot be waited for, it is closed.
+    fn drop(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        if !self.open || session.is_ended() {
+            return;
+        }
+        session.tell();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                if session.client.batch_execute("ROLLBACK").await.is_err() {
+                    session.abandon();
+                }
+            })),
+            Err(_) => session.abandon(),
+        }
+    }
+}
