@@ -15,9 +15,30 @@ use crate::process::LOOK_TIMEOUT;
 /// # Errors
 /// When nobody answers within a few seconds, or not in HTTP.
 pub async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
+    ask(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")).await
+}
+
+/// Posts something: the answer's status and body.
+///
+/// # Errors
+/// As [`get`].
+pub async fn post(
+    address: SocketAddr,
+    path: &str,
+    authorization: &str,
+    body: &str,
+) -> io::Result<(u16, String)> {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: {authorization}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    ask(address, request).await
+}
+
+async fn ask(address: SocketAddr, request: String) -> io::Result<(u16, String)> {
     let work = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut response = String::new();
         stream.read_to_string(&mut response).await?;

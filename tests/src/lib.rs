@@ -17,7 +17,7 @@ mod reaper;
 mod session;
 mod wait;
 
-pub use admin::{Sample, get, parse as parse_metrics};
+pub use admin::{Sample, get, parse as parse_metrics, post};
 pub use binary::binary;
 pub use cli::{Cli, Ran, Running};
 pub use clients::{PgEnv, java, java_class_path, program, python};

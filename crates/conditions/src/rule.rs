@@ -54,7 +54,7 @@ pub enum Action {
     UnloadIdle,
     /// Takes no new sessions, SQLSTATE 53300. Sessions that were begun go on.
     RefuseSessions,
-    /// Cancels the statement that has run for longest, SQLSTATE 57014.
+    /// Cancels the statement that has run for longest, SQLSTATE 53000.
     CancelWorst,
     /// Folds the logs beside working copies into them.
     Checkpoint,

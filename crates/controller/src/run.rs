@@ -232,7 +232,7 @@ async fn serve(node: Arc<Node>, raft: RaftServer, mut stream: Box<dyn rpc::ByteS
             use rpc::{controller::ControllerApi as _, tarpc::server::Channel as _};
             answering::answer(answering::channel(stream).execute(Api(node).serve())).await;
         }
-        Ok((Service::Server, _)) => unreachable!("BUG: not offered"),
+        Ok((Service::Server | Service::Environment, _)) => unreachable!("BUG: not offered"),
         Err(error) => tracing::warn!(peer, %error, after = ?began.elapsed(), "connection refused"),
     }
 }

@@ -28,6 +28,8 @@ pub enum Service {
     Raft,
     /// [`ServerApi`](crate::server::ServerApi).
     Server,
+    /// [`EnvironmentApi`](crate::environment::EnvironmentApi).
+    Environment,
 }
 
 /// Who opened the connection.
@@ -56,11 +58,14 @@ impl Service {
             Self::Controller => 1,
             Self::Raft => 2,
             Self::Server => 3,
+            Self::Environment => 4,
         }
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        [Self::Controller, Self::Raft, Self::Server].into_iter().find(|service| service.code() == code)
+        [Self::Controller, Self::Raft, Self::Server, Self::Environment]
+            .into_iter()
+            .find(|service| service.code() == code)
     }
 }
 

@@ -1,13 +1,14 @@
 //! What processes say to each other.
 //!
-//! Three services over one transport: controllers answer [`controller`], servers answer [`server`], and controllers
-//! speak Raft among themselves (its messages are the controller's own). Handlers and servers meet on the PostgreSQL
+//! Four services over one transport: controllers answer [`controller`], servers answer [`server`] and, to operators, [`environment`], and
+//! controllers speak Raft among themselves (its messages are the controller's own). Handlers and servers meet on the PostgreSQL
 //! wire; what they add to it is in [`session`]. Every connection starts with a [`handshake`] that proves both ends
 //! know the fleet's secret. Any byte stream carries it: sockets in production, a simulated network in tests.
 
 pub mod backup;
 pub mod controller;
 mod controllers;
+pub mod environment;
 mod error;
 pub mod events;
 pub mod handshake;

@@ -42,8 +42,9 @@ use rpc::{
     session::{PARAM_NUMBER, PARAM_SESSION},
 };
 use server::{
-    Parts, Settings, Workers,
+    Environment, Parts, Settings, Workers,
     engine::{Limits, SystemClock, sqlite::SqliteEngine},
+    environment::Sensors,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
@@ -75,6 +76,8 @@ async fn main() {
         engine: Arc::new(SqliteEngine::new(Arc::new(SystemClock::start()), 0)),
         workers: Workers::start().expect("threads"),
         objects: memory.then(|| Arc::new(journal::Memory::default()) as _),
+        environment: Environment::new(conditions::Rules::built_in()),
+        sensors: Sensors::default(),
     };
     let data = Direct { listener, secret: secret.clone() };
     let serving = tokio::spawn(server::run_with(parts, settings(dir), host, data, net.listen("control")));

@@ -3,6 +3,7 @@
 //! None of these texts claims that something was done, and none names another client's data.
 
 use bytes::BytesMut;
+use conditions::Kind;
 use model::Epoch;
 use rpc::session::{NOT_OWNER, not_owner_detail};
 use wire::{
@@ -39,6 +40,11 @@ pub enum Ending {
         /// The limit.
         max: usize,
     },
+    /// It keeps itself going, and takes no new sessions meanwhile.
+    Protecting {
+        /// The condition that it is in.
+        condition: Kind,
+    },
     /// The start-up lacks what handlers send.
     NoHandler {
         /// What is missing or malformed.
@@ -62,11 +68,15 @@ impl Ending {
             | Self::Protocol(_)
             | Self::Engine { .. }
             | Self::TooManySessions { .. }
+            | Self::Protecting { .. }
             | Self::NoHandler { .. }
             | Self::Replaced
             | Self::TooSlow => None,
         };
-        let fields = Fields { detail: detail.as_deref(), ..Fields::new(Severity::Fatal, self.code(), &text) };
+        let hint = matches!(self, Self::Protecting { .. })
+            .then_some("Try again in a moment; sessions that were begun go on.");
+        let fields =
+            Fields { detail: detail.as_deref(), hint, ..Fields::new(Severity::Fatal, self.code(), &text) };
         error_response(out, &fields);
     }
 
@@ -80,6 +90,7 @@ impl Ending {
             Self::Protocol(_) => "protocol",
             Self::Engine { .. } => "engine",
             Self::TooManySessions { .. } => "too_many_sessions",
+            Self::Protecting { .. } => "protecting",
             Self::NoHandler { .. } => "no_handler",
             Self::Replaced => "replaced",
             Self::TooSlow => "too_slow",
@@ -93,7 +104,7 @@ impl Ending {
             Self::TooLarge => sqlstate::PROGRAM_LIMIT_EXCEEDED,
             Self::Protocol(error) => error.sqlstate(),
             Self::Engine { sqlstate, .. } => SqlState::new(sqlstate).unwrap_or(sqlstate::INTERNAL_ERROR),
-            Self::TooManySessions { .. } => sqlstate::TOO_MANY_CONNECTIONS,
+            Self::TooManySessions { .. } | Self::Protecting { .. } => sqlstate::TOO_MANY_CONNECTIONS,
             Self::NoHandler { .. } | Self::TooSlow => sqlstate::PROTOCOL_VIOLATION,
         }
     }
@@ -111,6 +122,9 @@ impl Ending {
             Self::Protocol(error) => error.to_string(),
             Self::Engine { reason, .. } => reason.clone(),
             Self::TooManySessions { max } => format!("this server has its {max} sessions already"),
+            Self::Protecting { condition } => {
+                format!("this server takes no new sessions while it is in the condition {condition}")
+            }
             Self::NoHandler { what } => format!("{what}; connect through a handler"),
             Self::Replaced => "the session goes on over another connection".into(),
             Self::TooSlow => "authentication took too long".into(),
@@ -151,6 +165,7 @@ mod tests {
             (Ending::Protocol(wire::Error::AuthenticationFailed), "28P01"),
             (Ending::Engine { sqlstate: "53300", reason: "full".into() }, "53300"),
             (Ending::TooManySessions { max: 3 }, "53300"),
+            (Ending::Protecting { condition: "overload".parse().expect("a name") }, "53300"),
             (Ending::NoHandler { what: "no epoch" }, "08P01"),
             (Ending::Replaced, "40003"),
             (Ending::TooSlow, "08P01"),

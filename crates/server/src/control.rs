@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use conditions::{Filter, Raised, Scope};
 use model::{Incarnation, Name};
 use rpc::{
     ByteStream, Secret, Service,
+    environment::{BadWish, ConditionInfo, EnvironmentApi, Watching},
     handshake::Role,
     server::{
         ForkRequest, Forked, LoadRequest, Loaded, PurgeRequest, ReleaseRequest, ServerApi, ServerRefusal,
@@ -14,7 +16,7 @@ use rpc::{
 };
 use tracing::Instrument;
 
-use crate::{life::Life, residency::Residents, session::Front};
+use crate::{environment::Environment, life::Life, residency::Residents, session::Front};
 
 /// Answers calls.
 #[derive(Clone)]
@@ -26,7 +28,10 @@ pub struct Control {
 
 /// Serves one connection until it ends.
 pub async fn serve(control: Control, mut stream: Box<dyn ByteStream>, peer: String, secret: Secret) {
-    match rpc::accept(&mut stream, &secret, &[Service::Server]).await {
+    match rpc::accept(&mut stream, &secret, &[Service::Server, Service::Environment]).await {
+        Ok((Service::Environment, Role::Controller | Role::Operator)) => {
+            rpc::serve!(stream, Watched(control.front.environment.clone()).serve());
+        }
         Ok((_, Role::Controller | Role::Operator)) => rpc::serve!(stream, control.serve()),
         Ok((_, role @ (Role::Handler | Role::Server))) => {
             tracing::warn!(peer, ?role, "refused on the control port: not its business");
@@ -112,5 +117,60 @@ impl ServerApi for Control {
         let databases = self.front.residents.get().map(Residents::list).unwrap_or_default();
         let incarnation = self.life.now().map_or(Incarnation(0), |lived| lived.incarnation);
         ServerStatus { name: self.name, incarnation, databases }
+    }
+}
+
+/// Tells of a server's environment.
+#[derive(Clone)]
+struct Watched(Environment);
+
+impl Watched {
+    fn now(&self) -> Watching {
+        let (filter, passage) = self.0.passage();
+        Watching {
+            conditions: self.0.raised().into_iter().map(info).collect(),
+            filter: filter.to_string(),
+            seen: passage.seen,
+            passed: passage.passed,
+            dropped: passage.dropped,
+            absent: self.0.absent().into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
+
+impl EnvironmentApi for Watched {
+    async fn watching(self, _: Context) -> Watching {
+        self.now()
+    }
+
+    async fn set_filter(self, _: Context, filter: String) -> Result<Watching, BadWish> {
+        let filter: Filter = filter.parse().map_err(bad_wish)?;
+        self.0.set_filter(filter);
+        Ok(self.now())
+    }
+
+    async fn reload_rules(self, _: Context) -> Result<Watching, BadWish> {
+        self.0.reload().map_err(bad_wish)?;
+        Ok(self.now())
+    }
+}
+
+fn bad_wish(error: impl std::fmt::Display) -> BadWish {
+    BadWish { reason: error.to_string() }
+}
+
+fn info(raised: Raised) -> ConditionInfo {
+    let raised_for = tokio::time::Instant::now().into_std().saturating_duration_since(raised.since);
+    ConditionInfo {
+        condition: raised.kind.to_string(),
+        database: match raised.scope {
+            Scope::Server => None,
+            Scope::Database(database) => Some(database),
+        },
+        raised_ms: u64::try_from(raised_for.as_millis()).unwrap_or(u64::MAX),
+        evidence: raised.evidence,
+        declared: raised.declared,
+        actions: raised.actions.iter().map(|action| action.name().to_owned()).collect(),
+        dry_run: raised.dry_run,
     }
 }

@@ -27,6 +27,7 @@ pub use self::error::EngineError;
 pub use self::interrupt::{InterruptHandle, InterruptReason};
 pub use self::limits::{Limits, OUTPUT_BYTES};
 pub use self::writer::{WriterPermit, WriterQueue};
+use wire::SqlState;
 pub use wire::backend::TransactionStatus;
 
 /// How many times transactions were published since a database was opened; 0 when never.
@@ -144,6 +145,8 @@ pub struct SessionStart {
     pub process_id: i32,
     /// Lists the fleet's databases for `pg_database`; the current one is always shown.
     pub databases: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// Is told of every error that a statement or the session ends with.
+    pub failed: Arc<dyn Fn(SqlState) + Send + Sync>,
     /// Under which its requests' outcomes are kept; `None` for one that never asks for them.
     pub identity: Option<Identity>,
 }

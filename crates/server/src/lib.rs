@@ -3,7 +3,8 @@
 //! * `run` puts the role together; `registration` talks to the controllers, `control` answers them.
 //! * `residency` knows which databases are here and owns each by one task; commits go through it to the journal.
 //! * `session` is one client's conversation; `workers` has the threads that engines run on.
-//! * `vitals` measures what shows that this server itself is slow.
+//! * `vitals` measures what shows that this server itself is slow; [`environment`] measures everything else, and decides what is
+//!   wrong; `protection` acts on that.
 //! * [`engine`] is the seam to what stores and queries a database, and the engines themselves.
 //!
 //! It decides nothing about who owns what: it does what controllers say, and the journal's fence keeps it honest.
@@ -13,11 +14,13 @@ mod cancel;
 mod control;
 mod directory;
 pub mod engine;
+pub mod environment;
 mod error;
 mod lease;
 mod life;
 pub mod limits;
 mod measures;
+mod protection;
 mod registration;
 mod residency;
 mod run;
@@ -26,6 +29,7 @@ mod settings;
 mod vitals;
 mod workers;
 
+pub use environment::Environment;
 pub use error::Error;
 pub use run::{Parts, run, run_with};
 pub use settings::Settings;

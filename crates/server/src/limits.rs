@@ -82,6 +82,33 @@ pub const HEALTH_SAMPLES_MAX: usize = 64;
 /// How long nobody may have appended to a journal before the store is looked into instead.
 pub const JOURNAL_IDLE: Duration = Duration::from_secs(1);
 
+/// How often a little is written to the disk of the working copies, to see how long that takes.
+pub const DISK_PROBE_EVERY: Duration = Duration::from_secs(2);
+
+/// Counts of errors that are kept between two looks. Errors of further databases count for the server only.
+pub const ERRORS_KEPT_MAX: usize = 4096;
+
+/// Idle databases put away in one go while the server protects itself.
+pub const UNLOAD_AT_ONCE: usize = 50;
+
+/// Pause between two such goes.
+pub const UNLOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a database must have been without sessions to be put away then.
+pub const UNLOAD_IDLE_MIN: Duration = Duration::from_millis(100);
+
+/// How long a statement must have run to be cancelled while the server protects itself.
+pub const CANCEL_AFTER: Duration = Duration::from_secs(2);
+
+/// Pause between two such cancels.
+pub const CANCEL_PAUSE: Duration = Duration::from_secs(5);
+
+/// Logs beside working copies that are folded in one go while the server protects itself.
+pub const CHECKPOINTS_AT_ONCE: usize = 20;
+
+/// Pause between two such goes.
+pub const CHECKPOINT_PAUSE: Duration = Duration::from_secs(5);
+
 /// Most databases in one heartbeat's list of those put away; the rest follow with the next.
 pub const PUT_AWAY_REPORTS_MAX: usize = 10_000;
 
@@ -122,6 +149,7 @@ pub const FILES_PER_SESSION: u64 = 3;
 /// Bytes that SQLite may allocate in the whole process. A statement that needs more fails with 53200.
 pub const SQLITE_MEMORY_BYTES_MAX: u64 = 2 << 30;
 
+const _: () = assert!(DISK_PROBE_EVERY.as_millis() < HEALTH_WINDOW.as_millis());
 const _: () = assert!(WORKERS_PER_CORE <= WORKERS_MAX_PER_CORE);
 const _: () = assert!(READ_BYTES <= READ_AHEAD_BYTES);
 const _: () =

@@ -5,9 +5,11 @@ use std::time::Duration;
 use journal::{Response, Settled};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+use conditions::{Action, Change, Passage, sources};
 use rpc::controller::ServerHealth;
+use wire::SqlState;
 
-use crate::{answers::Ending, residency::Why};
+use crate::{answers::Ending, environment::Reading, residency::Why};
 
 /// Says in words what everything is. Call once, when the role starts.
 pub fn describe() {
@@ -69,6 +71,30 @@ pub fn describe() {
          lag of timers; the median of the last seconds"
     );
     describe_counter!("stationmaster_server_heartbeats_total", "Heartbeats to the controllers, by result");
+    describe_gauge!(
+        "stationmaster_server_environment",
+        "What was measured last, by source; its name ends in the unit: a ratio, bytes, seconds, or a count since the look before"
+    );
+    describe_counter!(
+        "stationmaster_server_environment_seen_total",
+        "Events that came from sensors and monitors"
+    );
+    describe_counter!("stationmaster_server_environment_passed_total", "Events that passed the filter");
+    describe_counter!(
+        "stationmaster_server_environment_dropped_total",
+        "Events that passed, but whose source was one too many"
+    );
+    describe_gauge!("stationmaster_server_conditions", "Conditions that are raised now, by condition");
+    describe_counter!("stationmaster_server_condition_changes_total", "Conditions raised and cleared");
+    describe_counter!(
+        "stationmaster_server_protective_actions_total",
+        "Rounds of what the server does to keep itself going, by action and result"
+    );
+    describe_counter!(
+        "stationmaster_server_errors_total",
+        "Errors that statements ended with, by SQLSTATE's class"
+    );
+    describe_counter!("stationmaster_server_posts_total", "Posts of monitors, by form and result");
 }
 
 /// Lowers a gauge when dropped.
@@ -157,6 +183,7 @@ pub fn put_away(why: Why) {
         Why::Expired => "expired",
         Why::Shutdown => "shutdown",
         Why::Lost => "lost",
+        Why::Pressure => "pressure",
     };
     counter!("stationmaster_server_put_aways_total", "why" => why).increment(1);
 }
@@ -208,4 +235,44 @@ pub fn health(health: &ServerHealth) {
 pub fn heartbeat(acknowledged: bool) {
     let result = if acknowledged { "acknowledged" } else { "failed" };
     counter!("stationmaster_server_heartbeats_total", "result" => result).increment(1);
+}
+
+/// Something was measured. Others' sources are too many to be labels.
+pub fn reading(reading: &Reading) {
+    if let (Some(known), conditions::Scope::Server) = (sources::known(&reading.source), reading.scope) {
+        gauge!("stationmaster_server_environment", "source" => known.name).set(reading.value);
+    }
+}
+
+/// So many events came and passed since the start.
+pub fn passage(passage: Passage) {
+    counter!("stationmaster_server_environment_seen_total").absolute(passage.seen);
+    counter!("stationmaster_server_environment_passed_total").absolute(passage.passed);
+    counter!("stationmaster_server_environment_dropped_total").absolute(passage.dropped);
+}
+
+/// A condition was raised or cleared. Those without a rule share a label: monitors may name as many as they like.
+pub fn condition(change: &Change, has_rule: bool) {
+    let condition = if has_rule { change.kind.to_string() } else { "other".into() };
+    let (step, became) = if change.raised { (1.0, "raised") } else { (-1.0, "cleared") };
+    gauge!("stationmaster_server_conditions", "condition" => condition.clone()).increment(step);
+    counter!("stationmaster_server_condition_changes_total", "condition" => condition, "became" => became)
+        .increment(1);
+}
+
+/// The server acted to keep itself going, or had nothing to do, or would have acted.
+pub fn acted(action: Action, result: &'static str) {
+    counter!("stationmaster_server_protective_actions_total", "action" => action.name(), "result" => result)
+        .increment(1);
+}
+
+/// A statement ended with an error.
+pub fn statement_failed(state: SqlState) {
+    counter!("stationmaster_server_errors_total", "class" => state.class().to_owned()).increment(1);
+}
+
+/// A monitor posted something.
+pub fn posted(form: &'static str, taken: bool) {
+    let result = if taken { "taken" } else { "refused" };
+    counter!("stationmaster_server_posts_total", "form" => form, "result" => result).increment(1);
 }

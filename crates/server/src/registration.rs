@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use conditions::Scope;
 use futures::FutureExt;
 use model::{FleetId, Incarnation, Registration, Rejection};
 use rpc::{
@@ -62,7 +63,7 @@ impl Registrar {
                     let lease = Duration::from_millis(registered.lease_ms);
                     let (server, fleet) = (registered.server, registered.fleet);
                     self.life.begin(Lived { server, incarnation, fleet });
-                    self.lease.renew(sent + lease);
+                    self.lease.renew(sent, lease);
                     tracing::info!(%server, %incarnation, %fleet, "registered");
                     return Ok(Some(registered));
                 }
@@ -159,6 +160,7 @@ impl Registrar {
     /// Puts everything away for good, and goes on telling so meanwhile.
     pub async fn leave(&self, residents: &Residents) {
         self.host.ready.send_replace(Readiness::NotReady("ending".into()));
+        self.front.environment.measure("ending", Scope::Server, 1.0);
         let telling = async {
             self.beat_on(LEAVING_HEARTBEAT_MS, residents).await;
             std::future::pending().await
@@ -193,7 +195,7 @@ impl Registrar {
         };
         let HeartbeatReply { lease_ms, controllers } = self.controllers.leader(call).await?;
         let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner);
-        self.lease.renew(sent + Duration::from_millis(lease_ms));
+        self.lease.renew(sent, Duration::from_millis(lease_ms));
         residents.world().reports.acknowledged(&put_away);
         self.controllers.learn(&controllers);
         Ok(())

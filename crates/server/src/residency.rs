@@ -160,6 +160,7 @@ impl Residents {
     pub async fn release(&self, database: DatabaseId, epoch: Epoch, patience: Duration) {
         let resident = self.0.table().residents.get(&database).cloned();
         if let Some(resident) = resident.filter(|resident| resident.epoch <= epoch) {
+            let _leaving = self.0.world.environment.leaving(database);
             resident.close(Why::Released, Instant::now() + patience);
             if timeout(patience, resident.gone()).await.is_err() {
                 // The owner may be waiting for a store or a thread: who is inside has to go all the same.
@@ -202,6 +203,28 @@ impl Residents {
                 }
             })
             .collect()
+    }
+
+    /// Has databases put away that nobody has used for so long, those idle for longest first; how many.
+    pub fn unload_idle(&self, most: usize, idle_min: Duration) -> usize {
+        let now = Instant::now();
+        let mut idle: Vec<_> = {
+            let table = self.0.table();
+            let aged =
+                table.residents.values().map(|resident| (resident.doors().idle(now), Arc::clone(resident)));
+            aged.filter(|(idle, resident)| *idle >= idle_min && resident.is_serving()).collect()
+        };
+        idle.sort_by_key(|(idle, _)| std::cmp::Reverse(*idle));
+        idle.into_iter()
+            .filter(|(_, resident)| resident.close_if_empty(Why::Pressure, now))
+            .take(most)
+            .count()
+    }
+
+    /// Has logs beside working copies folded; of how many databases.
+    pub fn checkpoint(&self, most: usize) -> usize {
+        let residents: Vec<_> = self.0.table().residents.values().cloned().collect();
+        residents.iter().filter(|resident| resident.checkpoint()).take(most).count()
     }
 
     /// How many are here.

@@ -17,13 +17,15 @@ use crate::{
     control::{self, Control},
     directory::Directory,
     engine::{Engine, SystemClock, sqlite::SqliteEngine},
+    environment::{Environment, Linux, Own, Sensors},
     lease::Lease,
     life::Life,
     limits::{ACCEPT_PAUSE, FILES_PER_SESSION, SQLITE_MEMORY_BYTES_MAX, UNAUTHENTICATED_MAX},
     measures,
+    protection::{Admission, Protection},
     registration::Registrar,
     residency::{Parts as Shares, Residents, World, cache::Cache, reports::Reports},
-    session::{self, Front, startup::Logins},
+    session::{self, Front, Roster, startup::Logins},
     vitals::Vitals,
     workers::Workers,
 };
@@ -36,14 +38,19 @@ pub struct Parts {
     pub workers: Workers,
     /// Where journals are; by default the place in the settings.
     pub objects: Option<Arc<dyn journal::Objects>>,
+    /// What goes on around it, by which rules.
+    pub environment: Environment,
+    /// What that is measured with.
+    pub sensors: Sensors,
 }
 
-/// Runs a server on SQLite and real threads until `host.shutdown`; see [`run_with`].
+/// Runs a server on SQLite and real threads until `host.shutdown`; see [`run_with`]. It watches the machine that it is on.
 ///
 /// # Errors
 /// As [`run_with`].
 pub async fn run(
     settings: Settings,
+    environment: Environment,
     host: Host,
     data: impl Listen,
     control: impl Listen,
@@ -52,7 +59,19 @@ pub async fn run(
     let path = settings.data_dir.clone();
     let workers =
         Workers::start().map_err(|source| Error::File { action: "start threads for", path, source })?;
-    run_with(Parts { engine: Arc::new(engine), workers, objects: None }, settings, host, data, control).await
+    let sensors = sensors(&settings);
+    let parts = Parts { engine: Arc::new(engine), workers, objects: None, environment, sensors };
+    run_with(parts, settings, host, data, control).await
+}
+
+/// This machine, seen from a server.
+fn sensors(settings: &Settings) -> Sensors {
+    let journal = match journal::Place::of(&settings.journal) {
+        Ok(journal::Place::Directory(path)) => Some(path.to_path_buf()),
+        Ok(journal::Place::Url(_)) | Err(_) => None,
+    };
+    let linux = Linux::new(settings.data_dir.clone(), journal);
+    Sensors { readers: vec![Box::new(linux)], probe: Some(settings.data_dir.join("probe")) }
 }
 
 /// Runs a server with the given parts until `host.shutdown`; then every database is put away.
@@ -74,7 +93,8 @@ pub async fn run_with(
     let cache = parts.workers.run(move || Cache::take(&dir)).await?;
     let secret = host.secret.clone();
     let logins = parts.workers.run(move || Logins::new(&secret)).await;
-    let front = Arc::new(Front::new(parts.workers.clone(), logins, settings.sessions_max));
+    let front =
+        Arc::new(Front::new(parts.workers.clone(), logins, settings.sessions_max, parts.environment.clone()));
     let addresses = settings.controllers.clone();
     let registrar = Registrar {
         controllers: Controllers::new(addresses, host.dial.clone(), host.secret.clone(), Role::Server),
@@ -101,18 +121,19 @@ pub async fn run_with(
 /// Registers, serves until the end, and puts everything away.
 async fn live(registrar: &Registrar, parts: Parts, cache: Cache, settings: &Settings) -> Result<(), Error> {
     let Some(registered) = registrar.register().await? else { return Ok(()) };
-    let Parts { engine, workers, objects } = parts;
+    let Parts { engine, workers, objects, environment, sensors } = parts;
     let store = open_store(objects, workers.journal_threads(), settings, registered.fleet).await?;
     let vitals = registrar.front.vitals.clone();
     let watching = vitals.clone().watch(workers.clone(), store.clone());
     let shares = Shares {
         engine,
         store,
-        workers,
+        workers: workers.clone(),
         cache,
         reports: Reports::default(),
         lease: registrar.lease.clone(),
-        vitals,
+        vitals: vitals.clone(),
+        environment: environment.clone(),
         clock: registrar.host.clock,
     };
     let residents = Residents::new(World::new(shares, settings));
@@ -120,6 +141,19 @@ async fn live(registrar: &Registrar, parts: Parts, cache: Cache, settings: &Sett
     // However this ends, no database's task outlives it.
     let _owners = residents.end_with();
     residents.world().chore(watching);
+    let front = &registrar.front;
+    let own = Own {
+        vitals,
+        lease: registrar.lease.clone(),
+        residents: residents.clone(),
+        sessions: Arc::clone(&front.sessions),
+        sessions_max: front.sessions_max,
+    };
+    let (roster, admission) = (front.roster.clone(), front.admission.clone());
+    let protection =
+        Protection { environment: environment.clone(), residents: residents.clone(), roster, admission };
+    residents.world().chore(protection.act());
+    residents.world().chore(environment.watch(sensors, own, workers));
     let lived = registrar.live(registered, &residents).await;
     // New connections are still taken and told where not to go, until everything is away.
     registrar.leave(&residents).await;
@@ -142,7 +176,7 @@ async fn open_store(
 }
 
 impl Front {
-    fn new(workers: Workers, logins: Logins, sessions_max: usize) -> Self {
+    fn new(workers: Workers, logins: Logins, sessions_max: usize, environment: Environment) -> Self {
         Self {
             residents: OnceLock::new(),
             workers,
@@ -150,7 +184,10 @@ impl Front {
             cancels: Cancels::default(),
             directory: Directory::default(),
             sessions_max,
-            sessions: 0.into(),
+            sessions: Arc::default(),
+            roster: Roster::default(),
+            admission: Admission::default(),
+            environment,
             requests: Arc::default(),
             vitals: Vitals::default(),
         }

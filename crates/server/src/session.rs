@@ -3,6 +3,7 @@
 mod attach;
 mod input;
 mod pump;
+mod roster;
 mod seat;
 pub mod startup;
 
@@ -28,12 +29,17 @@ use crate::{
     cancel::{Cancels, Key},
     directory::Directory,
     engine::SessionStart,
+    environment::Environment,
     limits::{GOODBYE_MAX, STARTUP_TIMEOUT},
     measures,
+    protection::Admission,
     residency::{Residents, Visit},
     vitals::Vitals,
     workers::Workers,
 };
+
+use self::roster::Place;
+pub use self::roster::Roster;
 
 /// What all connections to the data port share.
 pub struct Front {
@@ -50,7 +56,13 @@ pub struct Front {
     /// Sessions at a time.
     pub sessions_max: usize,
     /// Sessions now.
-    pub sessions: AtomicUsize,
+    pub sessions: Arc<AtomicUsize>,
+    /// Who they are.
+    pub roster: Roster,
+    /// Whether new ones are taken.
+    pub admission: Admission,
+    /// What goes on around it.
+    pub environment: Environment,
     /// How this server feels.
     pub vitals: Vitals,
     /// Requests since the start.
@@ -92,7 +104,7 @@ async fn converse(
     asked: Box<Asked>,
     mut out: BytesMut,
 ) {
-    let (seat, key, _counted) = match start(front, &asked, &mut out).await {
+    let (seat, key, place, _counted) = match start(front, &asked, &mut out).await {
         Ok(started) => started,
         Err(ending) => {
             tracing::debug!(reason = ?ending, "a session was refused");
@@ -102,7 +114,9 @@ async fn converse(
     let _measured = measures::session();
     tracing::debug!(user = asked.user, "session started");
     let (end, requests) =
-        Pump::new(stream, input, out, seat, Arc::clone(&front.requests), front.vitals.clone()).run().await;
+        Pump::new(stream, input, out, seat, place, Arc::clone(&front.requests), front.vitals.clone())
+            .run()
+            .await;
     drop(key);
     match end {
         End::Terminated => tracing::debug!(requests, "session ended"),
@@ -119,8 +133,9 @@ async fn start(
     front: &Arc<Front>,
     asked: &Asked,
     out: &mut BytesMut,
-) -> Result<(Seat, Key, Counted), Ending> {
+) -> Result<(Seat, Key, Place, Counted), Ending> {
     let counted = Counted::new(front)?;
+    admit(front, asked)?;
     let residents = front.residents.get().ok_or(Ending::NotOwner { epoch: None })?;
     let mut visit = residents.enter(asked.database, asked.epoch).await?;
     let mut news = BytesMut::new();
@@ -137,7 +152,17 @@ async fn start(
     backend::backend_key_data(out, asked.minor, key.wire())?;
     backend::ready_for_query(out, backend::TransactionStatus::Idle);
     key.arm(inside.session.interrupt());
-    Ok((Seat::new(inside, front.workers.clone()), key, counted))
+    let place = front.roster.enter(asked.database, inside.session.interrupt());
+    Ok((Seat::new(inside, front.workers.clone()), key, place, counted))
+}
+
+/// Whether a session is let in now. One that was begun goes on, whatever this server is short of.
+fn admit(front: &Front, asked: &Asked) -> Result<(), Ending> {
+    let goes_on = asked.attach.as_ref().is_some_and(|attach| attach.number > 1 || attach.settle.is_some());
+    match front.admission.refused_by() {
+        Some(condition) if !goes_on => Err(Ending::Protecting { condition }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Opens the engine's session. Blocks.
@@ -151,12 +176,14 @@ fn open(visit: Visit, start: SessionStart) -> Result<(Inside, BytesMut), Ending>
 fn session_start(front: &Arc<Front>, asked: &Asked, key: &Key) -> SessionStart {
     let front = Arc::clone(front);
     front.directory.wanted();
+    let (errors, database) = (front.environment.errors().clone(), asked.database);
     SessionStart {
         user: asked.user.clone(),
         database: asked.name.clone(),
         parameters: asked.parameters.clone(),
         process_id: key.process_id(),
         databases: Arc::new(move || front.directory.names()),
+        failed: Arc::new(move |state| errors.count(database, state)),
         identity: None,
     }
 }

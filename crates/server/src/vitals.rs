@@ -34,6 +34,7 @@ struct Measured {
     journal: Samples,
     workers: Samples,
     lag: Samples,
+    disk: Samples,
 }
 
 /// A request is being worked on until this is dropped.
@@ -56,6 +57,21 @@ impl Vitals {
     /// One append to a journal took so long.
     pub fn appended(&self, took: Duration) {
         self.measured().journal.add(Instant::now(), took);
+    }
+
+    /// A write to the disk of the working copies begins.
+    pub fn disk_begins(&self, now: Instant) {
+        self.measured().disk.begin(now);
+    }
+
+    /// It has ended.
+    pub fn disk_ended(&self, now: Instant) {
+        self.measured().disk.end(now);
+    }
+
+    /// How long such a write takes, or has taken until now when it hangs.
+    pub fn disk(&self) -> Option<Duration> {
+        self.measured().disk.typical(Instant::now())
     }
 
     /// How this server feels now.

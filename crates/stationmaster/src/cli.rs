@@ -106,6 +106,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Server(flags) => return play(Role::Server, flags),
         Command::Config(ConfigCommand::Check { file, set }) => {
             let config = load(None, Some(&file), set)?;
+            role::check(&config.settings)?;
             print!("{}", config::show(&config.resolved));
         }
         Command::Secret(SecretCommand::New { file }) => {

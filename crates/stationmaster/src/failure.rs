@@ -17,7 +17,7 @@ pub struct Usage(pub String);
 /// Says what went wrong, each cause on its own line, and gives the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("{}", block(error));
-    let usage = error.is::<Usage>() || error.is::<Problems>();
+    let usage = error.is::<Usage>() || error.is::<Problems>() || error.is::<conditions::Problems>();
     ExitCode::from(if usage { USAGE } else { FAILED })
 }
 

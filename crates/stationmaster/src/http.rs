@@ -1,4 +1,7 @@
-//! The admin port of a process: `/metrics`, `/livez`, `/readyz`. Reads only, and bounded: it is open to whoever reaches it.
+//! The admin port of a process: `/metrics`, `/livez`, `/readyz`. Open to whoever reaches it, for reading, and bounded; what
+//! monitors post to a server takes a token (`monitors`).
+
+pub mod monitors;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -19,6 +22,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
+use self::monitors::Monitors;
 use crate::metrics::Metrics;
 
 /// Connections at a time; one more waits in the socket's queue.
@@ -42,7 +46,11 @@ pub struct Admin {
     pub metrics: Metrics,
     /// For `/readyz`.
     pub ready: watch::Receiver<Readiness>,
+    /// Takes what monitors post; a server's only.
+    pub monitors: Option<Monitors>,
 }
+
+type Answer = Response<Full<Bytes>>;
 
 /// Answers until the task is dropped.
 pub async fn serve(listener: TcpListener, admin: Admin) {
@@ -64,8 +72,14 @@ pub async fn serve(listener: TcpListener, admin: Admin) {
 
 async fn connection(stream: TcpStream, admin: Admin, permit: OwnedSemaphorePermit) {
     let service = service_fn(|request: Request<Incoming>| {
-        let response = answer(request.method(), request.uri().path(), &admin);
-        async move { Ok::<_, Infallible>(response) }
+        let admin = admin.clone();
+        async move {
+            let form = Monitors::form(request.uri().path()).filter(|_| request.method() == Method::POST);
+            Ok::<_, Infallible>(match (&admin.monitors, form) {
+                (Some(monitors), Some(form)) => monitors.take(form, request).await,
+                (Some(_), None) | (None, _) => answer(request.method(), request.uri().path(), &admin),
+            })
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -80,7 +94,7 @@ async fn connection(stream: TcpStream, admin: Admin, permit: OwnedSemaphorePermi
     drop(permit);
 }
 
-fn answer(method: &Method, path: &str, admin: &Admin) -> Response<Full<Bytes>> {
+fn answer(method: &Method, path: &str, admin: &Admin) -> Answer {
     if method != Method::GET && method != Method::HEAD {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n".into());
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -103,7 +117,7 @@ fn answer(method: &Method, path: &str, admin: &Admin) -> Response<Full<Bytes>> {
     }
 }
 
-fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+fn text(status: StatusCode, body: String) -> Answer {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, TEXT);

@@ -3,6 +3,7 @@
 //! Nothing here decides anything: it is the same service that handlers and servers use.
 
 mod cluster;
+mod conditions;
 mod controllers;
 mod databases;
 mod drain;
@@ -32,7 +33,7 @@ pub enum Request {
     /// Databases: list, show, create, fork, adopt, drop, rename, move, assign, unassign, set, reset
     #[command(subcommand)]
     Databases(databases::Request),
-    /// Servers: list, drain, expire
+    /// Servers: list, drain, expire, conditions, filter, reload-rules
     #[command(subcommand)]
     Servers(servers::Request),
     /// Controllers: list, add, remove, replace, transfer-leadership

@@ -11,13 +11,19 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use model::TimestampMs;
 use rpc::{Host, Readiness, TcpDial};
+use server::Environment;
 use tokio::{net::TcpListener, sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
     config::{Config, Controller, Handler, LogFormat, Server, Settings},
-    failure, http, logging,
+    failure,
+    http::{
+        self,
+        monitors::{Monitors, Token},
+    },
+    logging,
     metrics::Metrics,
     secret,
     signals::Signals,
@@ -59,6 +65,14 @@ pub fn run(config: Config, end_with_stdin: bool) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Checks the files that settings name and that are configuration themselves.
+pub fn check(settings: &Settings) -> anyhow::Result<()> {
+    if let Settings::Server(Server { rules_file: Some(file), .. }) = settings {
+        Environment::of_file(file.clone())?;
+    }
+    Ok(())
+}
+
 async fn play(config: Config, end_with_stdin: bool) -> anyhow::Result<()> {
     let Config { process, settings, .. } = config;
     let signals = Signals::listen()?;
@@ -72,15 +86,17 @@ async fn play(config: Config, end_with_stdin: bool) -> anyhow::Result<()> {
     let admin = listen(process.admin_listen, "admin_listen").await?;
     tokio::spawn(metrics.clone().keep_up());
     tokio::spawn(tell_readiness(watched.clone()));
-    tokio::spawn(http::serve(admin, http::Admin { metrics, ready: watched }));
+    let watch = Watch::of(&settings)?;
+    let monitors = watch.monitors;
+    tokio::spawn(http::serve(admin, http::Admin { metrics, ready: watched, monitors }));
     let host = Host { dial: Arc::new(TcpDial), secret, clock: now, shutdown: shutdown.clone(), ready };
     tokio::select! {
-        played = act(settings, host) => played,
+        played = act(settings, watch.environment, host) => played,
         told = overdue(signals, shutdown) => Err(told),
     }
 }
 
-async fn act(settings: Settings, host: Host) -> anyhow::Result<()> {
+async fn act(settings: Settings, environment: Environment, host: Host) -> anyhow::Result<()> {
     match settings {
         Settings::Controller(Controller { listen: at, settings }) => {
             let listener = listen(at, "listen").await?;
@@ -90,11 +106,33 @@ async fn act(settings: Settings, host: Host) -> anyhow::Result<()> {
             let listener = listen(at, "listen").await?;
             Ok(handler::run(settings, host, listener).await?)
         }
-        Settings::Server(Server { data_listen, control_listen, settings }) => {
+        Settings::Server(Server { data_listen, control_listen, settings, .. }) => {
             let data = listen(data_listen, "data_listen").await?;
             let control = listen(control_listen, "control_listen").await?;
-            Ok(server::run(settings, host, data, control).await?)
+            Ok(server::run(settings, environment, host, data, control).await?)
         }
+    }
+}
+
+/// What a server watches by, and who may tell it something.
+struct Watch {
+    environment: Environment,
+    monitors: Option<Monitors>,
+}
+
+impl Watch {
+    /// Reads the files that a server's settings name.
+    fn of(settings: &Settings) -> anyhow::Result<Self> {
+        let Settings::Server(Server { rules_file, monitor_token_file, .. }) = settings else {
+            return Ok(Self { environment: Environment::default(), monitors: None });
+        };
+        let environment = match rules_file {
+            Some(file) => Environment::of_file(file.clone())?,
+            None => Environment::default(),
+        };
+        let token = monitor_token_file.as_deref().map(Token::read).transpose()?;
+        let monitors = Some(Monitors::new(environment.clone(), token));
+        Ok(Self { environment, monitors })
     }
 }
 

@@ -35,3 +35,4 @@ mod stale_routes;
 mod telling_what_happened;
 mod time_limits;
 mod two_of_one_identity;
+mod watching_over_servers;

@@ -18,6 +18,8 @@ pub enum InterruptReason {
     Timeout = 2,
     /// The server is about to end the session: 57P01.
     Shutdown = 3,
+    /// The server ends the statement to keep itself going: 53000.
+    Protection = 4,
 }
 
 const RUNNING: u8 = 0x80;
@@ -59,6 +61,7 @@ impl InterruptHandle {
             1 => Some(InterruptReason::User),
             2 => Some(InterruptReason::Timeout),
             3 => Some(InterruptReason::Shutdown),
+            4 => Some(InterruptReason::Protection),
             _none => None,
         }
     }

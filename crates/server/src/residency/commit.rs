@@ -182,6 +182,7 @@ impl Committer {
     async fn insist(&mut self, mut error: AppendError) -> Result<(), AppendError> {
         while error.may_resume() {
             measures::stalled();
+            self.world.environment.journal_failed();
             tracing::warn!(reason = crate::chain(&error), "a commit waits for the journal's store");
             error = tokio::select! {
                 biased;
@@ -212,13 +213,17 @@ impl Committer {
         if self.writer.snapshot_due() && self.snapshots.may_begin(Instant::now()) {
             self.begin_snapshot().await;
         }
-        if let Some(database) = self.copy.database().cloned()
-            && database.log_bytes() > CHECKPOINT_BYTES
-        {
-            match self.world.workers.run(move || database.checkpoint()).await {
-                Ok(Checkpoint::Done | Checkpoint::Busy) => {}
-                Err(error) => tracing::warn!(%error, "checkpoint failed"),
-            }
+        if self.copy.database().is_some_and(|database| database.log_bytes() > CHECKPOINT_BYTES) {
+            self.checkpoint().await;
+        }
+    }
+
+    /// Folds the log beside the image into the image, if nobody is in the way.
+    pub async fn checkpoint(&mut self) {
+        let Some(database) = self.copy.database().cloned() else { return };
+        match self.world.workers.run(move || database.checkpoint()).await {
+            Ok(Checkpoint::Done | Checkpoint::Busy) => {}
+            Err(error) => tracing::warn!(%error, "checkpoint failed"),
         }
     }
 

@@ -23,6 +23,8 @@ pub enum Why {
     Shutdown,
     /// The journal did not take its commits.
     Lost,
+    /// The server runs out of something, and nobody used it.
+    Pressure,
 }
 
 /// The doors of one database.

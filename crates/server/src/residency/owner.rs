@@ -57,6 +57,7 @@ async fn serve(committer: &mut Committer) -> Why {
         } else {
             work(committer).await.unwrap_or_else(|error| {
                 lost = true;
+                committer.world.environment.journal_failed();
                 lose(&resident, &error)
             })
         };
@@ -78,6 +79,9 @@ async fn serve(committer: &mut Committer) -> Why {
 async fn work(committer: &mut Committer) -> Result<Next, CommitError> {
     loop {
         committer.commit_and_prove().await?;
+        if committer.resident.takes_checkpoint() {
+            committer.checkpoint().await;
+        }
         match committer.resident.next(committer.world.patience()) {
             Next::Warm => committer.warm().await?,
             Next::Cool => committer.cool().await?,
@@ -131,7 +135,9 @@ async fn put_away(mut committer: Committer, why: Why) {
     }
     world.remove_copy(&resident).await;
     match why {
-        Why::Idle | Why::Room | Why::Lost | Why::Shutdown => world.reports.add(resident.id, resident.epoch),
+        Why::Idle | Why::Room | Why::Lost | Why::Shutdown | Why::Pressure => {
+            world.reports.add(resident.id, resident.epoch)
+        }
         // The controllers know already.
         Why::Released | Why::Expired => {}
     }

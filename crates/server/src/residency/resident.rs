@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use journal::Position;
@@ -43,6 +43,8 @@ pub struct Resident {
     pub(super) attachments: Arc<Attachments>,
     /// What they ask.
     pub(super) questions: Questions,
+    /// The log beside the image is to be folded.
+    checkpoint: AtomicBool,
     /// Tells the owner that something changed.
     wake: Notify,
 }
@@ -96,6 +98,7 @@ impl Resident {
             lease,
             attachments: Arc::default(),
             questions: Questions::default(),
+            checkpoint: AtomicBool::new(false),
             wake: Notify::new(),
         }
     }
@@ -207,6 +210,24 @@ impl Resident {
                 }
             }
         }
+    }
+
+    /// Has the owner fold the log beside the image, if the working copy is open and the log is not empty; whether it is.
+    pub fn checkpoint(&self) -> bool {
+        let open = match &*self.phase.borrow() {
+            Phase::Warm(database) => database.log_bytes() > 0,
+            Phase::Loading | Phase::Cool | Phase::Gone(_) => false,
+        };
+        if open {
+            self.checkpoint.store(true, Ordering::Relaxed);
+            self.wake();
+        }
+        open
+    }
+
+    /// Whether that is wanted; it counts as done.
+    pub(super) fn takes_checkpoint(&self) -> bool {
+        self.checkpoint.swap(false, Ordering::Relaxed)
     }
 
     fn drain(&self) {

@@ -15,6 +15,7 @@ use super::{cache::Cache, doors::Patience, reports::Reports, resident::Resident}
 use crate::{
     Settings,
     engine::{Engine, Limits},
+    environment::Environment,
     lease::Lease,
     limits::{COOL_AFTER, LOADS_AT_ONCE, OPEN_COPIES_MAX},
     vitals::Vitals,
@@ -37,6 +38,8 @@ pub struct World {
     pub lease: Lease,
     /// How this server feels.
     pub vitals: Vitals,
+    /// What goes on around it.
+    pub environment: Environment,
     /// Limits of each database.
     pub limits: Limits,
     /// How long a database may do without sessions.
@@ -72,6 +75,8 @@ pub struct Parts {
     pub lease: Lease,
     /// See [`World::vitals`].
     pub vitals: Vitals,
+    /// See [`World::environment`].
+    pub environment: Environment,
     /// See [`World::clock`].
     pub clock: fn() -> TimestampMs,
 }
@@ -79,7 +84,7 @@ pub struct Parts {
 impl World {
     /// With nothing in it yet.
     pub fn new(parts: Parts, settings: &Settings) -> Self {
-        let Parts { engine, store, workers, cache, reports, lease, vitals, clock } = parts;
+        let Parts { engine, store, workers, cache, reports, lease, vitals, environment, clock } = parts;
         let idle = settings.idle_put_away;
         Self {
             engine,
@@ -89,6 +94,7 @@ impl World {
             reports,
             lease,
             vitals,
+            environment,
             limits: settings.database.clone(),
             patience: Patience { cool: COOL_AFTER, leave: (idle > Duration::ZERO).then_some(idle) },
             open_copies: AtomicUsize::new(0),

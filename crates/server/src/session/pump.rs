@@ -24,7 +24,7 @@ use tokio::{
 };
 use wire::backend::parameter_status;
 
-use super::{input::Input, seat::Seat};
+use super::{input::Input, roster::Place, seat::Seat};
 use crate::{
     answers::Ending,
     engine::{InterruptHandle, InterruptReason, Step, TransactionStatus},
@@ -65,6 +65,7 @@ pub struct Pump {
     input: Input,
     out: BytesMut,
     seat: Seat,
+    place: Place,
     signals: Signals,
     interrupt: InterruptHandle,
     /// Reading showed that the client is gone.
@@ -84,6 +85,7 @@ impl Pump {
         input: Input,
         out: BytesMut,
         mut seat: Seat,
+        place: Place,
         requests_total: Arc<AtomicU64>,
         vitals: Vitals,
     ) -> Self {
@@ -95,6 +97,7 @@ impl Pump {
             input,
             out,
             seat,
+            place,
             signals,
             interrupt,
             vanished: false,
@@ -128,7 +131,7 @@ impl Pump {
         loop {
             self.heed()?;
             if self.take()? {
-                let _running = self.vitals.running();
+                let _running = (self.vitals.running(), self.place.working());
                 self.work().await?;
             } else {
                 self.wait().await?;

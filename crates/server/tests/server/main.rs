@@ -6,6 +6,7 @@ mod commits;
 mod exactly_once;
 mod history;
 mod ports;
+mod protection;
 mod residency;
 mod sessions;
 mod sqlite;

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod controllers;
 pub mod fleet;
+pub mod machine;
 pub mod net;
 pub mod numbered;
 pub mod store;

@@ -76,6 +76,7 @@ impl TestDatabase {
             parameters: vec![("application_name".to_owned(), "test".to_owned())],
             process_id: 7,
             databases: Arc::new(|| vec!["shop".to_owned(), "other".to_owned()]),
+            failed: Arc::new(|_| ()),
             identity,
         };
         let session = self.database.session(start).expect("a session");

@@ -17,6 +17,10 @@ pub struct Server {
     pub data_listen: SocketAddr,
     /// Its control port.
     pub control_listen: SocketAddr,
+    /// Rules for conditions, beside the built-in ones.
+    pub rules_file: Option<PathBuf>,
+    /// What monitors have to show when they post.
+    pub monitor_token_file: Option<PathBuf>,
     /// The role's own.
     pub settings: Settings,
 }
@@ -38,6 +42,8 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
     let idle = reader.millis("idle_put_away_ms", Settings::DEFAULT_IDLE_PUT_AWAY, 0..=MONTH_MS);
     let sessions_max = reader.count("sessions_max", Settings::DEFAULT_SESSIONS_MAX, 1..=1_000_000);
     let database = limits(reader);
+    let rules_file = reader.optional("rules_file");
+    let monitor_token_file = reader.optional("monitor_token_file");
     let common = Common::read(reader);
     let server = (|| {
         let settings = Settings {
@@ -55,7 +61,8 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
             sessions_max,
             database,
         };
-        Some(Server { data_listen: data_listen?, control_listen: control_listen?, settings })
+        let (data_listen, control_listen) = (data_listen?, control_listen?);
+        Some(Server { data_listen, control_listen, rules_file, monitor_token_file, settings })
     })();
     (server, common)
 }

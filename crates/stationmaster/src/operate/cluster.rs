@@ -122,6 +122,11 @@ impl Cluster {
         Self { controllers, secret }
     }
 
+    /// What its processes share.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
     /// One controller alone.
     pub fn only(&self, address: &str) -> Controllers {
         Controllers::new(vec![address.into()], Arc::new(TcpDial), self.secret.clone(), Role::Operator)

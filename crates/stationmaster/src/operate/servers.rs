@@ -9,7 +9,7 @@ use rpc::{
     controller::{Operation, ServerInfo},
 };
 
-use super::{Cell, Listing, Reach, cluster::answered, drain, listing::print};
+use super::{Cell, Listing, Reach, cluster::answered, conditions, drain, listing::print};
 
 /// What can be done with servers.
 #[derive(Subcommand)]
@@ -26,6 +26,12 @@ pub enum Request {
         #[command(flatten)]
         reach: Reach,
     },
+    /// What is wrong with them, and what they do about it
+    Conditions(conditions::Conditions),
+    /// Show or change which events one of them looks at
+    Filter(conditions::FilterFlags),
+    /// Have one of them read its rules again
+    ReloadRules(conditions::Reload),
     /// Let the servers be declared dead that are silent now, although they are too many at once for that
     ReleaseBrake(Reach),
     /// Declare a server dead: what it owned is assigned anew on the next request
@@ -69,6 +75,9 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
             print(reach.json, json, || format!("expired {server}; it must register anew to serve\n"))?;
         }
         Request::ReleaseBrake(reach) => release_brake(&reach).await?,
+        Request::Conditions(request) => conditions::show(request).await?,
+        Request::Filter(request) => conditions::filter(request).await?,
+        Request::ReloadRules(request) => conditions::reload(request).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -30,7 +30,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use wire::backend::{self, Severity};
 use wire::frontend::Message;
-use wire::{Frame, sqlstate};
+use wire::{Frame, SqlState, sqlstate};
 
 use self::cache::Cache;
 use self::execute::Execution;
@@ -72,6 +72,8 @@ pub(super) struct SqliteSession {
     closed: bool,
     gate: CommitSeq,
     interrupt: InterruptHandle,
+    /// Is told of every error.
+    failed: Arc<dyn Fn(SqlState) + Send + Sync>,
     limit: Arc<execute::TimeLimit>,
     guard: Guard,
     facts: Facts,
@@ -138,6 +140,7 @@ impl SqliteSession {
             skipping: false,
             in_request: false,
             requests: Requests::new(start.identity),
+            failed: start.failed,
             closed: false,
             gate: CommitSeq(0),
             interrupt,
@@ -266,6 +269,7 @@ impl SqliteSession {
     fn fail(&mut self, error: &SqlError, text: &str, out: &mut BytesMut) {
         self.note_reading();
         error.write(out, text);
+        (self.failed)(error.state);
         self.waiting_since = None;
         self.closed |= error.severity == Severity::Fatal;
         self.drop_portals();
@@ -308,6 +312,7 @@ impl SqliteSession {
     /// The session cannot go on.
     fn die(&mut self, error: &SqlError, out: &mut BytesMut) -> Flow {
         error.clone().fatal().write(out, "");
+        (self.failed)(error.state);
         self.closed = true;
         Flow::Yield(Step::Closed)
     }

@@ -3,16 +3,18 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
+use conditions::Rules;
 use journal::Objects;
 use model::{DatabaseId, Epoch, FleetId, Incarnation, Name, RequestId, TimestampMs};
 use rpc::{
     ByteStream, Dial as _, Host, Readiness, Secret, Service,
+    environment::{BadWish, EnvironmentApiClient, Watching},
     handshake::Role,
     server::{
         LoadRequest, Loaded, PurgeRequest, ReleaseRequest, ServerApiClient, ServerRefusal, ServerStatus,
     },
 };
-use server::{Parts, Settings, Workers, engine::Engine};
+use server::{Environment, Parts, Settings, Workers, engine::Engine, environment::Sensors};
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_postgres::{Client, NoTls};
@@ -22,6 +24,7 @@ use super::{
     client::{Asking, Login, log_in, relay},
     controllers::Controllers,
     eventually,
+    machine::Machine,
     net::Net,
     toy::Toy,
 };
@@ -36,6 +39,8 @@ pub struct Fleet {
     pub engine: Arc<dyn Engine>,
     pub objects: Option<Arc<dyn Objects>>,
     pub workers: Workers,
+    pub rules: Rules,
+    pub machine: Option<Machine>,
     pub dir: TempDir,
 }
 
@@ -56,12 +61,28 @@ impl Fleet {
         let controllers = Controllers::start(&net, secret.clone(), FLEET);
         let dir = tempfile::tempdir().expect("a directory");
         let workers = Workers::threads(4, 8).expect("threads");
-        Self { net, secret, controllers, engine: Arc::new(Toy), objects: None, workers, dir }
+        let engine = Arc::new(Toy);
+        Self {
+            net,
+            secret,
+            controllers,
+            engine,
+            objects: None,
+            workers,
+            rules: Rules::none(),
+            machine: None,
+            dir,
+        }
     }
 
     /// On another journal.
     pub fn with_objects(objects: Arc<dyn Objects>) -> Self {
         Self { objects: Some(objects), ..Self::new() }
+    }
+
+    /// On a machine that the test describes.
+    pub fn watching(self, rules: Rules, machine: Machine) -> Self {
+        Self { rules, machine: Some(machine), ..self }
     }
 
     /// The same without threads, for tests that own the clock: it stands still only while tasks do.
@@ -135,10 +156,16 @@ impl Fleet {
         };
         let (data, control) =
             (self.net.listen(&settings.data_address), self.net.listen(&settings.control_address));
+        let machine = self.machine.clone();
         let parts = Parts {
             engine: Arc::clone(&self.engine),
             workers: self.workers.clone(),
             objects: self.objects.clone(),
+            environment: Environment::new(self.rules.clone()),
+            sensors: Sensors {
+                readers: machine.map(|machine| Box::new(machine) as _).into_iter().collect(),
+                probe: None,
+            },
         };
         server::run_with(parts, settings, host, data, control)
     }
@@ -154,6 +181,21 @@ impl Running {
                 ServerApiClient::new(Default::default(), connected.expect("it listens")).spawn()
             })
             .await
+    }
+
+    async fn environment(&self) -> EnvironmentApiClient {
+        let address = format!("{}:control", self.name);
+        let (service, role) = (Service::Environment, Role::Operator);
+        let connected = rpc::connect(&self.net, &address, &self.secret, service, role).await;
+        EnvironmentApiClient::new(Default::default(), connected.expect("it listens")).spawn()
+    }
+
+    pub async fn watching(&self) -> Watching {
+        self.environment().await.watching(rpc::context()).await.expect("it answers")
+    }
+
+    pub async fn set_filter(&self, filter: &str) -> Result<Watching, BadWish> {
+        self.environment().await.set_filter(rpc::context(), filter.into()).await.expect("it answers")
     }
 
     pub async fn status(&self) -> ServerStatus {

@@ -361,6 +361,7 @@ impl ToySession {
 fn interrupted(reason: InterruptReason) -> Outcome {
     match reason {
         InterruptReason::User | InterruptReason::Timeout => Outcome::Failed("57014", "cancelled"),
+        InterruptReason::Protection => Outcome::Failed("53000", "the server is short of something"),
         InterruptReason::Shutdown => Outcome::Failed("57P01", "the session ends"),
     }
 }

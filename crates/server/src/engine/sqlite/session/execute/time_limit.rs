@@ -85,6 +85,11 @@ pub(in super::super) fn canceled(reason: InterruptReason) -> SqlError {
         InterruptReason::Timeout => {
             SqlError::new(sqlstate::QUERY_CANCELED, "canceling statement due to statement timeout")
         }
+        InterruptReason::Protection => SqlError::new(
+            sqlstate::INSUFFICIENT_RESOURCES,
+            "canceling statement because the server is running out of resources",
+        )
+        .hint("It had run for longest. Try again later, or with less to do."),
         InterruptReason::Shutdown => {
             SqlError::new(sqlstate::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
                 .fatal()
