@@ -21,7 +21,7 @@ pub mod postgres;
 pub mod receiver;
 mod refusal;
 #[cfg(feature = "rules")]
-mod rule;
+pub mod rule;
 pub mod signature;
 
 pub use acknowledgement::{Acknowledgement, Outcome};

@@ -4,6 +4,9 @@
 //! variables of its own, modules, files, network or time; the only operators are those on numbers, texts and truth.
 //! The crate counts operations and stops at a limit, bounds depth and texts, and checks arithmetic.
 
+#[cfg(test)]
+mod tests;
+
 use rhai::{Engine, Scope};
 
 use crate::{Refusal, Target, Why, receiver::errors::Failure};
@@ -46,5 +49,8 @@ fn engine() -> Engine {
     engine.set_max_variables(8);
     // It would compile a text at the time of evaluation, statements included.
     engine.disable_symbol("eval");
+    // Pointers to functions, of which there are none.
+    engine.disable_symbol("Fn");
+    engine.disable_symbol("call");
     engine
 }

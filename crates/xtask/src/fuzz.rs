@@ -4,6 +4,7 @@
 //! comes from an LLVM pass that the stable compiler has too; the code has no `unsafe` for a sanitizer to watch.
 //! Needs a C++ compiler, because libFuzzer is built from source.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,9 +18,10 @@ const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-/// The packages with the targets. The feature `planted` of the second puts a bug behind each of its decoders.
-const PACKAGES: [&str; 2] = ["crates/wire/fuzz", CONTROLLER];
-const CONTROLLER: &str = "crates/controller/fuzz";
+/// The packages with the targets.
+const PACKAGES: [&str; 3] = ["crates/wire/fuzz", "crates/controller/fuzz", "crates/directive/fuzz"];
+/// Those with a feature `planted`, which puts a bug behind each of their decoders.
+const PLANTED: [&str; 2] = ["crates/controller/fuzz", "crates/directive/fuzz"];
 
 /// Longest time for one input, in seconds: inputs are a few kilobytes, so more than this is a loop.
 const INPUT_TIMEOUT_S: u32 = 5;
@@ -47,8 +49,8 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let fuzz = Fuzz::locate(args.planted)?;
     let targets = fuzz.targets(&args.targets)?;
-    for package in fuzz.packages() {
-        fuzz.build(&package)?;
+    for package in targets.iter().map(|target| target.package.as_path()).collect::<BTreeSet<_>>() {
+        fuzz.build(package)?;
     }
     if let Some(input) = &args.replay {
         ensure!(targets.len() == 1, "--replay needs exactly one --target");
@@ -63,6 +65,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 struct Target {
     name: String,
+    /// Where it is built.
+    package: PathBuf,
     /// The inputs that it begins with.
     seeds: PathBuf,
 }
@@ -95,7 +99,7 @@ impl Fuzz {
     }
 
     fn packages(&self) -> Vec<PathBuf> {
-        let packages = PACKAGES.iter().filter(|package| !self.planted || **package == CONTROLLER);
+        let packages = PACKAGES.iter().filter(|package| !self.planted || PLANTED.contains(package));
         packages.map(|package| self.root.join(package)).collect()
     }
 
@@ -107,7 +111,8 @@ impl Fuzz {
                 let path = entry?.path();
                 let name = path.file_stem().and_then(|stem| stem.to_str());
                 let name = name.with_context(|| format!("odd file name {}", path.display()))?.to_owned();
-                targets.push(Target { seeds: package.join("seeds").join(&name), name });
+                let seeds = package.join("seeds").join(&name);
+                targets.push(Target { name, package: package.clone(), seeds });
             }
         }
         targets.sort_by(|one, other| one.name.cmp(&other.name));
@@ -168,7 +173,7 @@ impl Fuzz {
     }
 
     fn run(&self, target: &Target, seconds: u32) -> anyhow::Result<Run> {
-        let Target { name, seeds } = target;
+        let Target { name, seeds, .. } = target;
         let (corpus, failures) = (self.folder("corpus", name)?, self.folder("failures", name)?);
         let log = self.folder("log", name)?.join("last");
         let status = self
