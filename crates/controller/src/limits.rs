@@ -31,6 +31,10 @@ pub const BATCH_BYTES_MAX: usize = 8 << 20;
 /// and are rewritten for every tenth that is added: a larger one would make them outgrow its segments.
 pub const FRAME_BYTES_MAX: usize = 4 << 10;
 
+/// Most values of the database with nothing but purged entries that are removed along with one batch. The rest goes with
+/// the batches after it.
+pub const PURGED_VALUES_MAX: usize = 64;
+
 /// Most entries applied under one hold of the map's lock. Look-ups wait for no longer than that takes.
 pub const APPLY_ENTRIES_MAX: usize = 256;
 

@@ -78,6 +78,8 @@ struct Open {
     marker: Marker,
     /// What is durable by now.
     mark: Mark,
+    /// Up to here purged entries may still take up room.
+    leftover: Option<u64>,
 }
 
 impl SledDisk {

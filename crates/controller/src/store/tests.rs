@@ -6,7 +6,7 @@ mod losses;
 mod shared_values;
 mod suite;
 
-use std::{path::Path, sync::Arc};
+use std::{io, ops::RangeInclusive, path::Path, sync::Arc};
 
 use model::ControllerId;
 use openraft::{EntryPayload, storage::RaftLogStorage, type_config::TypeConfigExt};
@@ -49,14 +49,23 @@ impl Store {
     }
 
     /// Appends empty entries of one term and waits until they are durable.
-    async fn append(&mut self, term: u64, indices: std::ops::RangeInclusive<u64>) {
+    async fn append(&mut self, term: u64, indices: RangeInclusive<u64>) {
+        self.try_append(term, indices).await.expect("a disk that works");
+    }
+
+    /// The same, on a disk that fails.
+    async fn append_in_vain(&mut self, term: u64, indices: RangeInclusive<u64>) {
+        self.try_append(term, indices).await.expect_err("a disk that fails");
+    }
+
+    async fn try_append(&mut self, term: u64, indices: RangeInclusive<u64>) -> io::Result<()> {
         let entries: Vec<LogEntry> = indices
             .map(|index| LogEntry { log_id: codec::log_id(term, 1, index), payload: EntryPayload::Blank })
             .collect();
         let (done, durable) = TypeConfig::oneshot();
         let callback = openraft::storage::IOFlushed::signal(done);
         self.log.append(entries, callback).await.expect("an open log");
-        durable.await.expect("the writer answers").expect("a disk that works");
+        durable.await.expect("the writer answers")
     }
 
     async fn last(&mut self) -> Option<u64> {

@@ -37,8 +37,21 @@ pub enum Tell {
 /// everybody is told.
 pub async fn run(disk: Arc<dyn Disk>, progress: Progress, mut ops: mpsc::UnboundedReceiver<Op>) {
     let mut broken: Option<io::Error> = None;
-    while let Some(first) = ops.recv().await {
-        let (batch, listeners) = gather(first, &mut ops);
+    // How far the log is committed is a hint. It travels with what has to be written anyway: each batch is followed by
+    // one, and would otherwise be followed by another batch.
+    let mut hint: Option<Write> = None;
+    loop {
+        let (batch, listeners) = match ops.recv().await {
+            Some(Op { write: write @ Write::Committed(_), tell: Tell::Nobody }) => {
+                hint = Some(write);
+                continue;
+            }
+            Some(first) => gather(hint.take(), first, &mut ops),
+            None => match hint.take() {
+                Some(last) => (vec![last], Vec::new()),
+                None => break,
+            },
+        };
         if broken.is_none() {
             let began = tokio::time::Instant::now();
             let writes = batch.len();
@@ -56,10 +69,10 @@ pub async fn run(disk: Arc<dyn Disk>, progress: Progress, mut ops: mpsc::Unbound
     }
 }
 
-/// What is queued, up to the limits of one batch.
-fn gather(first: Op, ops: &mut mpsc::UnboundedReceiver<Op>) -> (Vec<Write>, Vec<Tell>) {
+/// What is queued, up to the limits of one batch, behind the hint.
+fn gather(hint: Option<Write>, first: Op, ops: &mut mpsc::UnboundedReceiver<Op>) -> (Vec<Write>, Vec<Tell>) {
     let mut bytes = size(&first.write);
-    let mut batch = vec![first.write];
+    let mut batch: Vec<Write> = hint.into_iter().chain([first.write]).collect();
     let mut listeners = vec![first.tell];
     while batch.len() < BATCH_WRITES_MAX && bytes < BATCH_BYTES_MAX {
         let Ok(op) = ops.try_recv() else { break };
@@ -89,5 +102,97 @@ impl Tell {
             // A caller that stopped waiting does not need the answer.
             Self::Caller(answer) => drop(answer.send(result)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        path::Path,
+        sync::{Mutex, MutexGuard},
+    };
+
+    use async_trait::async_trait;
+    use model::FleetId;
+
+    use super::{
+        super::{Encode, Loaded, StoreError},
+        *,
+    };
+
+    /// Remembers what it was given, as text.
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<String>>);
+
+    impl Noting {
+        fn batches(&self) -> MutexGuard<'_, Vec<String>> {
+            self.0.lock().expect("nobody panics")
+        }
+    }
+
+    #[async_trait]
+    impl Disk for Noting {
+        async fn load(&self) -> Result<Loaded, StoreError> {
+            Ok(Loaded::default())
+        }
+
+        async fn write(&self, batch: Vec<Write>) -> io::Result<()> {
+            let kind = |write: &Write| match write {
+                Write::Vote(_) => "vote".into(),
+                Write::Append(_) => "append".into(),
+                Write::Truncate { .. } => "truncate".into(),
+                Write::Purge { .. } => "purge".into(),
+                Write::Committed(upto) => format!("committed {}", upto.index),
+            };
+            self.batches().push(batch.iter().map(kind).collect::<Vec<String>>().join(", "));
+            Ok(())
+        }
+
+        async fn put_image(&self, _: Encode) -> io::Result<()> {
+            Ok(())
+        }
+
+        async fn image(&self) -> io::Result<Option<Vec<u8>>> {
+            Ok(None)
+        }
+
+        async fn belong_to(&self, _: FleetId) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn is_joining(&self) -> bool {
+            false
+        }
+
+        async fn admit(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn path(&self) -> &Path {
+            Path::new("")
+        }
+    }
+
+    #[tokio::test]
+    async fn how_far_the_log_is_committed_is_written_with_the_next_batch_or_at_the_end() {
+        let (disk, (ops, queue)) = (Arc::new(Noting::default()), mpsc::unbounded_channel());
+        let writing = tokio::spawn(run(disk.clone(), Progress::default(), queue));
+        let send = async |write: Write| {
+            assert!(ops.send(Op { write, tell: Tell::Nobody }).is_ok());
+            // One thread: whatever the writer can do, it has done then.
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let committed = |index| Write::Committed(codec::log_id(1, 1, index));
+        send(committed(1)).await;
+        send(committed(2)).await;
+        assert!(disk.batches().is_empty(), "{:?}", disk.batches());
+        send(Write::Vote(codec::vote(1, 1, true))).await;
+        assert_eq!(*disk.batches(), ["committed 2, vote"]);
+        send(committed(3)).await;
+        drop(ops);
+        writing.await.expect("it ends");
+        assert_eq!(*disk.batches(), ["committed 2, vote", "committed 3"]);
     }
 }

@@ -28,6 +28,7 @@ pub fn load(open: &mut Open) -> Result<io::Result<Loaded>, StoreError> {
     check(open, &loaded)?;
     let last = loaded.entries.last().map(|entry| entry.log_id).or(purged);
     open.mark = Mark { vote: loaded.vote, last };
+    open.leftover = purged.map(|id| id.index);
     Ok(Ok(loaded))
 }
 

@@ -55,6 +55,7 @@ pub fn open(
         dir: dir.into(),
         marker,
         mark,
+        leftover: None,
         db,
     };
     Ok((identity, open))

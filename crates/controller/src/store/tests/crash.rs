@@ -25,6 +25,8 @@ const LIVES: usize = 6;
 struct Safe {
     data: Vec<u8>,
     marker: Vec<u8>,
+    /// From now on nothing is synced any more.
+    cut: bool,
 }
 
 /// sled's data file, remembering what was synced.
@@ -36,10 +38,13 @@ struct Synced {
 
 impl DataFile for Synced {
     fn sync(&self) -> io::Result<()> {
+        let mut safe = self.safe.lock().expect("nobody panics");
+        if safe.cut {
+            return Err(io::Error::other("the power is gone"));
+        }
         DataFile::sync(&self.file)?;
-        let data = fs::read(self.dir.join("log/db"))?;
-        let marker = fs::read(self.dir.join("marker"))?;
-        *self.safe.lock().expect("nobody panics") = Safe { data, marker };
+        safe.data = fs::read(self.dir.join("log/db"))?;
+        safe.marker = fs::read(self.dir.join("marker"))?;
         Ok(())
     }
 }
@@ -132,12 +137,20 @@ async fn history(seed: u64, unsynced: Unsynced, honest: bool) -> Result<Told, St
                 store.log.purge(place).await.expect("a disk that works");
             }
         }
+        // The power is cut in the middle of a batch of many values, of which nobody is told: any part of it may come
+        // through, but never a later entry without those before it.
+        if honest {
+            safe.lock().expect("nobody panics").cut = true;
+            let last = told.next + random.random_range(1..2_000);
+            store.append_in_vain(told.term.max(1), told.next..=last).await;
+        }
         // Closing flushes what is left, unsynced: it may come through or not.
         store.close().await;
         let path = dir.path().join("log/db");
         let (data, marker) =
             (fs::read(&path).expect("there"), fs::read(dir.path().join("marker")).expect("there"));
-        let Safe { data: synced, marker: noted } = std::mem::take(&mut *safe.lock().expect("nobody panics"));
+        let Safe { data: synced, marker: noted, .. } =
+            std::mem::take(&mut *safe.lock().expect("nobody panics"));
         fs::write(&path, cut(&synced, &data, unsynced, &mut random)).expect("written");
         fs::write(dir.path().join("marker"), cut(&noted, &marker, unsynced, &mut random)).expect("written");
     }
