@@ -1,4 +1,7 @@
 //! The service that handlers, servers and operators call.
+//!
+//! A request's future is as large as the largest of them, and is moved several times before it begins. So what writes to
+//! the log, some kilobytes each, is boxed: look-ups must not carry it around.
 
 use std::{sync::Arc, time::Duration};
 
@@ -43,8 +46,12 @@ impl ControllerApi for Api {
         request: RequestId,
         operation: Operation,
     ) -> Result<Operated, Refusal> {
-        let span = tracing::info_span!("operate", %request);
-        self.0.operate(request, operation).instrument(span).await
+        let span = match operation {
+            // An event tells of each, and a span costs more than placing it.
+            Operation::CreateDatabase { .. } => tracing::debug_span!("operate", %request),
+            _ => tracing::info_span!("operate", %request),
+        };
+        Box::pin(self.0.operate(request, operation)).instrument(span).await
     }
 
     async fn databases(self, _: Context, after: Option<Name>, limit: u32) -> DatabasePage {
@@ -85,15 +92,15 @@ impl ControllerApi for Api {
         registration: Registration,
         incarnation: Incarnation,
     ) -> Result<ServerRegistered, Refusal> {
-        self.0.register_server(registration, incarnation).await
+        Box::pin(self.0.register_server(registration, incarnation)).await
     }
 
     async fn heartbeat(self, _: Context, heartbeat: Heartbeat) -> Result<HeartbeatReply, Refusal> {
-        self.0.heartbeat(heartbeat).await
+        Box::pin(self.0.heartbeat(heartbeat)).await
     }
 
     async fn report_time_limit(self, _: Context, overrun: Overrun) -> Result<Verdict, Refusal> {
-        self.0.report_time_limit(overrun).await
+        Box::pin(self.0.report_time_limit(overrun)).await
     }
 
     async fn register_handler(
@@ -103,11 +110,11 @@ impl ControllerApi for Api {
         address: String,
         location: String,
     ) -> Result<HandlerRegistered, Refusal> {
-        self.0.register_handler(name, address, location).await
+        Box::pin(self.0.register_handler(name, address, location)).await
     }
 
     async fn backup(self, _: Context, request: BackupRequest) -> Option<BackupPiece> {
-        self.0.backup(request).await
+        Box::pin(self.0.backup(request)).await
     }
 
     async fn reserve_database(
@@ -116,6 +123,6 @@ impl ControllerApi for Api {
         request: RequestId,
         key: IdempotencyKey,
     ) -> Result<DatabaseId, Refusal> {
-        self.0.reserve_database(request, key).await
+        Box::pin(self.0.reserve_database(request, key)).await
     }
 }

@@ -1,6 +1,6 @@
 //! Proposing a change: what its caller learns, whatever happens to it.
 
-use std::fmt::Display;
+use std::{fmt::Display, pin::pin};
 
 use model::{COMMAND_BYTES_MAX, Command, Entry, Field, Level, Outcome, Rejection, Revision, Why};
 use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader, RaftError};
@@ -68,7 +68,7 @@ impl Node {
                 Rejection::TooLong { what: Field::Command, bytes, bytes_max: COMMAND_BYTES_MAX }.into()
             );
         }
-        let writing = timeout(PROPOSE_TIMEOUT, self.raft.client_write(proposal));
+        let writing = pin!(timeout(PROPOSE_TIMEOUT, self.raft.client_write(proposal)));
         let Ok(written) = self.while_leading(writing).await else {
             meter::proposed(Fate::Lost, began.elapsed());
             return Err(lost("leadership was handed over, as the disk does not finish a write"));
