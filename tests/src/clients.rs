@@ -68,21 +68,42 @@ fn interpreter() -> PathBuf {
 /// # Panics
 /// When the interpreter or a module is missing, with what to install.
 pub fn python(script: &str, modules: &[&str]) -> Command {
+    let mut command = python_with(modules);
+    command.arg(clients().join(script));
+    command
+}
+
+/// Python in the folder of its driver, with these arguments.
+///
+/// # Panics
+/// When the interpreter or psycopg is missing, with what to install.
+pub fn python_driver(arguments: &[&str]) -> Command {
+    let mut command = python_with(&["psycopg"]);
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../drivers/python")).args(arguments);
+    command
+}
+
+fn python_with(modules: &[&str]) -> Command {
     let interpreter = interpreter();
-    let probe = format!("import {}", modules.join(", "));
-    let probed = Command::new(&interpreter).args(["-c", &probe]).output();
     assert!(
-        probed.as_ref().is_ok_and(|output| output.status.success()),
+        python_has(modules),
         "{} cannot import {}, and this test needs it: run .ci/run once, or apt-get install python3-{}, or set \
-         STATIONMASTER_PYTHON: {probed:?}",
+         STATIONMASTER_PYTHON",
         interpreter.display(),
         modules.join(", "),
         modules.join(" python3-"),
     );
     let mut command = Command::new(interpreter);
     // Leave no compiled files in the repository.
-    command.arg("-B").arg(clients().join(script));
+    command.arg("-B");
     command
+}
+
+/// Whether the interpreter can import these.
+pub fn python_has(modules: &[&str]) -> bool {
+    let probe = format!("import {}", modules.join(", "));
+    let probed = Command::new(interpreter()).args(["-c", &probe]).output();
+    probed.is_ok_and(|output| output.status.success())
 }
 
 /// The class path with PostgreSQL's JDBC driver.

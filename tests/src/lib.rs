@@ -20,7 +20,7 @@ mod wait;
 pub use admin::{Sample, get, parse as parse_metrics, post};
 pub use binary::binary;
 pub use cli::{Cli, Ran, Running};
-pub use clients::{PgEnv, java, java_class_path, program, python};
+pub use clients::{PgEnv, java, java_class_path, program, python, python_driver, python_has};
 pub use cluster::{Builder, Cluster, PASSWORD, Role, USER};
 pub use logs::Tail;
 pub use ports::Ports;

@@ -28,6 +28,7 @@ mod measures_and_logs;
 mod naming_databases;
 mod paused_servers;
 mod putting_away;
+mod python_driver;
 mod refusing_clients;
 mod restoring_the_map;
 mod rust_client;
