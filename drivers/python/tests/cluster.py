@@ -177,6 +177,26 @@ class Holding(Case):
         self.assertEqual(connection.execute("SELECT count(*) FROM lost").fetchone(), (0,))
 
 
+    def test_s2_nor_what_was_lost_with_the_first_statement(self):
+        connection = self.connect(self.driver(), autocommit=False)
+        connection.execute("CREATE TABLE IF NOT EXISTS lost_first (n int)")
+        connection.commit()
+        self.relay.cut_after = "INSERT INTO lost_first VALUES (1)"
+        with self.assertRaises(psycopg.OperationalError):
+            connection.execute("INSERT INTO lost_first VALUES (1)")
+        with self.assertRaisesRegex(psycopg.OperationalError, "roll back"):
+            connection.execute("INSERT INTO lost_first VALUES (2)")
+
+    def test_s2_a_block_that_lost_its_session_fails_as_a_whole(self):
+        connection = self.connect(self.driver())
+        with self.assertRaises(psycopg.OperationalError), connection.transaction():
+            self.relay.cut()
+            for _ in range(2):
+                with self.assertRaises(psycopg.OperationalError):
+                    connection.execute("SELECT 1")
+            connection.execute("SELECT 1")
+        self.assertEqual(connection.execute("SELECT 1").fetchone(), (1,))
+
     def test_s2_a_transaction_begun_by_hand_is_not_glossed_over_either(self):
         connection = self.connect(self.driver())
         connection.execute("CREATE TABLE IF NOT EXISTS lost_by_hand (n int)")

@@ -46,6 +46,18 @@ class Vectors(unittest.TestCase):
                 directive.decode(data(case))
             self.assertEqual((caught.exception.why.value, caught.exception.id), (case["why"], case["id"]), case["name"])
 
+    def test_r65_python_is_no_more_lenient_than_json(self):
+        for x in ("1e400", "-1e400", "9" * 400, "NaN", "Infinity", '"\\ud800"', '"\\udc00\\ud800"', "01", "1.", "'a'"):
+            text = '{"v":1,"id":"d","epoch":0,"sequence":0,"lifetime_ms":1,"action":"resume","x":%s}' % x
+            with self.subTest(x), self.assertRaises(Refusal) as caught:
+                directive.decode(text.encode())
+            self.assertIs(caught.exception.why, Why.MALFORMED)
+        for x in ("-0", "-1", "18446744073709551616", "1.0", "true", '"1"'):
+            text = '{"v":1,"id":"d","epoch":%s,"sequence":0,"lifetime_ms":1,"action":"resume"}' % x
+            with self.subTest(x), self.assertRaises(Refusal) as caught:
+                directive.decode(text.encode())
+            self.assertIs(caught.exception.why, Why.MALFORMED)
+
     def test_r48_a_directive_travels_as_a_notice(self):
         for case in load("postgres")["notices"]:
             self.assertEqual(case["sqlstate"], announcement.SQLSTATE)
