@@ -12,7 +12,7 @@ mod announcement;
 mod statement;
 
 pub use announcement::{Announcement, split_options};
-pub use statement::{Statement, acknowledge, announce, statement};
+pub use statement::{Statement, acknowledge, announce, read_report, report, statement};
 
 use crate::{Directive, Refusal, Unreadable, codec};
 
@@ -27,6 +27,9 @@ pub const ANNOUNCE: &str = "stationmaster.directives";
 
 /// The `SET` parameter by which a client acknowledges.
 pub const ACKNOWLEDGE: &str = "stationmaster.acknowledge";
+
+/// The `SET` parameter by which a client hands over what it collected, in OTLP's JSON form, to the server of its session.
+pub const REPORT: &str = "stationmaster.report";
 
 /// The name of the ParameterStatus that mirrors the newest directive.
 pub const MIRROR: &str = "stationmaster.directive";

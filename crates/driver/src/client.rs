@@ -1,7 +1,10 @@
 //! What an application calls. The same as tokio-postgres' client, but that it is cheap to clone, gets over failures,
 //! and every call has a deadline.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_postgres::{
     Row, SimpleQueryMessage,
@@ -27,9 +30,13 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) async fn open(shared: &Arc<Shared>, source: Option<&str>) -> Result<Client, Error> {
+    pub(crate) async fn open(
+        shared: &Arc<Shared>,
+        source: Option<&str>,
+        database: Option<&str>,
+    ) -> Result<Client, Error> {
         let timeout = shared.config.call_timeout;
-        let link = Link::new(shared, source);
+        let link = Link::new(shared, source, database);
         drop(link.session(Limits::from_now(timeout)).await?);
         Ok(Client { link, timeout, idempotent: false })
     }
@@ -197,8 +204,9 @@ impl Client {
     }
 
     async fn call(&self, work: Work<'_>) -> Result<Answer, Error> {
+        let began = Instant::now();
         let result = self.link.call(&Call::new(work, self.idempotent), self.limits()).await;
-        self.link.shared.meter.called(result.is_err());
+        self.link.shared.called(work, began, &result);
         result
     }
 }

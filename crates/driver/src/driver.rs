@@ -3,14 +3,17 @@
 mod plan;
 mod status;
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use directive::{
     Acknowledgement, Action, Kind, Outcome,
-    action::{Information, Update},
+    action::{FanOut as Map, Information, Update},
     postgres::Announcement,
     receiver::Effect,
 };
@@ -21,13 +24,16 @@ use tokio_postgres::{
 };
 
 use crate::{
-    Client, Config, Error,
+    Client, Config, Error, FanOut, View,
     link::Link,
     meter::Meter,
     processor::Processor,
     protocol::{Dial, Plain, Tls, Watched, addresses},
     recovery::{Breakers, Budget},
     session::Outbox,
+    telemetry::{self, Sample, Telemetry},
+    view::Cached,
+    work::{Answer, Work},
 };
 
 pub(crate) use plan::Plan;
@@ -49,12 +55,14 @@ pub(crate) struct Shared {
     pub(crate) dial: Box<dyn Dial>,
     pub(crate) processor: Processor,
     pub(crate) meter: Meter,
+    pub(crate) telemetry: Telemetry,
     /// A rate was set at some time: only then operations are told apart.
     pub(crate) rated: AtomicBool,
     breakers: Mutex<Breakers>,
     budget: Mutex<Budget>,
     notifications: broadcast::Sender<Notification>,
-    links: Mutex<Vec<std::sync::Weak<Link>>>,
+    links: Mutex<Vec<Weak<Link>>>,
+    views: Mutex<Vec<(String, Weak<Cached>)>>,
 }
 
 impl Driver {
@@ -88,6 +96,11 @@ impl Driver {
             let own = addresses(postgres)?.iter().map(ToString::to_string).collect::<Vec<_>>();
             config.policy.addresses.0.extend(own);
         }
+        if !config.policy.routines.is_empty() {
+            return Err(Error::Config(
+                "this driver has no built-in routines; leave policy.routines empty".into(),
+            ));
+        }
         config.policy.destinations.extend(config.destinations.keys().cloned());
         let mut announcement = Announcement::new();
         announcement.location.clone_from(&config.location);
@@ -97,11 +110,13 @@ impl Driver {
             config,
             dial,
             meter: Meter::default(),
+            telemetry: Telemetry::default(),
             rated: AtomicBool::new(false),
             breakers: Mutex::default(),
             budget: Mutex::default(),
             notifications: broadcast::Sender::new(NOTIFICATIONS),
             links: Mutex::default(),
+            views: Mutex::default(),
         })))
     }
 
@@ -110,7 +125,7 @@ impl Driver {
     /// # Errors
     /// Nobody could be connected to within the call's time-out, or a directive forbids it for longer than that.
     pub async fn connect(&self) -> Result<Client, Error> {
-        Client::open(&self.0, None).await
+        Client::open(&self.0, None, None).await
     }
 
     /// The same for a logical name: what a directive says it stands for, else [`Config::sources`], else [`Config::postgres`].
@@ -119,7 +134,34 @@ impl Driver {
     /// # Errors
     /// As for [`Driver::connect`].
     pub async fn connect_to(&self, source: &str) -> Result<Client, Error> {
-        Client::open(&self.0, Some(source)).await
+        Client::open(&self.0, Some(source), None).await
+    }
+
+    /// The same for another database of the configured servers.
+    pub(crate) async fn connect_to_database(&self, database: &str) -> Result<Client, Error> {
+        Client::open(&self.0, None, Some(database)).await
+    }
+
+    /// A table whose rows are spread over several databases, by the map that servers push (R86).
+    pub fn fan_out(&self, table: &str) -> FanOut {
+        FanOut::new(self.clone(), table)
+    }
+
+    pub(crate) fn map(&self, table: &str) -> Option<Map> {
+        let (now, state) = (self.0.processor.now(), self.0.processor.state());
+        state.fan_out(table, now).cloned()
+    }
+
+    /// Keeps a query's result in memory under `name`, until a directive says that it is to be read again (R84, R85).
+    ///
+    /// `whole` selects all rows; `portion` those whose key is at least `$1` and less than `$2`, which is NULL for no end.
+    /// Both give the key, a text, as their first column.
+    pub fn view(&self, name: &str, client: &Client, whole: &str, portion: &str) -> View {
+        let (view, cached) = View::new(client.clone(), whole, portion);
+        let mut views = self.0.views();
+        views.retain(|(_, cached)| cached.strong_count() > 0);
+        views.push((name.to_owned(), Arc::downgrade(&cached)));
+        view
     }
 
     /// The state, for people.
@@ -176,21 +218,52 @@ impl Shared {
         }
         match (obeyed.effect, id) {
             (Effect::Changed(Kind::Rate), _) => self.rated.store(true, Ordering::Relaxed),
+            (Effect::Changed(Kind::Collect | Kind::Upload), _) => telemetry::begin(self),
             (Effect::Changed(_) | Effect::Nothing, _) => {}
             (Effect::Once(action), Some(id)) => {
-                self.once(&action);
-                outbox.push(Acknowledgement { id, outcome: Outcome::Done });
+                let outcome = self.once(&action);
+                outbox.push(Acknowledgement { id, outcome });
             }
             (Effect::Once(_), None) => unreachable!("BUG: what is obeyed has an id"),
         }
         self.wake();
     }
 
-    fn once(&self, action: &Action) {
-        if let Action::Flush(_) = action {
+    fn once(&self, action: &Action) -> Outcome {
+        match action {
             // Addresses that were left alone are what this driver keeps about servers.
-            *self.breakers() = Breakers::default();
+            Action::Flush(flush) => self.breakers().forget(|address| flush.covers(address)),
+            Action::StopCollecting(stop) => self.telemetry.stop(self, stop),
+            Action::Refresh(refresh) => {
+                let views = self.views();
+                let named = views.iter().filter(|(name, _)| *name == refresh.view);
+                let found: Vec<_> = named.filter_map(|(_, cached)| cached.upgrade()).collect();
+                if found.is_empty() {
+                    return Outcome::Failed { about: "no such view".to_owned() };
+                }
+                found.iter().for_each(|cached| cached.refresh(refresh));
+            }
+            // Everything else leaves a state.
+            _ => {}
         }
+        Outcome::Done
+    }
+
+    fn views(&self) -> MutexGuard<'_, Vec<(String, Weak<Cached>)>> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call is over.
+    pub(crate) fn called(&self, work: Work<'_>, began: Instant, result: &Result<Answer, Error>) {
+        self.meter.called(result.is_err());
+        let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let rows = result.as_ref().map_or(0, Answer::rows_count);
+        self.telemetry.called(&Sample { text: work.text(), us, rows, failed: result.is_err() });
+    }
+
+    /// A session broke, or was not opened: what only a client sees (R77).
+    pub(crate) fn trouble(&self, class: &'static str, code: Option<&str>, server: &str) {
+        self.telemetry.failed(class, code, server);
     }
 
     pub(crate) fn notified(&self, notification: Notification) {
@@ -215,7 +288,7 @@ impl Shared {
 
     pub(crate) fn links(&self) -> Vec<Arc<Link>> {
         let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        links.iter().filter_map(std::sync::Weak::upgrade).collect()
+        links.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// What is over is dropped, and that is said where it can be.

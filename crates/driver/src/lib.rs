@@ -13,16 +13,21 @@ mod client;
 mod config;
 mod driver;
 mod error;
+mod fan_out;
 mod link;
 mod memory;
 mod meter;
+#[cfg(feature = "deadpool")]
+pub mod pool;
 mod processor;
 mod protocol;
 mod reader;
 mod recovery;
 mod session;
 mod statement;
+mod telemetry;
 mod transaction;
+mod view;
 mod work;
 
 pub use client::Client;
@@ -30,11 +35,13 @@ pub use config::{Config, Destination};
 pub use directive::{Policy, action};
 pub use driver::{ClientStatus, Driver, Status};
 pub use error::{Advice, Effect, Error};
+pub use fan_out::FanOut;
 pub use meter::Counts;
 pub use protocol::Watched;
 pub use statement::{Source, Sql, Statement};
 pub use tokio_postgres::{Column, IsolationLevel, Row, SimpleQueryMessage, types};
 pub use transaction::{Transaction, TransactionBuilder};
+pub use view::View;
 
 /// Opens one client, without TLS: the same connection string as for tokio-postgres.
 ///

@@ -36,6 +36,8 @@ pub(crate) struct Link {
     pub(crate) shared: Arc<Shared>,
     /// The logical name that it leads to.
     pub(crate) source: Option<String>,
+    /// The database, where it is not the configured one.
+    database: Option<String>,
     pub(crate) wake: Notify,
     slot: Arc<RwLock<Slot>>,
     memory: Mutex<Memory>,
@@ -55,10 +57,11 @@ struct State {
 
 impl Link {
     /// A way without a session yet, and somebody to look after it.
-    pub(crate) fn new(shared: &Arc<Shared>, source: Option<&str>) -> Arc<Link> {
+    pub(crate) fn new(shared: &Arc<Shared>, source: Option<&str>, database: Option<&str>) -> Arc<Link> {
         let link = Arc::new(Link {
             shared: shared.clone(),
             source: source.map(str::to_owned),
+            database: database.map(str::to_owned),
             wake: Notify::new(),
             slot: Arc::default(),
             memory: Mutex::default(),
@@ -138,6 +141,32 @@ impl Link {
         let mut state = self.state();
         state.target = Some((session.address.clone(), plan.database.clone()));
         state.version = plan.version;
+    }
+
+    /// Where a session of this link goes now.
+    fn plan(&self) -> Result<Plan, Error> {
+        self.shared.plan(self.source.as_deref(), self.database.as_deref())
+    }
+
+    /// Why a client that is given back to a pool is not to be used again.
+    #[cfg(feature = "deadpool")]
+    pub(crate) fn unfit(&self) -> Option<&'static str> {
+        let version = self.plan().ok()?.version;
+        if self.sessions.load(Ordering::Relaxed) > 0 && version != self.state().version {
+            return Some("its logical name leads elsewhere now");
+        }
+        let slot = self.slot.try_read().ok();
+        let open =
+            slot.as_ref().is_none_or(|slot| slot.as_ref().is_some_and(|one| one.watch.in_transaction()));
+        open.then_some("a transaction is open in it")
+    }
+
+    /// Sends a report in the session, if it is idle. Whether it was taken.
+    pub(crate) async fn report(&self, sql: &str) -> bool {
+        let Ok(slot) = self.slot.try_read() else { return false };
+        let Some(session) = slot.as_ref() else { return false };
+        let idle = !session.is_ended() && !session.watch.is_under_way() && !session.watch.in_transaction();
+        idle && session.client.batch_execute(sql).await.is_ok()
     }
 
     /// Something to be said back in the session, if there is one.

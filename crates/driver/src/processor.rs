@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use directive::{Acknowledgement, Kinds, Moment, Policy, Target, postgres::Announcement, receiver};
+use directive::{Acknowledgement, Kind, Kinds, Moment, Policy, Target, postgres::Announcement, receiver};
 use receiver::{Effect, Receiver, connect::Blocked};
 use tokio::sync::watch;
 
@@ -31,7 +31,8 @@ pub(crate) struct Obeyed {
 
 impl Processor {
     pub(crate) fn new(policy: Policy) -> Processor {
-        let can = Announcement::new().can.and(policy.allow);
+        // The receiver leaves out rules where they are not built in.
+        let can = Announcement::new().can.with(Kind::Rule).and(policy.allow);
         Processor {
             receiver: Mutex::new(Receiver::new(policy, can, rand::random())),
             began: Instant::now(),

@@ -83,8 +83,13 @@ impl Session {
         let watch = Arc::<Watch>::default();
         let (client, messages) = shared.dial.dial(address, &config, watch.clone()).await?;
         let (outbox, end) = (Arc::<Outbox>::default(), Arc::<OnceLock<_>>::default());
-        let reading =
-            tokio::spawn(reading(Arc::downgrade(shared), messages, token, outbox.clone(), end.clone()));
+        let reading = tokio::spawn(reading(
+            Arc::downgrade(shared),
+            messages,
+            (token, address.to_string()),
+            outbox.clone(),
+            end.clone(),
+        ));
         Ok(Session {
             client,
             address: address.clone(),
@@ -229,7 +234,7 @@ impl Drop for Session {
 async fn reading(
     shared: Weak<Shared>,
     mut messages: Messages,
-    token: String,
+    (token, address): (String, String),
     outbox: Arc<Outbox>,
     end: Arc<OnceLock<Option<String>>>,
 ) {
@@ -246,6 +251,7 @@ async fn reading(
             Err(error) => {
                 code = error.code().map(|code| code.code().to_owned());
                 shared.meter.broken(&error);
+                shared.trouble(class(&error), code.as_deref(), &address);
                 break;
             }
         }
@@ -253,4 +259,21 @@ async fn reading(
     // Before the stream goes, and with it whoever waits for an answer.
     end.get_or_init(|| code);
     drop(messages);
+}
+
+/// What kind of end it was, without any of its words.
+fn class(error: &tokio_postgres::Error) -> &'static str {
+    use std::{error::Error as _, io::ErrorKind};
+    if error.code().is_some() {
+        return "ended by the server";
+    }
+    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    match io.map(std::io::Error::kind) {
+        Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted) => "reset",
+        Some(ErrorKind::InvalidData | ErrorKind::InvalidInput) => "a reply that makes no sense",
+        Some(ErrorKind::TimedOut) => "time-out",
+        Some(_) => "broken",
+        None if error.is_closed() => "closed without a word",
+        None => "a reply that makes no sense",
+    }
 }

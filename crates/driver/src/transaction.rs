@@ -1,5 +1,7 @@
 //! Transactions. One has its client's session for itself, so nothing moves it and no other call gets in between.
 
+use std::time::Instant;
+
 use tokio::sync::OwnedRwLockMappedWriteGuard;
 use tokio_postgres::{
     IsolationLevel, Row, SimpleQueryMessage,
@@ -197,7 +199,7 @@ impl Transaction<'_> {
         let Some(session) = &self.session else {
             unreachable!("BUG: the session goes when the transaction does")
         };
-        let call = Call::new(work, false);
+        let (call, began) = (Call::new(work, false), Instant::now());
         link.permit(&call, limits).await?;
         let result = match link.send(session, &call, limits).await {
             Ok(answer) => Ok(answer),
@@ -208,7 +210,7 @@ impl Transaction<'_> {
                 Verdict::InTransaction | Verdict::Harmless => Error::Postgres(failed.error),
             }),
         };
-        link.shared.meter.called(result.is_err());
+        link.shared.called(work, began, &result);
         result
     }
 }

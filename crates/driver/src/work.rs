@@ -73,6 +73,16 @@ pub(crate) fn control(text: &str) -> Control {
 }
 
 impl Answer {
+    /// How many rows it is about.
+    pub(crate) fn rows_count(&self) -> u64 {
+        match self {
+            Answer::Rows(rows) => rows.len() as u64,
+            Answer::Count(count) => *count,
+            Answer::Messages(messages) => messages.len() as u64,
+            Answer::Done | Answer::Prepared(_) => 0,
+        }
+    }
+
     pub(crate) fn rows(self) -> Vec<Row> {
         let Answer::Rows(rows) = self else { unreachable!("BUG: a query is answered by rows") };
         rows

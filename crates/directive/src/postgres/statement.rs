@@ -2,7 +2,7 @@
 
 use crate::{Acknowledgement, Refusal, acknowledgement};
 
-use super::{ACKNOWLEDGE, ANNOUNCE, Announcement};
+use super::{ACKNOWLEDGE, ANNOUNCE, Announcement, REPORT};
 
 /// A statement for whoever sends directives, not for the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,18 @@ pub fn announce(announcement: &Announcement) -> Result<String, Refusal> {
     Ok(set(ANNOUNCE, &announcement.value()?))
 }
 
+/// The statement that hands over a report, whatever is in it.
+pub fn report(body: &str) -> String {
+    set(REPORT, body)
+}
+
+/// The report that a statement hands over; `None` for any other SQL. Its length is bounded by the frame that it came in.
+pub fn read_report(sql: &str) -> Option<String> {
+    let rest = prefix(word(sql.trim_start(), "SET")?, REPORT)?.trim_start();
+    let rest = rest.strip_prefix('=').or_else(|| word(rest, "TO"))?.trim_start();
+    literal(rest.trim_end().trim_end_matches(';').trim_end())
+}
+
 fn set(name: &str, text: &str) -> String {
     format!("SET {name} = '{}'", text.replace('\'', "''"))
 }
@@ -66,4 +78,19 @@ fn literal(text: &str) -> Option<String> {
     let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;
     let plain = inner.replace("''", "");
     (!plain.contains('\'')).then(|| inner.replace("''", "'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r78_a_report_is_read_as_it_was_written() {
+        for body in ["", r#"{"a":"it's"}"#, "\\ ; ' ''"] {
+            assert_eq!(read_report(&report(body)).as_deref(), Some(body));
+        }
+        for sql in ["SET stationmaster.report = 'a' || 'b'", "SET other.report = 'a'", "SELECT 1"] {
+            assert_eq!(read_report(sql), None, "{sql}");
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Plan {
 
 impl Shared {
     /// Where a session for that logical name, or for none, goes now.
-    pub(crate) fn plan(&self, source: Option<&str>) -> Result<Plan, Error> {
+    pub(crate) fn plan(&self, source: Option<&str>, database: Option<&str>) -> Result<Plan, Error> {
         let own = &self.config.postgres;
         let base = match source.and_then(|name| self.config.sources.get(name)) {
             Some(source) => merged(source, own),
@@ -34,10 +34,13 @@ impl Shared {
             let state = self.processor.state();
             state.source(name, now).map(|source| (source.version, source.parameters.clone()))
         });
-        let (config, version) = match said {
+        let (mut config, version) = match said {
             Some((version, values)) => (merged(&parameters(&values), &base), Some(version)),
             None => (base, None),
         };
+        if let Some(database) = database {
+            config.dbname(database);
+        }
         let database = config.get_dbname().or(config.get_user()).unwrap_or_default().to_owned();
         Ok(Plan { addresses: addresses(&config)?, config, database, version })
     }

@@ -19,6 +19,10 @@ pub struct Status {
     pub retries_left: u32,
     /// What happened so far.
     pub counts: Counts,
+    /// What is collected at present, by name (R76).
+    pub collecting: Vec<String>,
+    /// Reports that no destination took, and that were dropped for newer ones.
+    pub reports_dropped: u64,
     /// Each client.
     pub clients: Vec<ClientStatus>,
 }
@@ -43,11 +47,15 @@ pub struct ClientStatus {
 impl Shared {
     pub(crate) fn status(&self) -> Status {
         let (left_alone, retries_left) = (self.breakers().open(Instant::now()), self.budget().left());
+        // Each lock for itself: others take them together, in an order of their own.
+        let directives = self.processor.state().status(self.processor.now());
         Status {
-            directives: self.processor.state().status(self.processor.now()),
+            directives,
             left_alone: left_alone.into_iter().map(|(at, left)| (at, crate::processor::ms(left))).collect(),
             retries_left,
             counts: self.meter.counts(),
+            collecting: self.telemetry.names(),
+            reports_dropped: self.telemetry.dropped(),
             clients: self.links().iter().map(|link| link.status()).collect(),
         }
     }

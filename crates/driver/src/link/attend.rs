@@ -132,7 +132,7 @@ impl Link {
 
     /// Opens a session there, makes it like this one, and takes it. False if something came in between.
     async fn go(&self, change: &Move, limits: Limits) -> Result<bool, Error> {
-        let plan = self.shared.plan(self.source.as_deref())?;
+        let plan = self.plan()?;
         let own = addresses(&plan.config)?;
         let here = self.target().0;
         let goals: Vec<Address> = match &change.to {

@@ -153,14 +153,14 @@ impl Link {
         }
     }
 
-    /// Gives up a session whose server has not said a byte since the last request, so that the next call does not wait
+    /// Gives up a session whose server has not begun to answer, so that the next call does not wait
     /// for it, too; and asks that server to stop what it may still be doing.
     fn leave(&self, session: &Session) {
         session.abandon();
         session.tell();
         let (shared, address) = (self.shared.clone(), session.address.clone());
         let token = session.client.cancel_token();
-        let Ok(plan) = shared.plan(self.source.as_deref()) else { return };
+        let Ok(plan) = self.plan() else { return };
         if shared.processor.may_connect(&address, &plan.database).is_ok() {
             tokio::spawn(async move {
                 let asking = shared.dial.cancel(&address, &plan.config, token);

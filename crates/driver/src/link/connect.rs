@@ -43,7 +43,7 @@ impl Link {
         let mut last: Option<Error> = None;
         for round in 1.. {
             changes.mark_unchanged();
-            let plan = self.shared.plan(self.source.as_deref())?;
+            let plan = self.plan()?;
             let (mut pauses, mut tried) = (Vec::new(), false);
             for address in self.candidates(&plan) {
                 if let Some(pause) = self.pause(&address, &plan) {
@@ -162,7 +162,7 @@ impl Link {
 
     /// Asks the server to cancel what the session is doing.
     pub(crate) async fn cancel(&self, limits: Limits) -> Result<(), Error> {
-        let plan = self.shared.plan(self.source.as_deref())?;
+        let plan = self.plan()?;
         let (address, token) = {
             // Calls share the session, and a transaction's own call cannot be cancelled from a clone that waits for it.
             let session = self.session(limits).await?;
@@ -199,6 +199,14 @@ impl Link {
             self.shared.breakers().failed(address, std::time::Instant::now(), rand::random());
         }
         self.shared.meter.refused(&plan.database, &error);
+        let class = match &error {
+            DialError::Socket(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                "time-out while connecting"
+            }
+            DialError::Socket(_) => "no connection",
+            DialError::Postgres(_) => "no session",
+        };
+        self.shared.trouble(class, code.as_deref(), &name);
         let source: Box<dyn std::error::Error + Send + Sync> = match error {
             DialError::Socket(error) => error.into(),
             DialError::Postgres(error) => error.into(),

@@ -49,7 +49,6 @@ impl<S> Tap<S> {
 
     fn received(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         let Some(watch) = &self.watch else { return Ok(()) };
-        watch.on_bytes(bytes.len());
         while let Some((tag, body)) = self.down.next(&mut bytes, true) {
             watch.on_received(tag, body);
         }

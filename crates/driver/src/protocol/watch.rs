@@ -1,7 +1,7 @@
 //! What is seen of a session's frames while they pass: how many requests were handed over and answered, and whether a
 //! transaction is open. It is what makes *never sent* a fact rather than a guess.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// How the last transaction that ended in a session did so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +19,8 @@ pub(crate) struct Watch {
     answered: AtomicU64,
     status: AtomicU8,
     undone: AtomicU8,
-    bytes_in: AtomicU64,
-    /// Bytes received when the last request was handed over.
-    bytes_at_send: AtomicU64,
+    /// The answer to the oldest request without one has begun.
+    answering: AtomicBool,
 }
 
 impl Watch {
@@ -40,22 +39,25 @@ impl Watch {
         if self.undone.load(Ordering::SeqCst) == 1 { Ended::Undone } else { Ended::Kept }
     }
 
-    /// Whether not a byte has come since the last request.
+    /// Whether the server has not begun to answer.
     pub(crate) fn is_silent(&self) -> bool {
-        self.bytes_in.load(Ordering::SeqCst) == self.bytes_at_send.load(Ordering::SeqCst)
+        !self.answering.load(Ordering::SeqCst)
     }
 
     /// A frame went out completely.
     pub(super) fn on_sent(&self, tag: u8) {
         // Query, Sync and FunctionCall: what is answered by ReadyForQuery.
         if matches!(tag, b'Q' | b'S' | b'F') {
-            self.bytes_at_send.store(self.bytes_in.load(Ordering::SeqCst), Ordering::SeqCst);
             self.sent.fetch_add(1, Ordering::SeqCst);
         }
     }
 
     /// A frame came in, with the first bytes of its body.
     pub(super) fn on_received(&self, tag: u8, body: &[u8]) {
+        // Notices, notifications and parameters are no answer, and that a statement was bound says nothing of its end.
+        if !matches!(tag, b'N' | b'A' | b'S' | b'1' | b'2' | b'3') {
+            self.answering.store(tag != b'Z', Ordering::SeqCst);
+        }
         match tag {
             b'Z' => {
                 self.status.store(body.first().copied().unwrap_or_default(), Ordering::SeqCst);
@@ -74,9 +76,5 @@ impl Watch {
     /// The session begins: the ReadyForQuery of the start-up answered no request.
     pub(super) fn on_start_up(&self) {
         self.sent.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(super) fn on_bytes(&self, received: usize) {
-        self.bytes_in.fetch_add(received as u64, Ordering::SeqCst);
     }
 }

@@ -69,6 +69,11 @@ impl Breakers {
         failures.not_before = now + pause.mul_f64(1.0 - random.clamp(0.0, 1.0) / 2.0);
     }
 
+    /// Forgets some addresses.
+    pub(crate) fn forget(&mut self, which: impl Fn(&str) -> bool) {
+        self.failures.retain(|address, _| !which(&address.to_string()));
+    }
+
     /// Addresses that are left alone at present.
     pub(crate) fn open(&self, now: Instant) -> Vec<(String, Duration)> {
         let open = self.failures.iter().filter(|(_, one)| one.count >= FAILURES && one.not_before > now);

@@ -1,5 +1,7 @@
 //! The driver against scripted servers: every behaviour by the number of its requirement.
 
+mod caching;
+mod collecting;
 mod holding;
 mod hostile;
 mod knowing;
