@@ -10,7 +10,7 @@ use std::{
 
 use self::declared::Declared;
 use crate::{
-    Action, Event, Filter, Kind, Passage, Per, Rule, Rules, Scope, Source,
+    Action, Event, Filter, Kind, Passage, Per, Rule, Rules, Scope, Source, Tell,
     limits::{DECLARED_MAX, WINDOWS_MAX},
     posted::Declaration,
     state::{State, Turn, Verdict},
@@ -47,6 +47,8 @@ pub struct Change {
     pub actions: Vec<Action>,
     /// Whether that is only to be logged.
     pub dry_run: bool,
+    /// What clients are to be told while it is raised.
+    pub tells: Vec<Tell>,
 }
 
 /// A condition that is raised.
@@ -286,7 +288,8 @@ impl Detector {
 
     fn change(&self, key: &(Kind, Scope), raised: bool, since: Instant, evidence: String) -> Change {
         let (actions, dry_run) = self.wanted(&key.0);
-        Change { kind: key.0.clone(), scope: key.1, raised, since, evidence, actions, dry_run }
+        let tells = self.rules.rules.get(&key.0).map(|rule| rule.tells.clone()).unwrap_or_default();
+        Change { kind: key.0.clone(), scope: key.1, raised, since, evidence, actions, dry_run, tells }
     }
 
     fn wanted(&self, kind: &Kind) -> (Vec<Action>, bool) {

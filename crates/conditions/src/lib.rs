@@ -17,6 +17,7 @@ mod rule;
 mod rules;
 pub mod sources;
 mod state;
+mod tell;
 mod window;
 mod word;
 
@@ -26,4 +27,5 @@ pub use event::{Event, Scope, Unit};
 pub use filter::{Filter, FilterError, Passage};
 pub use rule::{Action, Combine, Per, Rule};
 pub use rules::{Problem, Problems, Rules};
+pub use tell::Tell;
 pub use word::{BadWord, Kind, Source};

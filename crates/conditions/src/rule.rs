@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Clause, Kind};
+use crate::{Clause, Kind, Tell};
 
 /// A rule for one condition.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Rule {
     pub actions: Vec<Action>,
     /// Whether the actions are only logged.
     pub dry_run: bool,
+    /// What clients are told while it is raised (R47).
+    pub tells: Vec<Tell>,
 }
 
 /// How clauses go together.

@@ -88,6 +88,15 @@ pub const DISK_PROBE_EVERY: Duration = Duration::from_secs(2);
 /// Counts of errors that are kept between two looks. Errors of further databases count for the server only.
 pub const ERRORS_KEPT_MAX: usize = 4096;
 
+/// Directives that wait for one client. At the limit the oldest goes: what holds is said again.
+pub const DIRECTIVES_WAITING_MAX: usize = 32;
+
+/// Directives that a client was sent and has not answered for good, of which is known that they were sent.
+pub const DIRECTIVES_UNANSWERED_MAX: usize = 64;
+
+/// Longest statement, in bytes, that is looked at for what a client says of directives.
+pub const SAID_BYTES_MAX: usize = 20 << 10;
+
 /// Idle databases put away in one go while the server protects itself.
 pub const UNLOAD_AT_ONCE: usize = 50;
 

@@ -94,6 +94,14 @@ pub fn describe() {
         "stationmaster_server_errors_total",
         "Errors that statements ended with, by SQLSTATE's class"
     );
+    describe_counter!(
+        "stationmaster_server_directives_total",
+        "Directives sent to clients, by what they ask for and on which way: within a response, while idle, at a session's end"
+    );
+    describe_counter!(
+        "stationmaster_server_directive_acknowledgements_total",
+        "What clients said of directives, by what those asked for; unknown: of what was not sent in that session"
+    );
     describe_counter!("stationmaster_server_posts_total", "Posts of monitors, by form and result");
 }
 
@@ -275,4 +283,17 @@ pub fn statement_failed(state: SqlState) {
 pub fn posted(form: &'static str, taken: bool) {
     let result = if taken { "taken" } else { "refused" };
     counter!("stationmaster_server_posts_total", "form" => form, "result" => result).increment(1);
+}
+
+/// A directive was sent to a client.
+pub fn directed(kind: &'static str, way: &'static str) {
+    counter!("stationmaster_server_directives_total", "directive" => kind, "way" => way).increment(1);
+}
+
+/// A client said what became of a directive.
+pub fn acknowledged(kind: &'static str, outcome: &'static str) {
+    counter!(
+        "stationmaster_server_directive_acknowledgements_total", "directive" => kind, "outcome" => outcome
+    )
+    .increment(1);
 }

@@ -21,7 +21,7 @@ use crate::{
     limits::{CANCEL_AFTER, CHECKPOINTS_AT_ONCE, UNLOAD_AT_ONCE, UNLOAD_IDLE_MIN},
     measures,
     residency::Residents,
-    session::Roster,
+    session::{Herald, Roster},
 };
 
 /// Whether new sessions are taken. Cheap to clone.
@@ -48,6 +48,8 @@ pub struct Protection {
     pub residents: Residents,
     /// Whose longest statement goes.
     pub roster: Roster,
+    /// Tells clients.
+    pub herald: Herald,
     /// Where new ones are refused.
     pub admission: Admission,
 }
@@ -57,6 +59,7 @@ impl Protection {
     pub async fn act(self) {
         let mut plan = Plan::default();
         loop {
+            self.herald.say_again(Instant::now());
             let wanted = self.environment.raised();
             for due in plan.next(&wanted, Instant::now()) {
                 self.take(due);

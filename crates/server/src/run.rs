@@ -25,7 +25,7 @@ use crate::{
     protection::{Admission, Protection},
     registration::Registrar,
     residency::{Parts as Shares, Residents, World, cache::Cache, reports::Reports},
-    session::{self, Front, Roster, startup::Logins},
+    session::{self, Front, Herald, Roster, startup::Logins},
     vitals::Vitals,
     workers::Workers,
 };
@@ -93,8 +93,7 @@ pub async fn run_with(
     let cache = parts.workers.run(move || Cache::take(&dir)).await?;
     let secret = host.secret.clone();
     let logins = parts.workers.run(move || Logins::new(&secret)).await;
-    let front =
-        Arc::new(Front::new(parts.workers.clone(), logins, settings.sessions_max, parts.environment.clone()));
+    let front = Arc::new(Front::new(&parts, logins, settings.sessions_max, host.clock));
     let addresses = settings.controllers.clone();
     let registrar = Registrar {
         controllers: Controllers::new(addresses, host.dial.clone(), host.secret.clone(), Role::Server),
@@ -150,8 +149,9 @@ async fn live(registrar: &Registrar, parts: Parts, cache: Cache, settings: &Sett
         sessions_max: front.sessions_max,
     };
     let (roster, admission) = (front.roster.clone(), front.admission.clone());
+    let (herald, watched) = (front.herald.clone(), environment.clone());
     let protection =
-        Protection { environment: environment.clone(), residents: residents.clone(), roster, admission };
+        Protection { environment: watched, residents: residents.clone(), roster, herald, admission };
     residents.world().chore(protection.act());
     residents.world().chore(environment.watch(sensors, own, workers));
     let lived = registrar.live(registered, &residents).await;
@@ -176,7 +176,11 @@ async fn open_store(
 }
 
 impl Front {
-    fn new(workers: Workers, logins: Logins, sessions_max: usize, environment: Environment) -> Self {
+    fn new(parts: &Parts, logins: Logins, sessions_max: usize, clock: fn() -> model::TimestampMs) -> Self {
+        let (workers, environment) = (parts.workers.clone(), parts.environment.clone());
+        let roster = Roster::default();
+        let herald = Herald::new(roster.clone(), clock);
+        environment.tell(Arc::new(herald.clone()));
         Self {
             residents: OnceLock::new(),
             workers,
@@ -185,7 +189,8 @@ impl Front {
             directory: Directory::default(),
             sessions_max,
             sessions: Arc::default(),
-            roster: Roster::default(),
+            roster,
+            herald,
             admission: Admission::default(),
             environment,
             requests: Arc::default(),

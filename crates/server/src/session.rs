@@ -1,7 +1,9 @@
 //! One connection to the data port: start-up, then a session, or a cancel request.
 
 mod attach;
+mod herald;
 mod input;
+mod outbox;
 mod pump;
 mod roster;
 mod seat;
@@ -13,6 +15,7 @@ use std::sync::{
 };
 
 use bytes::BytesMut;
+use directive::postgres::{self, Announcement};
 use rpc::ByteStream;
 use tokio::{io::AsyncWriteExt, sync::OwnedSemaphorePermit, time::timeout};
 use tracing::Instrument;
@@ -39,7 +42,7 @@ use crate::{
 };
 
 use self::roster::Place;
-pub use self::roster::Roster;
+pub use self::{herald::Herald, roster::Roster};
 
 /// What all connections to the data port share.
 pub struct Front {
@@ -59,6 +62,8 @@ pub struct Front {
     pub sessions: Arc<AtomicUsize>,
     /// Who they are.
     pub roster: Roster,
+    /// Tells them what is wrong.
+    pub herald: Herald,
     /// Whether new ones are taken.
     pub admission: Admission,
     /// What goes on around it.
@@ -113,10 +118,7 @@ async fn converse(
     };
     let _measured = measures::session();
     tracing::debug!(user = asked.user, "session started");
-    let (end, requests) =
-        Pump::new(stream, input, out, seat, place, Arc::clone(&front.requests), front.vitals.clone())
-            .run()
-            .await;
+    let (end, requests) = Pump::new(stream, input, out, seat, place, front).run().await;
     drop(key);
     match end {
         End::Terminated => tracing::debug!(requests, "session ended"),
@@ -152,8 +154,23 @@ async fn start(
     backend::backend_key_data(out, asked.minor, key.wire())?;
     backend::ready_for_query(out, backend::TransactionStatus::Idle);
     key.arm(inside.session.interrupt());
-    let place = front.roster.enter(asked.database, inside.session.interrupt());
+    let place = front.roster.enter(asked.database, &asked.name, inside.session.interrupt());
+    if let Some(announcement) = announcement(asked) {
+        place.announce(announcement);
+        front.herald.greet(&place);
+    }
     Ok((Seat::new(inside, front.workers.clone()), key, place, counted))
+}
+
+/// What the client says of itself, if it understands directives.
+fn announcement(asked: &Asked) -> Option<Announcement> {
+    let options = asked.parameters.iter().filter(|(name, _)| name == "options");
+    let value = options.filter_map(|(_, options)| postgres::split_options(options).0).next_back()?;
+    let announcement = Announcement::parse(&value);
+    if let Err(refusal) = &announcement {
+        tracing::debug!(%refusal, "an announcement makes no sense");
+    }
+    announcement.ok()
 }
 
 /// Whether a session is let in now. One that was begun goes on, whatever this server is short of.

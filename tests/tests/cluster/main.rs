@@ -33,6 +33,7 @@ mod refusing_clients;
 mod restoring_the_map;
 mod rust_client;
 mod stale_routes;
+mod telling_clients;
 mod telling_what_happened;
 mod time_limits;
 mod two_of_one_identity;

@@ -1,6 +1,6 @@
 //! Reading a file.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use toml::de::{DeTable, DeValue};
 
@@ -9,7 +9,7 @@ use super::{
     section::{Page, Section},
 };
 use crate::{
-    Action, Bound, Clause, Combine, Filter, Kind, Per, Rule, Source, Take,
+    Action, Bound, Clause, Combine, Filter, Kind, Per, Rule, Source, Take, Tell,
     limits::{CLAUSES_MAX, RULES_MAX, SAMPLES_MAX},
     sources,
 };
@@ -104,8 +104,31 @@ fn rule(page: &mut Page, kind: Kind, table: &DeTable<'_>) -> Option<Rule> {
     let clear_for = section.millis("clear_for_ms", 0);
     let dry_run = section.flag("dry_run");
     let actions = actions(&mut section);
-    let given = section.take("if");
+    let (given, told) = (section.take("if"), section.take("tell"));
     section.finish();
+    let tells = match told {
+        None => Vec::new(),
+        Some((_, DeValue::Array(items))) if items.len() <= CLAUSES_MAX => {
+            let one = |item: &toml::Spanned<DeValue<'_>>| match item.get_ref() {
+                DeValue::Table(table) => tell(page, item.span().start, &kind, table),
+                _ => {
+                    let line = page.line(item.span().start);
+                    page.complain(
+                        line,
+                        format!("rule {kind}: `tell` must be tables, like [[rule.{kind}.tell]]"),
+                    );
+                    None
+                }
+            };
+            items.iter().filter_map(one).collect()
+        }
+        Some((line, _)) => {
+            let what =
+                format!("rule {kind}: `tell` must be 1 to {CLAUSES_MAX} tables, like [[rule.{kind}.tell]]");
+            page.complain(line, what);
+            Vec::new()
+        }
+    };
     let clauses = match given {
         None => Vec::new(),
         Some((_, DeValue::Array(items))) if items.len() <= CLAUSES_MAX => {
@@ -137,6 +160,7 @@ fn rule(page: &mut Page, kind: Kind, table: &DeTable<'_>) -> Option<Rule> {
         clear_for: clear_for.unwrap_or_default(),
         per: per.unwrap_or_default(),
         actions,
+        tells,
         dry_run: dry_run.unwrap_or(false),
         kind,
     })
@@ -157,6 +181,30 @@ fn actions(section: &mut Section<'_, '_>) -> Vec<Action> {
         }
     }
     actions
+}
+
+/// What clients are told.
+fn tell(page: &mut Page, at: usize, kind: &Kind, table: &DeTable<'_>) -> Option<Tell> {
+    let line = page.line(at);
+    let before = page.problems.len();
+    let mut section = Section::new(page, format!("rule {kind}"), table);
+    if !section.has("directive") {
+        section.complain(line, "a `tell` needs its `directive`, like directive = \"information\"".into());
+    }
+    let directive = section.one_of("directive", &Tell::KINDS.map(|kind| (kind, kind.name())));
+    let keys = directive.map_or(&[][..], Tell::keys);
+    let mut numbers = BTreeMap::new();
+    for key in std::iter::once(&"lifetime_ms").chain(keys) {
+        if let Some(number) = section.whole(key, 0, directive::limits::NUMBER_MAX) {
+            numbers.insert(*key, number);
+        }
+    }
+    section.finish();
+    let tell = Tell::new(directive?, kind.as_ref(), |key| numbers.get(key).copied())?;
+    if let Err(refusal) = tell.check() {
+        page.complain(line, format!("rule {kind}: a client would refuse this: {refusal}"));
+    }
+    (page.problems.len() == before).then_some(tell)
 }
 
 fn clause(page: &mut Page, at: usize, kind: &Kind, table: &DeTable<'_>) -> Option<Clause> {

@@ -86,6 +86,28 @@ fn clauses_that_make_no_sense_are_refused() {
     assert!(problems("[rule.a").contains("my.toml:1: not TOML"));
 }
 
+#[test]
+fn r46_what_clients_are_told_is_data_and_what_they_would_refuse_is_refused_here() {
+    let text = "[rule.a]\n[[rule.a.tell]]\ndirective = \"rate\"\nper_second = 7\n[[rule.a.tell]]\n\
+                directive = \"hold\"\nspread_ms = 9\nlifetime_ms = 5\n";
+    let rules = Rules::parse("my.toml", text).expect("sound");
+    let tells = &rules.rules["a"].tells;
+    assert_eq!(tells[0].action.kind(), directive::Kind::Rate);
+    assert_eq!(
+        (tells[1].action.kind(), tells[1].lifetime),
+        (directive::Kind::Hold, Duration::from_millis(5))
+    );
+    let tell = |tell: &str| problems(&format!("[rule.a]\n[[rule.a.tell]]\n{tell}"));
+    assert!(
+        tell("directive = \"reboot\"")
+            .contains("my.toml:3: rule a: `directive` must be one of \"information\"")
+    );
+    assert!(tell("lifetime_ms = 5").contains("needs its `directive`"));
+    assert!(tell("directive = \"rate\"\nper_second = 0").contains("a client would refuse this"));
+    assert!(tell("directive = \"hold\"\nper_second = 1").contains("unknown key `per_second`"));
+    assert!(tell("directive = \"hold\"\nlifetime_ms = 99999999999").contains("a client would refuse this"));
+}
+
 mod any_text {
     use proptest::prelude::*;
 

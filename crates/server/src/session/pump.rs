@@ -24,7 +24,7 @@ use tokio::{
 };
 use wire::backend::parameter_status;
 
-use super::{input::Input, roster::Place, seat::Seat};
+use super::{Front, herald::Herald, input::Input, roster::Place, seat::Seat};
 use crate::{
     answers::Ending,
     engine::{InterruptHandle, InterruptReason, Step, TransactionStatus},
@@ -66,6 +66,7 @@ pub struct Pump {
     out: BytesMut,
     seat: Seat,
     place: Place,
+    herald: Herald,
     signals: Signals,
     interrupt: InterruptHandle,
     /// Reading showed that the client is gone.
@@ -86,9 +87,10 @@ impl Pump {
         out: BytesMut,
         mut seat: Seat,
         place: Place,
-        requests_total: Arc<AtomicU64>,
-        vitals: Vitals,
+        front: &Front,
     ) -> Self {
+        let (herald, requests_total) = (front.herald.clone(), Arc::clone(&front.requests));
+        let vitals = front.vitals.clone();
         let signals = seat.visit().signals();
         let position = seat.visit().is_attached().then(|| seat.visit().position());
         let interrupt = seat.session().interrupt();
@@ -98,6 +100,7 @@ impl Pump {
             out,
             seat,
             place,
+            herald,
             signals,
             interrupt,
             vanished: false,
@@ -115,6 +118,8 @@ impl Pump {
             Err(end) => end,
         };
         if let End::Told(ending) = &end {
+            // What it means for the client comes before it.
+            self.place.outbox().write(&mut self.out, "end");
             ending.write(&mut self.out);
             let goodbye = async {
                 self.stream.write_all(&self.out).await?;
@@ -162,6 +167,9 @@ impl Pump {
         let mut requests = 0;
         while let Some(message) = self.input.next(MESSAGE_BYTES_MAX)? {
             requests += u64::from(matches!(message.tag, b'Q' | b'S' | b'F'));
+            if self.place.hear(message.tag, &message.body) {
+                self.herald.greet(&self.place);
+            }
             self.seat.session().push(message.tag, message.body)?;
             any = true;
         }
@@ -173,13 +181,16 @@ impl Pump {
         Ok(any)
     }
 
-    /// Waits for bytes or a signal, holding no buffers.
+    /// Waits for bytes, a signal or a directive, holding no buffers.
     async fn wait(&mut self) -> Result<(), End> {
+        self.place.outbox().write(&mut self.out, "idle");
+        self.send().await?;
         self.input.rest();
         self.out = BytesMut::new();
         tokio::select! {
             biased;
             () = self.signals.changed() => {}
+            () = self.place.outbox().more() => {}
             read = self.input.fill(&mut self.stream) => match read? {
                 0 => return Err(End::Vanished),
                 bytes => measures::received(bytes),
@@ -285,6 +296,21 @@ impl Pump {
         Ok(())
     }
 
+    /// Puts the directives that wait into the answer, before its end (R49).
+    fn add_directives(&mut self) {
+        // ReadyForQuery: its tag, its length, the status.
+        const READY: [u8; 5] = [b'Z', 0, 0, 0, 5];
+        let end = self.out.len().checked_sub(READY.len() + 1);
+        if let Some(at) = end.filter(|at| self.out[*at..].starts_with(&READY))
+            && self.place.outbox().is_waiting()
+            && !self.seat.session().busy()
+        {
+            let ready = self.out.split_off(at);
+            self.place.outbox().write(&mut self.out, "response");
+            self.out.unsplit(ready);
+        }
+    }
+
     /// Sends everything, once it may be seen.
     async fn send(&mut self) -> Result<(), End> {
         if self.out.is_empty() {
@@ -302,6 +328,7 @@ impl Pump {
             self.out.clear();
             return Err(ending.into());
         }
+        self.add_directives();
         self.tell_position()?;
         let mut sent = 0;
         while sent < self.out.len() {

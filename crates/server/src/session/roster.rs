@@ -11,10 +11,13 @@ use std::{
     time::Duration,
 };
 
+use conditions::Scope;
+use directive::{Directive, postgres::Announcement};
 use model::DatabaseId;
 use tokio::time::Instant;
 
-use crate::engine::InterruptHandle;
+use super::outbox::Outbox;
+use crate::{engine::InterruptHandle, limits::SAID_BYTES_MAX};
 
 /// The sessions of a server. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +36,9 @@ struct Table {
 
 struct Entry {
     database: DatabaseId,
+    /// As the client calls it.
+    name: String,
+    outbox: Outbox,
     interrupt: InterruptHandle,
     /// Microseconds from the roster's beginning at which the request began that is worked on; 0 when there is none.
     since: AtomicU64,
@@ -68,8 +74,9 @@ impl Default for Roster {
 
 impl Roster {
     /// A session begins.
-    pub fn enter(&self, database: DatabaseId, interrupt: InterruptHandle) -> Place {
-        let entry = Arc::new(Entry { database, interrupt, since: AtomicU64::new(0) });
+    pub fn enter(&self, database: DatabaseId, name: &str, interrupt: InterruptHandle) -> Place {
+        let (name, outbox, since) = (name.to_owned(), Outbox::default(), AtomicU64::new(0));
+        let entry = Arc::new(Entry { database, name, outbox, interrupt, since });
         let mut table = self.table();
         table.last += 1;
         let id = table.last;
@@ -87,6 +94,13 @@ impl Roster {
         (age >= at_least).then_some(Longest { database, age, interrupt })
     }
 
+    /// Puts a directive into the outboxes of all whom it concerns; how many of them get it.
+    pub fn tell(&self, scope: Scope, directive: &Directive) -> usize {
+        let table = self.table();
+        let concerned = table.entries.values().filter(|entry| entry.is_in(scope));
+        concerned.filter(|entry| entry.outbox.put(directive)).count()
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1)
     }
@@ -96,7 +110,53 @@ impl Roster {
     }
 }
 
+impl Entry {
+    fn is_in(&self, scope: Scope) -> bool {
+        match scope {
+            Scope::Server => true,
+            Scope::Database(database) => database == self.database,
+        }
+    }
+}
+
 impl Place {
+    /// What waits for its client.
+    pub fn outbox(&self) -> &Outbox {
+        &self.entry.outbox
+    }
+
+    /// The client announces itself.
+    pub fn announce(&self, announcement: Announcement) {
+        self.entry.outbox.announce(announcement, &self.entry.name);
+    }
+
+    /// Whether a condition of this scope is about it.
+    pub fn is_in(&self, scope: Scope) -> bool {
+        self.entry.is_in(scope)
+    }
+
+    /// Hears what a message says of directives, if anything. Whether the client announced itself by it.
+    pub fn hear(&self, tag: u8, body: &[u8]) -> bool {
+        let text = match tag {
+            b'Q' => body,
+            // Behind the statement's name.
+            b'P' => match body.iter().position(|byte| *byte == 0) {
+                Some(end) => &body[end + 1..],
+                None => return false,
+            },
+            _ => return false,
+        };
+        let begun = text.trim_ascii_start();
+        if begun.len() > SAID_BYTES_MAX
+            || !begun.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"set"))
+        {
+            return false;
+        }
+        let end = begun.iter().position(|byte| *byte == 0).unwrap_or(begun.len());
+        let sql = std::str::from_utf8(&begun[..end]);
+        sql.is_ok_and(|sql| self.entry.outbox.hear(sql, &self.entry.name))
+    }
+
     /// The session works from now on.
     pub fn working(&self) -> Working {
         self.entry.since.store(self.roster.now(), Ordering::Relaxed);
@@ -123,7 +183,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_longest_is_who_began_first_and_still_works() {
         let roster = Roster::default();
-        let enter = |id| roster.enter(DatabaseId(id), InterruptHandle::default());
+        let enter = |id| roster.enter(DatabaseId(id), "shop", InterruptHandle::default());
         let (one, two, idle) = (enter(1), enter(2), enter(3));
         assert!(roster.longest(Duration::ZERO).is_none(), "nobody works");
         let first = one.working();

@@ -3,6 +3,7 @@
 mod support;
 
 mod commits;
+mod directives;
 mod exactly_once;
 mod history;
 mod ports;
