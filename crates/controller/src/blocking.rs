@@ -7,6 +7,8 @@ use std::sync::{Mutex, mpsc};
 
 use tokio::sync::oneshot;
 
+use crate::limits::NICENESS;
+
 /// The work ended before its answer: its thread panicked, which is a bug that has been reported on stderr already.
 #[derive(Debug, thiserror::Error)]
 #[error("the {worker} thread is gone")]
@@ -46,6 +48,23 @@ impl<S: Send + 'static> Worker<S> {
             }
         })?;
         Ok(Self { name, place: Place::Thread(jobs) })
+    }
+
+    /// The same, for work that may wait: where processors are short, others come first.
+    ///
+    /// # Errors
+    /// As [`Worker::spawn`].
+    pub fn spawn_behind(name: &'static str, state: S) -> std::io::Result<Self> {
+        let worker = Self::spawn(name, state)?;
+        if let Place::Thread(jobs) = &worker.place {
+            // On Linux this is about the calling thread alone. Without it the work is done as well.
+            let step_back: Job<S> = Box::new(|_| {
+                rustix::process::setpriority_process(None, NICENESS).ok();
+            });
+            // Its first job: it takes some until the worker is dropped.
+            jobs.send(step_back).ok();
+        }
+        Ok(worker)
     }
 
     /// Does the work in the calling task.

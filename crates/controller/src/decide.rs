@@ -16,6 +16,7 @@ mod registering;
 mod rescue;
 mod routing;
 mod slowness;
+mod snapshots;
 mod stalling;
 
 pub use blame::{Evidence, Judgement, Measure, judge};
@@ -33,4 +34,5 @@ pub use registering::supersedes;
 pub use rescue::Rescue;
 pub use routing::{Found, LoadFailure, Routing, Step, Trouble};
 pub use slowness::Slowness;
+pub use snapshots::Places;
 pub use stalling::successor;

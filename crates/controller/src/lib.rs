@@ -37,4 +37,4 @@ pub use run::{run, run_on};
 #[doc(hidden)]
 pub use seed::seed;
 pub use settings::{Settings, SettingsError};
-pub use store::{Disk, Encode, Loaded, SledDisk, StoreError, Write};
+pub use store::{Disk, Encode, Loaded, SledDisk, StoreError, Target, Write};

@@ -11,6 +11,9 @@ pub const LEASE_HEARTBEATS_MIN: u32 = 2;
 /// Fewest log entries between two snapshots. Fewer would write the map more often than the log.
 pub const SNAPSHOT_EVERY_MIN: u64 = 16;
 
+/// How often a controller looks whether it is to make a snapshot.
+pub const SNAPSHOT_LOOK: Duration = Duration::from_millis(100);
+
 /// How many log entries stay after a snapshot took them in, so that a follower that was away for a moment catches up
 /// from the log. Never more than half of the distance between snapshots.
 pub const LOG_KEPT_MAX: u64 = 1_000;
@@ -34,6 +37,11 @@ pub const FRAME_BYTES_MAX: usize = 4 << 10;
 /// Most values of the database with nothing but purged entries that are removed along with one batch. The rest goes with
 /// the batches after it.
 pub const PURGED_VALUES_MAX: usize = 64;
+/// How much of a snapshot goes to the disk at a time, with a pause as long as that took. Syncs of the log go in between,
+/// so a larger piece would hold them up for longer.
+pub const IMAGE_PIECE_BYTES: usize = 256 << 10;
+/// How much lower the priority of the thread is that writes snapshots. Where processors are short, they wait.
+pub const NICENESS: i32 = 10;
 
 /// Most entries applied under one hold of the map's lock. Look-ups wait for no longer than that takes.
 pub const APPLY_ENTRIES_MAX: usize = 256;
@@ -80,6 +88,10 @@ pub const READ_INDEX_TIMEOUT: Duration = Duration::from_secs(2);
 pub const WATCH_CHANGES_MAX: usize = 4_096;
 /// Facts that may wait to be recorded as events. Further ones are only counted.
 pub const FACTS_WAITING_MAX: usize = 2_048;
+/// How long leadership is kept for recording them before it is handed over. A quorum that works takes some milliseconds.
+pub const FACTS_WAIT: Duration = Duration::from_millis(500);
+/// Pause between looks at whether they are recorded.
+pub const FACTS_PAUSE: Duration = Duration::from_millis(5);
 /// How many of the newest events are looked through for the one that explains a decision.
 pub const EVENTS_LOOKED_AT: usize = 4_096;
 /// Longest that a watcher is kept waiting for a change.

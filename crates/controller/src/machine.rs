@@ -16,13 +16,14 @@ use openraft::{
     storage::{EntryResponder, RaftStateMachine},
 };
 
-pub use image::Image;
+pub use image::{Image, ImageError};
 pub use snapshots::Builder;
 use snapshots::Snapshots;
 pub use tally::{Fallen, Tally};
 pub use view::{State, View};
 
 use crate::{
+    blocking::Worker,
     limits::APPLY_ENTRIES_MAX,
     meter,
     raft::{Applied, LogEntry, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig},
@@ -35,6 +36,8 @@ pub struct Machine {
     applied: Option<LogId>,
     members: StoredMembership,
     snapshots: Snapshots,
+    /// Reads whole maps, which takes seconds of millions of databases.
+    calculator: Arc<Worker<()>>,
 }
 
 impl Machine {
@@ -42,7 +45,7 @@ impl Machine {
     ///
     /// # Errors
     /// [`StoreError`] when the snapshot is damaged or from a later release.
-    pub async fn open(disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+    pub async fn open(disk: Arc<dyn Disk>, calculator: Arc<Worker<()>>) -> Result<Self, StoreError> {
         let path = disk.path().to_path_buf();
         let bytes = disk.image().await.map_err(StoreError::io("read the snapshot in", &path))?;
         let Some(bytes) = bytes else {
@@ -51,16 +54,20 @@ impl Machine {
                 applied: None,
                 members: StoredMembership::default(),
                 snapshots: Snapshots::new(disk, None),
+                calculator,
             });
         };
-        let (meta, fleet) = image::decode(&bytes).map_err(|error| error.into_store_error(path))?;
+        let read = calculator.call(move |()| read(&bytes)).await;
+        let read = read.map_err(|gone| StoreError::io("read the snapshot in", &path)(gone.into()))?;
+        let (meta, state) = read.map_err(|error| error.into_store_error(path))?;
         let view = View::default();
-        view.replace(fleet);
+        drop(view.replace(state));
         Ok(Self {
             view,
             applied: meta.last_log_id,
             members: meta.last_membership.clone(),
             snapshots: Snapshots::new(disk, Some(meta)),
+            calculator,
         })
     }
 
@@ -85,6 +92,12 @@ impl Machine {
         meter::applied(entries, &results);
         Ok(results)
     }
+}
+
+/// A snapshot's map, with what is counted along with it.
+fn read(bytes: &[u8]) -> Result<(SnapshotMeta, State), ImageError> {
+    let (meta, fleet) = image::decode(bytes)?;
+    Ok((meta, State::of(fleet)))
 }
 
 impl RaftStateMachine<TypeConfig> for Machine {
@@ -122,12 +135,16 @@ impl RaftStateMachine<TypeConfig> for Machine {
         let bytes = snapshot.bytes().await?;
         // Its bytes are to be held once, not twice.
         drop(snapshot);
-        let (found, fleet) = image::decode(&bytes).map_err(io::Error::other)?;
+        let arrived = bytes.clone();
+        let read = self.calculator.call(move |()| read(&arrived)).await?;
+        let (found, state) = read.map_err(io::Error::other)?;
         self.snapshots.install(found.clone(), bytes).await?;
         tracing::info!(upto = ?found.last_log_id, asked = ?meta.last_log_id, "snapshot installed");
-        self.view.replace(fleet);
+        let before = self.view.replace(state);
         self.applied = found.last_log_id;
         self.members = found.last_membership;
+        // To let go of a large map takes long as well.
+        self.calculator.call(move |()| drop(before)).await?;
         Ok(())
     }
 

@@ -18,6 +18,7 @@ mod propose;
 mod read_index;
 mod reasons;
 mod route;
+mod snapshots;
 mod stalling;
 mod standing;
 mod time_limit;
@@ -69,7 +70,7 @@ pub struct Node {
     /// Look-ups that want to be confirmed.
     reads: read_index::Waiting,
     /// For long computations.
-    calculator: Worker<()>,
+    pub calculator: Arc<Worker<()>>,
     /// Whether its disk does not finish a write.
     stalled: tokio::sync::watch::Sender<Option<stalling::Stalled>>,
 }
@@ -82,7 +83,7 @@ impl Node {
         raft: Raft,
         view: View,
         (admission, peers): (Arc<Admission>, Arc<Peers>),
-        calculator: Worker<()>,
+        calculator: Arc<Worker<()>>,
     ) -> Self {
         let servers = Servers::new(host.clone());
         let reign = RwLock::new(None);

@@ -37,7 +37,7 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Resul
     }
     let disk = SledDisk::open(settings.data_dir.clone(), settings.id, settings.power_loss_safe).await?;
     let disk = Arc::new(disk);
-    let calculator = Worker::spawn("controller-digest", ())
+    let calculator = Worker::spawn("controller-calculator", ())
         .map_err(|source| Error::Start { reason: source.to_string() })?;
     let result = run_on(settings, host, listener, disk.clone(), calculator).await;
     disk.close().await;
@@ -58,7 +58,8 @@ pub async fn run_on(
     meter::describe();
     let (log, writing) = Log::open(disk.clone()).await?;
     let purged = log.purged();
-    let machine = Machine::open(disk.clone()).await?;
+    let calculator = Arc::new(calculator);
+    let machine = Machine::open(disk.clone(), calculator.clone()).await?;
     if machine.snapshot_last() < purged {
         let path = disk.path().to_path_buf();
         return Err(StoreError::Lost { path, reason: "its snapshot is gone".into() }.into());
@@ -86,6 +87,7 @@ pub async fn run_on(
     tasks.spawn(accept(node.clone(), listener));
     tasks.spawn(begin(node.clone()));
     tasks.spawn(node.clone().watch_disk(progress));
+    tasks.spawn(node.clone().make_snapshots());
     tasks.spawn(elect_once_admitted(node.clone()));
     let attending = tokio::spawn({
         let (node, stop) = (node.clone(), stop.clone());
@@ -154,7 +156,8 @@ fn config(settings: &Settings) -> Result<Config, Error> {
         election_timeout_min: millis(settings.election_min),
         election_timeout_max: millis(settings.election_max),
         max_payload_entries: 1_024,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(settings.snapshot_every),
+        // Each controller has places of its own for them in the log: see `Places`.
+        snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: LOG_KEPT_MAX.min(settings.snapshot_every / 2),
         // A follower that is further behind than this gets the snapshot; the log never reaches back much further.
         replication_lag_threshold: settings.snapshot_every * 2,
@@ -203,7 +206,13 @@ async fn accept(node: Arc<Node>, mut listener: impl Listen) {
     let mut connections = JoinSet::new();
     let (admission, peers) = (node.admission.clone(), node.peers.clone());
     let own = (node.settings.id.0, node.settings.level);
-    let raft = RaftServer::new(own, node.raft.clone(), node.view.clone(), admission, peers);
+    let raft = RaftServer::new(
+        own,
+        node.raft.clone(),
+        node.view.clone(),
+        (admission, peers),
+        node.calculator.clone(),
+    );
     loop {
         while connections.try_join_next().is_some() {}
         if connections.len() >= CONNECTIONS_MAX {

@@ -28,7 +28,7 @@ pub async fn seed(settings: &Settings, fleet: Fleet) -> Result<(), StoreError> {
         last_log_id: Some(log_id(0, 0, fleet.revision().0)),
         last_membership: StoredMembership::new(Some(log_id(0, 0, 0)), members),
     };
-    let written = disk.put_image(Box::new(move || image::encode(&meta, &fleet))).await;
+    let written = disk.put_image(Box::new(move |file| image::write(&meta, &fleet, file))).await;
     written.map_err(StoreError::io("write a snapshot to", settings.data_dir.clone()))?;
     // Its founders have nothing behind them that they could have forgotten.
     let admitted = disk.admit().await;

@@ -34,8 +34,9 @@ pub struct Settings {
     /// The longest such silence, and the leader's own lease. More than [`election_min`](Self::election_min).
     /// Default 600 ms: the others elect another 0.9 to 1.2 s after the leader is killed.
     pub election_max: Duration,
-    /// How many log entries lie between two snapshots; bounds the log on disk and in memory. At least 16.
-    /// Default 100,000: some tens of megabytes of memory, and half a second of a restart.
+    /// How many log entries lie between two snapshots at least; in a large map it is one for each 20 databases. Bounds the
+    /// log on disk and in memory. At least 16. Default 100,000: some tens of megabytes of memory, and half a second of a
+    /// restart.
     pub snapshot_every: u64,
     /// Whether a vote or an entry is acknowledged only once it survives a power cut (`fdatasync`). Default true.
     /// Switched off it survives a killed process only: a power cut may then lose acknowledged changes of this

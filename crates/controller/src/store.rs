@@ -4,6 +4,7 @@
 //! flush for each batch, however many writes are in it. [`SledDisk`] is the real disk; the simulation brings another.
 
 pub mod codec;
+mod direct_file;
 mod disk;
 mod error;
 mod frame;
@@ -16,7 +17,7 @@ mod sled_disk;
 mod tail;
 mod writer;
 
-pub use disk::{Disk, Encode, Loaded, Write};
+pub use disk::{Disk, Encode, Loaded, Target, Write};
 pub use error::StoreError;
 pub use identity::Identity;
 pub use log::Log;

@@ -6,7 +6,10 @@
 
 mod snapshot;
 
+use std::io::{self, BufWriter, Write};
+
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{Entry, Fleet, Level};
 
@@ -18,6 +21,8 @@ const ENTRY_VERSION: u8 = 3;
 const SNAPSHOT_VERSION: u8 = 3;
 /// Length of the checksum at a snapshot's end: xxh3-64 of everything before, little-endian.
 const CHECKSUM_BYTES: usize = 8;
+/// How much of a snapshot is gathered before it is passed on.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Why bytes could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -116,16 +121,19 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry, Error> {
 /// Encodes the whole map.
 pub fn encode_snapshot(fleet: &Fleet) -> Vec<u8> {
     let mut bytes = Vec::new();
-    append_snapshot(fleet, &mut bytes);
+    write_snapshot(fleet, &mut bytes).expect("BUG: writing to memory cannot fail");
     bytes
 }
 
-/// The same, behind what is in `bytes` already.
-pub fn append_snapshot(fleet: &Fleet, bytes: &mut Vec<u8>) {
-    let start = bytes.len();
-    snapshot::write::whole(fleet, bytes);
-    let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[start..]);
-    bytes.extend_from_slice(&checksum.to_le_bytes());
+/// Writes the whole map, without ever having all of its bytes in memory.
+///
+/// # Errors
+/// What the writer says.
+pub fn write_snapshot(fleet: &Fleet, to: &mut impl Write) -> io::Result<()> {
+    let mut content = Summed::over(&mut *to);
+    snapshot::write::whole(fleet, &mut content)?;
+    let checksum = content.finish()?.digest();
+    to.write_all(&checksum.to_le_bytes())
 }
 
 /// Decodes a whole map of any version ever written.
@@ -154,13 +162,58 @@ fn known(what: &'static str, level: Level) -> Result<(), Error> {
 ///
 /// It begins with what earlier versions knew, in their bytes, so that a map which uses nothing newer keeps its digest.
 pub(crate) fn fingerprint(fleet: &Fleet) -> u128 {
-    let mut bytes = Vec::new();
-    snapshot::write::lists(fleet, crate::Revision(0), &mut bytes);
-    for part in snapshot::write::parts(fleet) {
-        bytes.push(part.kind);
-        bytes.extend_from_slice(&part.bytes);
+    let mut content = Summed::over(io::sink());
+    let written = snapshot::write::lists(fleet, crate::Revision(0), &mut content).and_then(|()| {
+        for part in snapshot::write::parts(fleet) {
+            content.write_all(&[part.kind])?;
+            content.write_all(&part.bytes)?;
+        }
+        Ok(())
+    });
+    let sum = written.and_then(|()| content.finish()).expect("BUG: writing to nowhere cannot fail");
+    sum.digest128()
+}
+
+/// Passes on what is written, in larger pieces, and sums it up.
+struct Summed<W: Write>(BufWriter<Tee<W>>);
+
+struct Tee<W> {
+    to: W,
+    sum: Xxh3Default,
+}
+
+impl<W: Write> Summed<W> {
+    fn over(to: W) -> Self {
+        Self(BufWriter::with_capacity(PIECE_BYTES, Tee { to, sum: Xxh3Default::new() }))
     }
-    xxhash_rust::xxh3::xxh3_128(&bytes)
+
+    /// Passes on the rest; the sum of all.
+    fn finish(self) -> io::Result<Xxh3Default> {
+        let tee = self.0.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(tee.sum)
+    }
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> Write for Tee<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.sum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 fn encode<T: Serialize>(version: u8, value: &T) -> Vec<u8> {

@@ -59,7 +59,7 @@ pub async fn measure(databases: u64, changes: u64) -> anyhow::Result<()> {
     let leader = leader(&[1, 2]).await?;
     let follower = 3 - leader;
     heartbeats(&servers, &running[leader as usize - 1]).await?;
-    writes(databases, changes, &running[leader as usize - 1], &servers, &dir(leader)).await?;
+    writes(databases, changes, &running, &servers, &dir(leader)).await?;
 
     // A controller that was never there before.
     let load = Load::start(databases);
@@ -67,6 +67,7 @@ pub async fn measure(databases: u64, changes: u64) -> anyhow::Result<()> {
     running.push(Controller::start(3, &late)?);
     caught_up(3, leader).await?;
     let took = began.elapsed();
+    votes(3, leader).await?;
     println!("  late joiner         {:.1} s until it has all, while others write", took.as_secs_f64());
     println!("  writes meanwhile    {}", load.stop().await?);
 
@@ -117,11 +118,12 @@ async fn heartbeats(servers: &Servers, leader: &Controller) -> anyhow::Result<()
 async fn writes(
     databases: u64,
     changes: u64,
-    leader: &Controller,
+    running: &[Controller],
     servers: &Servers,
     dir: &Path,
 ) -> anyhow::Result<()> {
-    let known = leader.snapshots()?.len();
+    let snapshots = || running.iter().map(Controller::snapshots).collect::<anyhow::Result<Vec<_>>>();
+    let known = snapshots()?;
     let (load, began) = (Load::start(databases), Instant::now());
     let mut sizes = Vec::new();
     for quarter in 1..=4 {
@@ -132,12 +134,18 @@ async fn writes(
     }
     let took = began.elapsed().as_secs_f64();
     let all = load.stop().await?;
-    let made = leader.snapshots()?.split_off(known);
+    let fresh = snapshots()?.into_iter().zip(known).map(|(mut all, known)| all.split_off(known.len()));
+    let made: Vec<_> = fresh.flatten().collect();
     let longest = made.iter().map(|(from, to)| *to - *from).max().unwrap_or_default();
     let (during, otherwise) = all.split(&made);
     let share = |part: &Latencies| part.len() * 100 / all.len().max(1);
     println!("  writes              {} in {took:.1} s, {:.0}/s", all.len(), all.len() as f64 / took);
-    println!("  snapshots           {}, the longest took {:.2} s", made.len(), longest.as_secs_f64());
+    println!(
+        "  snapshots           {} on {} controllers, the longest took {:.2} s",
+        made.len(),
+        running.len(),
+        longest.as_secs_f64()
+    );
     println!(
         "  during them         {during}, {} % of the writes (goal: none stalls for 20 ms)",
         share(&during)
@@ -176,6 +184,19 @@ async fn caught_up(id: u64, leader: u64) -> anyhow::Result<()> {
     let target = status(leader).await?.revision;
     until(id, |status| status.revision >= target).await?;
     Ok(())
+}
+
+/// Waits until it votes: until then nobody else may be missing.
+async fn votes(id: u64, leader: u64) -> anyhow::Result<()> {
+    loop {
+        let one = one(leader);
+        let call = |client: ControllerApiClient, context| async move { client.controllers(context).await };
+        let list = one.any(move |client, context| call(client, context).boxed()).await?;
+        if list.iter().any(|info| info.controller.0 == id && info.voter) {
+            return Ok(());
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 async fn until(id: u64, done: impl Fn(&ControllerStatus) -> bool) -> anyhow::Result<ControllerStatus> {

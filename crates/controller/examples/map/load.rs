@@ -21,6 +21,9 @@ use crate::process;
 /// Writers, each with a connection of its own and one write on its way.
 const WRITERS: u64 = 16;
 
+/// No snapshot is to stall a write for longer.
+const STALL: Duration = Duration::from_millis(20);
+
 /// When each call ended, since the UNIX epoch, and how long it took.
 #[derive(Default)]
 pub struct Latencies(Vec<(Duration, Duration)>);
@@ -105,6 +108,8 @@ impl std::fmt::Display for Latencies {
         sorted.sort_unstable();
         let Some(last) = sorted.len().checked_sub(1) else { return f.write_str("none") };
         let at = |share: f64| sorted[(last as f64 * share) as usize].as_secs_f64() * 1e3;
-        write!(f, "p50 {:.2} p99 {:.2} p99.9 {:.2} max {:.1} ms", at(0.5), at(0.99), at(0.999), at(1.0))
+        let stalled = sorted.len() - sorted.partition_point(|took| *took <= STALL);
+        write!(f, "p50 {:.2} p99 {:.2} p99.9 {:.2} max {:.1} ms, ", at(0.5), at(0.99), at(0.999), at(1.0))?;
+        write!(f, "{:.3} % above {STALL:?}", stalled as f64 * 100.0 / sorted.len() as f64)
     }
 }

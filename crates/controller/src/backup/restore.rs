@@ -114,10 +114,12 @@ async fn write(
         last_membership: StoredMembership::new(Some(place), members),
     };
     let disk = SledDisk::open(dir.into(), settings.id, true).await?;
-    let image = image::encode(&meta, &backup.fleet);
+    let map = backup.fleet.clone();
     let vote = codec::vote(place.leader_id.term, place.leader_id.node_id, false);
     let written = async {
-        disk.put_image(Box::new(move || image)).await.map_err(StoreError::io("write to", dir))?;
+        disk.put_image(Box::new(move |file| image::write(&meta, &map, file)))
+            .await
+            .map_err(StoreError::io("write to", dir))?;
         let batch = vec![Write::Purge { upto: place }, Write::Committed(place), Write::Vote(vote)];
         disk.write(batch).await.map_err(StoreError::io("write to", dir))?;
         disk.belong_to(fleet).await?;

@@ -8,18 +8,24 @@
 //! the map, as the model's codec writes it
 //! ```
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io::{self, SeekFrom, Write},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use model::{Fleet, Level};
 
 use crate::{
     raft::{LogId, SnapshotMeta, StoredMembership},
-    store::{Disk, StoreError, codec},
+    store::{Disk, StoreError, Target, codec},
 };
 
 const MAGIC: &[u8; 7] = b"STMSNAP";
 /// The newest version. A map of the first level is written in the first.
 const VERSION: u8 = 2;
+/// Where the checksum stands.
+const SUM_AT: usize = 8;
 /// Magic, version and checksum.
 pub const HEAD_BYTES: usize = 12;
 const PLACE_BYTES: usize = 24;
@@ -116,15 +122,34 @@ impl Image {
     }
 }
 
-/// Writes a snapshot.
-pub fn encode(meta: &SnapshotMeta, fleet: &Fleet) -> Vec<u8> {
-    let mut bytes = Vec::new();
+/// Writes a snapshot from the beginning of a file, piece by piece.
+///
+/// # Errors
+/// What the file says.
+pub fn write(meta: &SnapshotMeta, fleet: &Fleet, file: &mut dyn Target) -> io::Result<()> {
     let first = fleet.level() == Level::FIRST;
-    bytes.extend_from_slice(MAGIC);
-    bytes.push(if first { 1 } else { VERSION });
-    bytes.extend_from_slice(&[0; 4]);
-    if !first {
-        bytes.extend_from_slice(&fleet.level().0.to_be_bytes());
+    file.write_all(MAGIC)?;
+    file.write_all(&[if first { 1 } else { VERSION }, 0, 0, 0, 0])?;
+    let mut content = Summed { file: &mut *file, sum: crc32fast::Hasher::new() };
+    content.write_all(&description(meta, (!first).then(|| fleet.level())))?;
+    model::codec::write_snapshot(fleet, &mut content)?;
+    let sum = content.sum.finalize();
+    file.seek(SeekFrom::Start(SUM_AT as u64))?;
+    file.write_all(&sum.to_be_bytes())
+}
+
+/// The same, in memory.
+pub fn encode(meta: &SnapshotMeta, fleet: &Fleet) -> Vec<u8> {
+    let mut file = io::Cursor::new(Vec::new());
+    write(meta, fleet, &mut file).expect("BUG: writing to memory cannot fail");
+    file.into_inner()
+}
+
+/// What stands before the map.
+fn description(meta: &SnapshotMeta, level: Option<Level>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(level) = level {
+        bytes.extend_from_slice(&level.0.to_be_bytes());
     }
     put_place(&mut bytes, meta.last_log_id.as_ref());
     put_place(&mut bytes, meta.last_membership.log_id().as_ref());
@@ -132,15 +157,32 @@ pub fn encode(meta: &SnapshotMeta, fleet: &Fleet) -> Vec<u8> {
     let len = u32::try_from(members.len()).expect("BUG: a membership of 4 GiB");
     bytes.extend_from_slice(&len.to_be_bytes());
     bytes.extend_from_slice(&members);
-    model::codec::append_snapshot(fleet, &mut bytes);
-    seal(&mut bytes);
     bytes
 }
 
+/// Sums up what goes to the file.
+struct Summed<'a> {
+    file: &'a mut dyn Target,
+    sum: crc32fast::Hasher,
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.sum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 /// Puts the checksum of all that follows the head into it.
+#[cfg(any(test, feature = "fuzzing"))]
 pub fn seal(bytes: &mut [u8]) {
     let sum = crc32fast::hash(&bytes[HEAD_BYTES..]);
-    bytes[8..HEAD_BYTES].copy_from_slice(&sum.to_be_bytes());
+    bytes[SUM_AT..HEAD_BYTES].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// Reads a snapshot of any version ever written.
@@ -166,7 +208,7 @@ fn split(bytes: &[u8], known: Level) -> Result<(SnapshotMeta, &[u8]), ImageError
         return Err(ImageError::Newer { version: head[7] });
     }
     let mut rest = &bytes[HEAD_BYTES..];
-    if crc32fast::hash(rest).to_be_bytes() != head[8..] {
+    if crc32fast::hash(rest).to_be_bytes() != head[SUM_AT..] {
         return Err(damaged("its checksum does not fit"));
     }
     let level = if head[7] == 1 { Level::FIRST } else { take_level(&mut rest)? };

@@ -60,7 +60,7 @@ impl Snapshots {
 
     /// Keeps one that a leader sent.
     pub async fn install(&self, meta: SnapshotMeta, bytes: Arc<Vec<u8>>) -> io::Result<()> {
-        self.shared.put(meta, Box::new(move || Arc::unwrap_or_clone(bytes))).await
+        self.shared.put(meta, Box::new(move |file| file.write_all(&bytes))).await
     }
 }
 
@@ -90,7 +90,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
         let began = tokio::time::Instant::now();
         let (meta, fleet) = (self.meta.clone(), std::mem::take(&mut self.fleet));
-        self.shared.put(meta.clone(), Box::new(move || image::encode(&meta, &fleet))).await?;
+        self.shared.put(meta.clone(), Box::new(move |file| image::write(&meta, &fleet, file))).await?;
         meter::snapshot_made(began.elapsed());
         tracing::debug!(took_us = began.elapsed().as_micros(), upto = ?self.meta.last_log_id, "snapshot made");
         Ok(self.shared.handle(self.meta.clone()))

@@ -37,6 +37,11 @@ impl Default for View {
 }
 
 impl State {
+    /// Of a whole map.
+    pub(super) fn of(fleet: Fleet) -> Self {
+        Self { tally: Tally::of(&fleet), fleet }
+    }
+
     /// The map.
     pub fn fleet(&self) -> &Fleet {
         &self.fleet
@@ -118,12 +123,13 @@ impl View {
         Ok(results)
     }
 
-    /// Takes over another map as a whole.
-    pub(super) fn replace(&self, fleet: Fleet) {
-        let tally = Tally::of(&fleet);
-        let revision = fleet.revision();
-        *self.shared.state.write().expect("BUG: nothing panics while holding this lock") =
-            State { fleet, tally };
+    /// Takes over another map as a whole; gives back the one before.
+    pub(super) fn replace(&self, state: State) -> State {
+        let revision = state.fleet.revision();
+        let mut shared = self.shared.state.write().expect("BUG: nothing panics while holding this lock");
+        let before = std::mem::replace(&mut *shared, state);
+        drop(shared);
         self.shared.revision.send_replace(revision);
+        before
     }
 }

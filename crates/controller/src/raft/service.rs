@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     answering,
+    blocking::Worker,
     machine::{Image, View},
 };
 
@@ -154,6 +155,8 @@ pub struct RaftServer {
     view: View,
     admission: Arc<Admission>,
     peers: Arc<Peers>,
+    /// For long computations.
+    calculator: Arc<Worker<()>>,
     arriving: Arc<Mutex<Arrivals>>,
 }
 
@@ -163,10 +166,10 @@ impl RaftServer {
         (id, level): (u64, Level),
         raft: Raft,
         view: View,
-        admission: Arc<Admission>,
-        peers: Arc<Peers>,
+        (admission, peers): (Arc<Admission>, Arc<Peers>),
+        calculator: Arc<Worker<()>>,
     ) -> Self {
-        Self { id, level, raft, view, admission, peers, arriving: Arc::default() }
+        Self { id, level, raft, view, admission, peers, calculator, arriving: Arc::default() }
     }
 
     /// Answers one connection until it closes.
@@ -264,7 +267,9 @@ impl RaftApi for RaftServer {
         let Some(bytes) = taken.map_err(|misfit| Refused::Misfit { reason: misfit.to_string() })? else {
             return Ok(wire::encode(&wire::Ballot::from(vote)));
         };
-        let image = Image::received(bytes, self.level).map_err(unreadable)?;
+        let level = self.level;
+        let image = self.calculator.call(move |()| Image::received(bytes, level)).await;
+        let image = image.map_err(stopped)?.map_err(unreadable)?;
         let snapshot = Snapshot { meta: image.meta().clone(), snapshot: image };
         let response = self.raft.install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
         Ok(wire::encode(&wire::Ballot::from(response.vote)))

@@ -8,8 +8,13 @@ use model::FleetId;
 use super::StoreError;
 use crate::raft::{LogEntry, LogId, Vote};
 
-/// Makes the bytes of a snapshot. Long work, done where blocking work is done.
-pub type Encode = Box<dyn FnOnce() -> Vec<u8> + Send>;
+/// What a snapshot is written to.
+pub trait Target: io::Write + io::Seek {}
+
+impl<T: io::Write + io::Seek> Target for T {}
+
+/// Writes a snapshot, piece by piece. Long work, done where blocking work is done.
+pub type Encode = Box<dyn FnOnce(&mut dyn Target) -> io::Result<()> + Send>;
 
 /// One write. A batch is done in order, and a crash leaves the work of some prefix of the writes.
 #[derive(Clone, Debug)]
@@ -61,7 +66,7 @@ pub trait Disk: Send + Sync + 'static {
     /// Whatever the system says. Nobody knows then which of the writes were done.
     async fn write(&self, batch: Vec<Write>) -> io::Result<()>;
 
-    /// Makes the result of `encode` the newest snapshot, durably, while writes go on.
+    /// Makes what `encode` writes the newest snapshot, durably, while writes of the log go on unhindered.
     ///
     /// # Errors
     /// Whatever the system says. The old snapshot is still there.

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::{Encode, direct_file::DirectFile};
+
 const FILE: &str = "snapshot";
 
 /// Where the snapshot of this data directory is.
@@ -23,6 +25,19 @@ pub fn read(dir: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Replaces the snapshot, as [`replace_file`] does, while other files of the disk are written unhindered.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn write(dir: &Path, encode: Encode) -> io::Result<()> {
+    let (path, unfinished) = (path(dir), path(dir).with_extension("new"));
+    let mut file = DirectFile::create(&unfinished)?;
+    encode(&mut file)?;
+    file.finish()?;
+    fs::rename(&unfinished, path)?;
+    sync_dir(dir)
 }
 
 /// Replaces a file as a whole: afterwards the new content is there and survives a power cut; after a crash on the way

@@ -116,7 +116,7 @@ impl SledDisk {
         let thread = |name: &'static str| StoreError::io(name, dir.clone());
         Ok(Self {
             log: Worker::spawn("controller-disk", Some(open)).map_err(thread("start a thread for"))?,
-            images: Worker::spawn("controller-snapshot", dir.clone())
+            images: Worker::spawn_behind("controller-snapshot", dir.clone())
                 .map_err(thread("start a thread for"))?,
             identity: Mutex::new(identity),
             dir,
@@ -184,7 +184,7 @@ impl Disk for SledDisk {
     }
 
     async fn put_image(&self, encode: Encode) -> io::Result<()> {
-        self.images.call(|dir| image_file::replace_file(&image_file::path(dir), &encode())).await?
+        self.images.call(|dir| image_file::write(dir, encode)).await?
     }
 
     async fn image(&self) -> io::Result<Option<Vec<u8>>> {

@@ -18,6 +18,7 @@ pub struct Tail {
     pub committed: Option<LogId>,
     /// The last purged entry.
     purged: Option<LogId>,
+    /// Purged ones may still be at the front.
     entries: VecDeque<LogEntry>,
 }
 
@@ -62,6 +63,8 @@ impl Tail {
                 return Err(Hole { index, expected });
             }
             self.entries.push_back(entry);
+            // Faster than it grows.
+            self.forget(4);
         }
         Ok(())
     }
@@ -75,10 +78,23 @@ impl Tail {
 
     /// Drops every entry up to this one.
     pub fn purge(&mut self, upto: LogId) {
-        while self.entries.front().is_some_and(|entry| entry.log_id.index <= upto.index) {
-            self.entries.pop_front();
-        }
         self.purged = self.purged.max(Some(upto));
+        if self.entries.back().is_some_and(|last| last.log_id.index <= upto.index) {
+            // What is appended next need not follow the last one.
+            self.entries.clear();
+        }
+        self.forget(1);
+    }
+
+    /// Lets go of some entries that are purged. Of all at once, whoever appends would have to wait.
+    fn forget(&mut self, most: usize) {
+        let Some(upto) = self.purged else { return };
+        for _ in 0..most {
+            match self.entries.front() {
+                Some(entry) if entry.log_id.index <= upto.index => drop(self.entries.pop_front()),
+                Some(_) | None => return,
+            }
+        }
     }
 
     /// The entries in a range of indices, as far as they are here.
@@ -94,7 +110,8 @@ impl Tail {
             Bound::Unbounded => u64::MAX,
         };
         let first = self.start();
-        let from = start.max(first) - first;
+        let kept = self.purged.map_or(0, |upto| upto.index + 1).max(first);
+        let from = start.max(kept) - first;
         let to = (end.max(first) - first).min(self.entries.len() as u64);
         if from >= to {
             return Vec::new();
@@ -138,6 +155,22 @@ mod tests {
         assert_eq!(indices(&tail, 3..=9), [3, 4]);
         assert!(indices(&tail, 7..9).is_empty());
         assert!(indices(&tail, 0..1).is_empty());
+    }
+
+    #[test]
+    fn purged_entries_are_gone_at_once_and_let_go_little_by_little() {
+        let mut tail = Tail::default();
+        tail.append(entries(0..100)).expect("it follows");
+        tail.purge(log_id(1, 1, 79));
+        assert!(tail.entries.len() > 80, "most are still held");
+        assert_eq!(indices(&tail, 70..82), [80, 81]);
+        assert_eq!(indices(&tail, ..).len(), 20);
+        tail.append(entries(100..130)).expect("it follows");
+        assert_eq!((tail.entries.len(), indices(&tail, 128..)), (50, vec![128, 129]));
+        tail.purge(log_id(1, 1, 200));
+        assert_eq!((tail.last(), tail.entries.len()), (Some(log_id(1, 1, 200)), 0));
+        tail.append(entries(201..202)).expect("it follows what was purged");
+        assert_eq!(indices(&tail, ..), [201]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::{open_disk, temp};
 use crate::{
+    blocking::Worker,
     machine::Machine,
     raft::TypeConfig,
     store::{Disk, Log},
@@ -20,7 +21,8 @@ impl StoreBuilder<TypeConfig, Log, Machine, TempDir> for Builder {
         let disk: Arc<dyn Disk> = open_disk(dir.path()).await.expect("an empty directory");
         let (log, writing) = Log::open(disk.clone()).await.expect("an empty log");
         tokio::spawn(writing);
-        let machine = Machine::open(disk).await.expect("no snapshot");
+        let machine =
+            Machine::open(disk, Arc::new(Worker::here("calculator", ()))).await.expect("no snapshot");
         Ok((dir, log, machine))
     }
 }

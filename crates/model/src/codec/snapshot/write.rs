@@ -1,5 +1,7 @@
-//! Writes a map as the lists that [`V1`](super::V1) and its followers read, straight from the map: copying millions of
-//! databases into a list first would cost more than writing them.
+//! Writes a map as the lists that [`V1`](super::V1) and its followers read, straight from the map and piece by piece:
+//! copying millions of databases into a list first, or all bytes into memory, would cost more than writing them.
+
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -7,26 +9,24 @@ use super::{EVENTS, LEVEL, OPTIONS, Part};
 use crate::{Event, Fleet, Level, Revision};
 
 /// All of it, in the oldest version that can say it.
-pub fn whole(fleet: &Fleet, bytes: &mut Vec<u8>) {
+pub fn whole(fleet: &Fleet, to: &mut impl Write) -> io::Result<()> {
     let mut parts = parts(fleet);
     parts.extend(told(fleet));
     parts.sort_unstable_by_key(|part| part.kind);
     if parts.is_empty() {
-        return lists(fleet, fleet.revision, bytes);
+        return lists(fleet, fleet.revision, to);
     }
-    bytes.push(3);
-    first(fleet, fleet.revision, bytes);
-    list(bytes, fleet.forming.iter());
-    put(bytes, &parts);
+    to.write_all(&[3])?;
+    first(fleet, fleet.revision, to)?;
+    list(to, fleet.forming.iter())?;
+    put(to, &parts)
 }
 
 /// What version 2 knew, at this revision, in the oldest version that can say it.
-pub fn lists(fleet: &Fleet, revision: Revision, bytes: &mut Vec<u8>) {
-    bytes.push(if fleet.forming.is_empty() { 1 } else { 2 });
-    first(fleet, revision, bytes);
-    if !fleet.forming.is_empty() {
-        list(bytes, fleet.forming.iter());
-    }
+pub fn lists(fleet: &Fleet, revision: Revision, to: &mut impl Write) -> io::Result<()> {
+    to.write_all(&[if fleet.forming.is_empty() { 1 } else { 2 }])?;
+    first(fleet, revision, to)?;
+    if fleet.forming.is_empty() { Ok(()) } else { list(to, fleet.forming.iter()) }
 }
 
 /// Everything that is part of the map, and so of its digest, and not in version 2, by rising number.
@@ -37,9 +37,7 @@ pub fn parts(fleet: &Fleet) -> Vec<Part> {
 }
 
 fn part<T: Serialize>(kind: u8, items: &[T]) -> Option<Part> {
-    let mut bytes = Vec::new();
-    put(&mut bytes, items);
-    (!items.is_empty()).then_some(Part { kind, bytes })
+    (!items.is_empty()).then(|| Part { kind, bytes: in_memory(items) })
 }
 
 /// The events, which are no part of the map. A map to which nothing ever happened has none, and controllers of the first
@@ -49,27 +47,32 @@ fn told(fleet: &Fleet) -> Option<Part> {
         return None;
     }
     let events: Vec<&Event> = fleet.events.iter().collect();
-    let mut bytes = Vec::new();
-    put(&mut bytes, &(fleet.events.floor(), &events));
-    Some(Part { kind: EVENTS, bytes })
+    Some(Part { kind: EVENTS, bytes: in_memory(&(fleet.events.floor(), &events)) })
 }
 
 /// The fields of [`V1`](super::V1), in its order.
-fn first(fleet: &Fleet, revision: Revision, bytes: &mut Vec<u8>) {
-    put(bytes, &(fleet.id, revision, fleet.database_last));
-    list(bytes, fleet.databases.iter());
-    list(bytes, fleet.dropped.iter());
-    list(bytes, fleet.servers.iter());
-    list(bytes, fleet.handlers.iter());
-    list(bytes, fleet.users.iter());
-    list(bytes, fleet.keys_in_order.iter().map(|key| (key, &fleet.keys[key])));
+fn first(fleet: &Fleet, revision: Revision, to: &mut impl Write) -> io::Result<()> {
+    put(to, &(fleet.id, revision, fleet.database_last))?;
+    list(to, fleet.databases.iter())?;
+    list(to, fleet.dropped.iter())?;
+    list(to, fleet.servers.iter())?;
+    list(to, fleet.handlers.iter())?;
+    list(to, fleet.users.iter())?;
+    list(to, fleet.keys_in_order.iter().map(|key| (key, &fleet.keys[key])))
 }
 
-fn list<T: Serialize>(bytes: &mut Vec<u8>, items: impl ExactSizeIterator<Item = T>) {
-    put(bytes, &(items.len() as u64));
-    items.for_each(|item| put(bytes, &item));
+fn list<T: Serialize>(to: &mut impl Write, items: impl ExactSizeIterator<Item = T>) -> io::Result<()> {
+    put(to, &(items.len() as u64))?;
+    items.into_iter().try_for_each(|item| put(to, &item))
 }
 
-fn put<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
-    bincode::serialize_into(bytes, value).expect("BUG: writing to memory cannot fail");
+fn put<T: Serialize + ?Sized>(to: &mut impl Write, value: &T) -> io::Result<()> {
+    bincode::serialize_into(to, value).map_err(|error| match *error {
+        bincode::ErrorKind::Io(error) => error,
+        error => io::Error::other(error),
+    })
+}
+
+fn in_memory<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    bincode::serialize(value).expect("BUG: writing to memory cannot fail")
 }
