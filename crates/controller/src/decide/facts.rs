@@ -37,6 +37,11 @@ impl Facts {
         Some(self.waiting.drain(..count).chain(missing).collect())
     }
 
+    /// Whether nothing waits, and nothing is on its way.
+    pub fn is_done(&self) -> bool {
+        !self.recording && self.waiting.is_empty() && self.lost == 0
+    }
+
     /// The batch was recorded, or so many facts were lost.
     pub fn ended(&mut self, lost: usize) {
         self.recording = false;
@@ -62,8 +67,10 @@ mod tests {
         assert_eq!(facts.begin(), None, "one batch is on its way");
         facts.ended(0);
         assert_eq!(facts.begin().map(|batch| batch.len()), Some(1));
+        assert!(!facts.is_done(), "the last batch is on its way");
         facts.ended(0);
         assert_eq!(facts.begin(), None);
+        assert!(facts.is_done());
     }
 
     #[test]

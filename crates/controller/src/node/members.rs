@@ -216,7 +216,7 @@ impl Node {
 
     /// Gives leadership to this controller, or to the follower that is furthest, so that changes go on without an
     /// election time-out. Tells whether another one leads then.
-    pub async fn hand_over(&self, to: Option<u64>) -> bool {
+    pub async fn hand_over(self: &Arc<Self>, to: Option<u64>) -> bool {
         let metrics = self.metrics();
         if !metrics.state.is_leader() {
             return true;
@@ -226,6 +226,7 @@ impl Node {
             metrics.replication.iter().flatten().filter(|(id, _)| **id != metrics.id && voters.contains(id));
         let furthest = || others.max_by_key(|(_, matched)| **matched).map(|(id, _)| *id);
         let Some(to) = to.or_else(furthest) else { return false };
+        self.record_all_facts().await;
         tracing::info!(to, "handing leadership over");
         if let Err(error) = self.raft.trigger().transfer_leader(to).await {
             tracing::warn!(%error, "cannot hand leadership over");

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use model::{Cause, Command, DatabaseId, Fact, Level, RequestId, Tenure, What, Why};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Node;
 use crate::{
     decide,
     decide::{LoadFailure, Trouble},
-    limits::EVENTS_LOOKED_AT,
+    limits::{EVENTS_LOOKED_AT, FACTS_PAUSE, FACTS_WAIT},
     meter::Reason,
     reign::Reign,
 };
@@ -37,6 +37,20 @@ impl Node {
             let lost = if result.is_ok() { 0 } else { count };
             node.facts.lock().expect("BUG: nothing panics while holding this lock").ended(lost);
         });
+    }
+
+    /// Records everything that waits: after a hand-over nobody would know of it.
+    pub(super) async fn record_all_facts(self: &Arc<Self>) {
+        let all = async {
+            while !self.facts.lock().expect("BUG: nothing panics while holding this lock").is_done() {
+                self.record_facts();
+                sleep(FACTS_PAUSE).await;
+            }
+        };
+        let speaks_of_them = self.view.read(|state| state.fleet().level()) >= Level::EVENTS;
+        if speaks_of_them && timeout(FACTS_WAIT, all).await.is_err() {
+            tracing::warn!("some facts are not recorded: leadership is handed over before");
+        }
     }
 
     /// Why a database that nobody serves is given to a server.

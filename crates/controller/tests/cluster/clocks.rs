@@ -45,7 +45,8 @@ fn start(fleet: &mut Fleet, id: u64, clock: fn() -> TimestampMs) {
     fleet.run_with(id, move |settings, host, at| run(settings, Host { clock, ..host }, at));
 }
 
-async fn events(fleet: &Fleet, from: EventsFrom) -> Vec<EventInfo> {
+/// What happened, as the leader tells it.
+pub async fn events(fleet: &Fleet, from: EventsFrom) -> Vec<EventInfo> {
     let request = EventsRequest { from, database: None, server: None, limit: 10_000, wait_ms: 0 };
     let call = |client: rpc::controller::ControllerApiClient, context| {
         let request = request.clone();

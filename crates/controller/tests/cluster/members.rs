@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use controller::Settings;
-use model::ControllerId;
+use model::{ControllerId, EventsFrom, TimestampMs, What};
 use rpc::{
     Error, Refusal,
     controller::{Consistency, ControllersChange},
 };
 
-use crate::fleet::{Fleet, address, look_up};
+use crate::{
+    clocks::events,
+    fleet::{Fleet, address, look_up, route},
+    server::Server,
+};
 
 fn kept(result: Result<(), Error>) -> String {
     match result {
@@ -114,6 +118,29 @@ async fn data_of_an_earlier_membership_or_another_fleet_is_not_taken() {
     stranger.leader().await;
     let reason = kept(fleet.change(&client, ControllersChange::Add { address: address(9) }, |_| false).await);
     assert!(reason.contains("belongs to fleet"), "{reason}");
+}
+
+/// What a leader found out and had no time to record is not lost with its leadership (S10).
+#[tokio::test]
+async fn facts_survive_a_planned_hand_over_s10() {
+    // Nothing is recorded of the leader's own accord while this runs.
+    let fleet = Fleet::tuned(3, |settings| {
+        settings.heartbeat = Duration::from_secs(600);
+        settings.lease = Duration::from_secs(6_000);
+    });
+    let leader = fleet.leader().await;
+    let _server = Server::start(&fleet, "s1", 1).await;
+    let made = fleet.create("shop").await.expect("a free name");
+    route(&fleet.client(), "shop", None).await.expect("it is loaded");
+    let to = fleet.ids().into_iter().find(|id| *id != leader).expect("there are three");
+    let transfer = ControllersChange::TransferLeadership { to: ControllerId(to) };
+    let leads = |list: &[rpc::controller::ControllerInfo]| {
+        list.iter().any(|info| info.controller.0 == to && info.leader)
+    };
+    fleet.change(&fleet.client(), transfer, leads).await.expect("it is handed over");
+    let events = events(&fleet, EventsFrom::Since(TimestampMs(0))).await;
+    let events: Vec<_> = events.into_iter().filter(|event| event.database == Some(made.database)).collect();
+    assert!(events.iter().any(|event| event.what == What::LoadFinished), "{events:?}");
 }
 
 #[tokio::test]
