@@ -227,6 +227,12 @@ fn refused(refusal: &Refusal) -> Option<Failure> {
         Refusal::DatabaseNameUnknown { name } => unknown_database(name),
         Refusal::Rejected(rejection) => Failure::new(rejection_code(rejection), rejection_text(rejection)),
         Refusal::ServerNameUnknown { .. } => Failure::new(sqlstate::UNDEFINED_OBJECT, refusal.to_string()),
+        Refusal::LoadFailed { server, reason, .. } => Failure::new(
+            sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format!("server \"{server}\" could not load the database"),
+        )
+        .detail(format!("{reason}."))
+        .hint("SHOW DATABASES tells who has it now."),
         Refusal::ForkFailed { reason } => {
             Failure::new(sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE, "the database could not be copied")
                 .detail(format!("{reason}."))
@@ -235,7 +241,6 @@ fn refused(refusal: &Refusal) -> Option<Failure> {
         | Refusal::Unavailable { .. }
         | Refusal::Lost { .. }
         | Refusal::NoServer { .. }
-        | Refusal::LoadFailed { .. }
         | Refusal::ControllersKept { .. }
         | Refusal::Behind { .. } => return None,
     };
@@ -434,7 +439,9 @@ mod tests {
     #[test]
     fn refusals_of_a_controller_get_the_sqlstates_that_drivers_know() {
         let name = Name::new("shop").expect("a name");
-        let cases: [(Refusal, &str, &str); 5] = [
+        let (database, server, reason) = (DatabaseId(1), name.clone(), "full".into());
+        let cases: [(Refusal, &str, &str); 6] = [
+            (Refusal::LoadFailed { database, server, reason }, "55000", "could not load"),
             (
                 Rejection::NameTaken { name: name.clone(), database: DatabaseId(1) }.into(),
                 "42P04",

@@ -98,7 +98,7 @@ pub enum Refusal {
         /// What is missing.
         reason: String,
     },
-    /// The owner could not load it.
+    /// The owner could not load it. It may have got another owner on the way.
     #[error("server \"{server}\" could not load {database}: {reason}")]
     LoadFailed {
         /// Which database.
@@ -169,14 +169,14 @@ impl Refusal {
     /// What it may have changed.
     pub fn effect(&self) -> Effect {
         match self {
-            Self::Lost { .. } => Effect::Unknown,
+            // Before a server could not load it, others may have been its owners.
+            Self::Lost { .. } | Self::LoadFailed { .. } => Effect::Unknown,
             Self::NotLeader { .. }
             | Self::Unavailable { .. }
             | Self::Rejected(_)
             | Self::DatabaseNameUnknown { .. }
             | Self::ServerNameUnknown { .. }
             | Self::NoServer { .. }
-            | Self::LoadFailed { .. }
             | Self::ForkFailed { .. }
             | Self::ControllersKept { .. }
             | Self::Behind { .. } => Effect::None,

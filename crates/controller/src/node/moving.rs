@@ -171,7 +171,7 @@ impl Node {
                 }
             }
         }
-        Err(Refusal::Unavailable { reason: format!("{id} changes its owner all the time") })
+        Err(Refusal::Lost { reason: format!("{id} changes its owner all the time") })
     }
 
     /// Makes the owner let go. One that is too slow to finish has let go once it lets nobody in any more: what it still

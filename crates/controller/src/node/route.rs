@@ -142,7 +142,7 @@ impl Node {
                 Step::Fail(trouble) => return Err(self.load_failed(id, trouble)),
             }
         }
-        Err(Refusal::Unavailable { reason: format!("{id} changes its owner all the time") })
+        Err(Refusal::Lost { reason: format!("{id} changes its owner all the time") })
     }
 
     fn load_failed(&self, database: DatabaseId, trouble: Trouble) -> Refusal {

@@ -93,9 +93,11 @@ async fn a_target_that_cannot_load_it_is_named_and_the_database_is_served_all_th
     fleet.leader().await;
     let (owner, target, database, before) = scene(&fleet).await;
     target.shared.fail();
-    let refusal = fleet.operate(to(&target)).await.expect_err("its disk is on fire").to_string();
-    assert!(refusal.contains("could not load"), "{refusal}");
+    let refusal = fleet.operate(to(&target)).await.expect_err("its disk is on fire");
+    assert!(refusal.to_string().contains("could not load"), "{refusal}");
+    assert_eq!(refusal.effect(), rpc::Effect::Unknown, "it had been given to the target");
     let after = route(&fleet.client(), "shop", refused(&before)).await.expect("it is served");
+    assert!(after.epoch > before.epoch);
     assert_eq!(after.owner.server, owner.registered.server);
     assert_eq!(owner.shared.serving(), BTreeMap::from([(database, after.epoch)]));
 }
