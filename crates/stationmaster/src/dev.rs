@@ -80,7 +80,8 @@ async fn cluster(flags: Flags) -> anyhow::Result<ExitCode> {
     let before = Record::load(&flags.dir)?;
     let record = Record::decide(before, &flags)?;
     let folder = Folder::open(&flags.dir)?;
-    let plan = Plan::new(&record, &folder, &flags);
+    let (plan, left_out) = Plan::new(&record, &folder, &flags).leave_out(&folder)?;
+    left_out.iter().for_each(|planned| say_left_out(&planned.name, &folder));
     plan.check_ports()?;
     let password = folder.prepare(&record, &plan)?;
 
@@ -111,7 +112,7 @@ async fn cluster(flags: Flags) -> anyhow::Result<ExitCode> {
     greeting.print(began.elapsed())?;
     loop {
         tokio::select! {
-            event = happened.recv() => tell(&event.context("BUG: this function holds a sender")?),
+            event = happened.recv() => tell(&event.context("BUG: this function holds a sender")?, &folder),
             () = signals.next() => break,
         }
     }
@@ -121,12 +122,22 @@ async fn cluster(flags: Flags) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says why a controller is not there, and what would bring it back.
+fn say_left_out(name: &str, folder: &Folder) {
+    let dir = folder.shown();
+    println!(
+        "{name} was removed from the fleet, and is left out; to have it join again, empty {dir}/{name}, run \
+         `stationmaster controller --config {dir}/config/{name}.toml`, and add it with `stationmaster controllers add`"
+    );
+}
+
 /// Says what became of a child.
-fn tell(event: &Event) {
+fn tell(event: &Event, folder: &Folder) {
     let name = &event.name;
     match &event.what {
         What::Started { pid, restarts: 0 } => println!("{name} runs as {pid}"),
         What::Started { pid, restarts } => println!("{name} runs again, as {pid} (restart {restarts})"),
+        What::Removed => say_left_out(name, folder),
         What::Ended { how, again: Some(pause) } => println!("{name} {how}; starting it again in {pause:?}"),
         What::Ended { how, again: None } => println!("{name} {how}; it stays dead (--no-restart)"),
         What::NotStarted { error, again } => {

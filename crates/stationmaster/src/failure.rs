@@ -8,6 +8,8 @@ use crate::config::Problems;
 const FAILED: u8 = 1;
 /// The command line or the configuration is wrong (`EX_USAGE`).
 pub const USAGE: u8 = 64;
+/// This controller was removed from its fleet: to start it again is of no use (`EX_UNAVAILABLE`).
+pub const REMOVED: u8 = 69;
 
 /// The command line makes no sense, although it parses.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +19,18 @@ pub struct Usage(pub String);
 /// Says what went wrong, each cause on its own line, and gives the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("{}", block(error));
+    code(error)
+}
+
+/// The exit code for it.
+pub fn code(error: &anyhow::Error) -> ExitCode {
     let usage = error.is::<Usage>() || error.is::<Problems>() || error.is::<conditions::Problems>();
-    ExitCode::from(if usage { USAGE } else { FAILED })
+    let removed = matches!(error.downcast_ref(), Some(controller::Error::Removed { .. }));
+    ExitCode::from(match (usage, removed) {
+        (true, _) => USAGE,
+        (false, true) => REMOVED,
+        (false, false) => FAILED,
+    })
 }
 
 /// The error and its causes. A cause that the line above has said already is left out.

@@ -59,7 +59,7 @@ pub fn run(config: Config, end_with_stdin: bool) -> anyhow::Result<ExitCode> {
         // Whoever reads JSON reads nothing else; people get the same as from every other command.
         Err(error) if format == LogFormat::Json => {
             error!(error = failure::causes(&error), "failed");
-            Ok(ExitCode::FAILURE)
+            Ok(failure::code(&error))
         }
         Err(error) => Err(error),
     }

@@ -8,7 +8,7 @@ mod dev {
     mod journal;
 }
 
-use dev::cluster::{Cluster, wait_for};
+use dev::cluster::{Cluster, cli, wait_for};
 
 #[test]
 fn a_cluster_starts_serves_survives_kills_and_finds_its_data_again() {
@@ -87,6 +87,28 @@ fn no_restart_leaves_a_killed_child_dead() {
     let (code, out) = cluster.cli(&["status", "--json"]);
     assert_eq!(code, Some(0), "{out}");
     cluster.stop();
+}
+
+#[test]
+fn a_controller_that_was_removed_is_left_out_and_told_of_once_c13() {
+    let mut cluster = Cluster::start(&["--controllers", "4", "--servers", "1", "--handlers", "1"]);
+    let (code, out) = cluster.cli(&["controllers", "remove", "4"]);
+    assert_eq!(code, Some(0), "{out}");
+    cluster.said("controller-4 was removed from the fleet, and is left out");
+    wait_for("its process to be gone", || !running(cluster.pid("controller-4")));
+    assert!(!cluster.heard("controller-4 ended"), "it is not started again");
+
+    // Neither is it at the next start; the others are ready without it.
+    let mut cluster = Cluster::start_in(cluster.stop(), &[]);
+    cluster.said("controller-4 was removed from the fleet, and is left out");
+    let names: Vec<String> = cluster.processes().into_iter().map(|process| process.name).collect();
+    assert_eq!(names, ["controller-1", "controller-2", "controller-3", "server-1", "handler-1"]);
+
+    // Started by hand it says so, and its exit code does.
+    let config = cluster.dir().join("config/controller-4.toml").display().to_string();
+    let (code, out) = cli(&["controller", "--config", &config]);
+    assert_eq!(code, Some(69), "{out}");
+    assert!(out.contains("controller 4 was removed from the fleet"), "{out}");
 }
 
 #[test]

@@ -63,6 +63,9 @@ async fn watch_deaths(
         let event = happened.recv().await.context("BUG: the caller holds a sender")?;
         match &event.what {
             What::Started { .. } => continue,
+            What::Removed => {
+                return Err(anyhow!("{} was removed from the fleet; start again, without it", event.name));
+            }
             What::Ended { how, again } => {
                 let count = deaths.entry(event.name.clone()).or_default();
                 *count += 1;

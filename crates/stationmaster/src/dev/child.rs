@@ -17,6 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::Planned;
+use crate::failure::REMOVED;
 
 /// How long a child may take to end by itself before it is killed.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -85,6 +86,11 @@ pub fn how(status: &io::Result<ExitStatus>) -> String {
         },
         Err(error) => format!("was lost sight of ({error})"),
     }
+}
+
+/// Whether a controller ended because it was removed from its fleet.
+pub fn was_removed(status: &io::Result<ExitStatus>) -> bool {
+    status.as_ref().is_ok_and(|status| status.code() == Some(REMOVED.into()))
 }
 
 /// The program that this process runs, even if its file has been replaced by a newer one meanwhile.

@@ -22,6 +22,8 @@ pub const JOURNAL: &str = "journal";
 pub const SECRET: &str = "secret";
 /// The first user's password.
 const PASSWORD: &str = "password";
+/// In a controller's data directory: see [`Folder::left_out`].
+const LEFT_OUT: &str = "removed-from-the-fleet";
 /// Length of a generated password: 62 ^ 24 is more than 2 ^ 142.
 const PASSWORD_CHARS: usize = 24;
 
@@ -93,6 +95,11 @@ impl Folder {
     /// A process's configuration file.
     pub fn config(&self, planned: &Planned) -> PathBuf {
         self.root.join("config").join(format!("{}.toml", planned.name))
+    }
+
+    /// A file that is there when the process, a controller, was removed from its fleet. It is gone once its data is.
+    pub fn left_out(&self, planned: &Planned) -> PathBuf {
+        self.root.join(&planned.name).join(LEFT_OUT)
     }
 
     /// Where the logs are.

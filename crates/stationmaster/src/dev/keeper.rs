@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs, io,
     path::PathBuf,
+    process::ExitStatus,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -17,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Folder, Plan, Planned,
     backoff::Backoff,
-    child::{Child, how},
+    child::{Child, how, was_removed},
 };
 use crate::config::Role;
 
@@ -40,6 +42,8 @@ pub enum What {
         /// How often it had died before.
         restarts: u32,
     },
+    /// It was removed from its fleet, and stays ended, also at the next start.
+    Removed,
     /// It died, and starts again after a pause, if at all.
     Ended {
         /// In words.
@@ -84,6 +88,7 @@ impl Fleet {
                 planned: planned.clone(),
                 config: folder.config(planned),
                 log: folder.log(&planned.name),
+                left_out: folder.left_out(planned),
                 restart,
                 closing: fleet.closing.clone(),
                 killing: fleet.killing.clone(),
@@ -133,6 +138,8 @@ struct Keeper {
     planned: Planned,
     config: PathBuf,
     log: PathBuf,
+    /// Made when it was removed from its fleet.
+    left_out: PathBuf,
     restart: bool,
     closing: CancellationToken,
     killing: CancellationToken,
@@ -149,7 +156,12 @@ impl Keeper {
             let pause = match Child::start(&self.planned, &self.config, &self.log) {
                 Ok(child) => {
                     self.tell(What::Started { pid: child.pid, restarts });
-                    let Some(how) = self.attend(child).await else { return };
+                    let Some(status) = self.attend(child).await else { return };
+                    if was_removed(&status) {
+                        self.leave_out();
+                        return self.tell(What::Removed);
+                    }
+                    let how = how(&status);
                     let again = self.restart.then(|| backoff.after(began.elapsed()));
                     self.tell(What::Ended { how, again });
                     let Some(again) = again else { return };
@@ -168,22 +180,28 @@ impl Keeper {
         }
     }
 
-    /// Stays with a child until it dies by itself: then says how. `None` when it was made to end.
-    async fn attend(&self, mut child: Child) -> Option<String> {
+    /// Stays with a child until it dies by itself: then tells how. `None` when it was made to end.
+    async fn attend(&self, mut child: Child) -> Option<io::Result<ExitStatus>> {
         self.note(Some(child.pid));
         let status = tokio::select! {
             status = child.ended() => Some(status),
             () = self.end.cancelled() => None,
         };
-        let how = match status {
-            Some(status) => Some(how(&status)),
-            None => {
-                child.end(&self.planned.name, &self.killing).await;
-                None
-            }
-        };
+        if status.is_none() {
+            child.end(&self.planned.name, &self.killing).await;
+        }
         self.note(None);
-        how.filter(|_| !self.closing.is_cancelled())
+        status.filter(|_| !self.closing.is_cancelled())
+    }
+
+    fn leave_out(&self) {
+        if let Err(error) = fs::write(&self.left_out, "") {
+            println!(
+                "{} cannot be written, so {} is started next time ({error})",
+                self.left_out.display(),
+                self.planned.name
+            );
+        }
     }
 
     fn note(&self, pid: Option<u32>) {

@@ -51,6 +51,24 @@ impl Plan {
         Self { processes: controllers.chain(servers).chain(handlers).collect() }
     }
 
+    /// The same without those that were removed from their fleet; these.
+    ///
+    /// # Errors
+    /// No controller is left.
+    pub fn leave_out(mut self, folder: &Folder) -> anyhow::Result<(Self, Vec<Planned>)> {
+        let is_out =
+            |planned: &mut Planned| planned.role == Role::Controller && folder.left_out(planned).exists();
+        let out: Vec<Planned> = self.processes.extract_if(.., is_out).collect();
+        if self.of(Role::Controller).next().is_none() {
+            bail!(
+                "all controllers in {} were removed from their fleet; go on where that is, or take another \
+                 folder with --dir",
+                folder.shown()
+            );
+        }
+        Ok((self, out))
+    }
+
     /// Those of one role.
     pub fn of(&self, role: Role) -> impl Iterator<Item = &Planned> {
         self.processes.iter().filter(move |planned| planned.role == role)

@@ -135,6 +135,11 @@ impl Cluster {
         assert!(self.hear(part), "it never said {part:?}, but:\n{}", self.heard.join("\n"));
     }
 
+    /// Whether it has said this so far.
+    pub fn heard(&self, part: &str) -> bool {
+        self.heard.iter().any(|line| line.contains(part))
+    }
+
     fn hear(&mut self, part: &str) -> bool {
         let end = Instant::now() + PATIENCE;
         if self.heard.iter().any(|line| line.contains(part)) {
