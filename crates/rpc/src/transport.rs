@@ -117,7 +117,8 @@ pub async fn accept(
     secret: &Secret,
     offered: &[Service],
 ) -> Result<(Service, Role), Error> {
-    handshake::take(stream, secret, offered).await
+    // All versions that this release speaks have the same messages.
+    handshake::take(stream, secret, offered).await.map(|(service, role, _)| (service, role))
 }
 
 /// Answers one connection until it closes. `$serve` is the service's generated `.serve()`.

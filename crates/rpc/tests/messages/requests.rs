@@ -1,0 +1,177 @@
+//! Every call, and every operator's change.
+
+use model::{
+    ControllerId, DatabaseId, DatabaseOption, Epoch, EventId, EventsFrom, FleetId, Fork, ForkPoint,
+    IdempotencyKey, Incarnation, Name, OnTimeLimit, Registration, RequestId, Revision, ServerId, TimestampMs,
+};
+use rpc::{
+    backup::BackupRequest,
+    controller::{ControllerApiRequest as Call, *},
+    events::EventsRequest,
+    server::{ServerApiRequest, *},
+    time_limit::Overrun,
+};
+
+use super::Sample;
+
+pub const DATABASE: DatabaseId = DatabaseId(300);
+pub const REQUEST: RequestId = RequestId(0x1234_5678_9abc);
+pub const EPOCH: Epoch = Epoch(7);
+pub const LIFE: Incarnation = Incarnation(99);
+
+pub fn name(text: &str) -> Name {
+    Name::new(text).expect("a good name")
+}
+
+pub fn samples() -> Vec<Sample> {
+    let mut samples = vec![
+        call("status", Call::Status {}),
+        call("servers", Call::Servers {}),
+        call("handlers", Call::Handlers {}),
+        call("controllers", Call::Controllers {}),
+        call("digest", Call::Digest {}),
+        call("users", Call::Users {}),
+        call("verifier", Call::Verifier { user: "alice".into() }),
+        call("watch", Call::Watch { since: Revision(70_000), wait_ms: 5_000 }),
+        call("databases", Call::Databases { after: Some(name("shop")), limit: 100 }),
+        call("databases-from-the-first", Call::Databases { after: None, limit: 100 }),
+        call("register-handler", {
+            let (address, location) = ("h:7432".into(), "west".into());
+            Call::RegisterHandler { name: name("handler-1"), address, location }
+        }),
+        call("reserve-database", Call::ReserveDatabase { request: REQUEST, key: IdempotencyKey(5) }),
+        call("backup", Call::Backup { request: BackupRequest { ticket: Some(6), offset: 1 << 20 } }),
+        call("register-server", {
+            let registration = Registration {
+                name: name("server-1"),
+                data_address: "s:7201".into(),
+                control_address: "s:7301".into(),
+                location: "west".into(),
+                capacity: 10,
+            };
+            Call::RegisterServer { registration, incarnation: LIFE }
+        }),
+        call("heartbeat", {
+            let health =
+                ServerHealth { journal_us: Some(900), workers_us: Some(40), lag_us: None, running: 3 };
+            let load = ServerLoad { databases_loaded: 2, sessions: 5, requests_total: 70_000, health };
+            let put_away = vec![(DATABASE, EPOCH)];
+            Call::Heartbeat {
+                heartbeat: Heartbeat { server: ServerId(2), incarnation: LIFE, load, put_away },
+            }
+        }),
+        call("report-time-limit", {
+            let (limit_ms, elapsed_ms) = (2_000, 2_345);
+            let overrun = Overrun {
+                request: REQUEST,
+                database: DATABASE,
+                epoch: EPOCH,
+                limit_ms,
+                elapsed_ms,
+                repeats: 1,
+                confirmed: true,
+                repeatable: false,
+                quick: 4,
+            };
+            Call::ReportTimeLimit { overrun }
+        }),
+    ];
+    samples.extend(reads());
+    samples.extend(operations().into_iter().map(|(name, operation)| {
+        call(&format!("operate-{name}"), Call::Operate { request: REQUEST, operation })
+    }));
+    samples.extend(to_servers());
+    samples
+}
+
+fn call(name: &str, call: Call) -> Sample {
+    Sample::of(&format!("controller-call-{name}"), &call)
+}
+
+fn reads() -> Vec<Sample> {
+    let look_up = |database, consistency| Call::LookUp { request: LookUp { database, consistency } };
+    let route = |failed| Call::Route {
+        request: RouteRequest {
+            request: REQUEST,
+            database: DatabaseRef::Id(DATABASE),
+            at_least: Revision(70_000),
+            failed,
+        },
+    };
+    let failed = |why| Some(RouteFailed { epoch: EPOCH, why });
+    let events = |from| Call::Events {
+        request: EventsRequest {
+            from,
+            database: None,
+            server: Some("server-1".into()),
+            limit: 50,
+            wait_ms: 0,
+        },
+    };
+    let after = EventsFrom::After(EventId { revision: Revision(4), index: 1 });
+    vec![
+        call("look-up-linearizable", look_up(DatabaseRef::Id(DATABASE), Consistency::Linearizable)),
+        call("look-up", look_up(DatabaseRef::Name("shop".into()), Consistency::AtLeast(Revision(9)))),
+        call("route", route(None)),
+        call("route-refused", route(failed(WhyFailed::Refused))),
+        call("route-unreachable", route(failed(WhyFailed::Unreachable))),
+        call("events-after", events(after)),
+        call("events-since", events(EventsFrom::Since(TimestampMs(1_700_000_000_000)))),
+        call("events-last", events(EventsFrom::Last)),
+    ]
+}
+
+fn operations() -> Vec<(&'static str, Operation)> {
+    let database = || DatabaseRef::Name("shop".into());
+    let (key, server) = (IdempotencyKey(5), || "server-1".to_string());
+    let fork = |at| Operation::ForkDatabase { database: database(), name: "copy".into(), at, key };
+    let options = vec![
+        DatabaseOption::TimeLimit(2_000.try_into().ok()),
+        DatabaseOption::TimeLimit(None),
+        DatabaseOption::OnTimeLimit(OnTimeLimit::Auto),
+        DatabaseOption::OnTimeLimit(OnTimeLimit::Always),
+        DatabaseOption::OnTimeLimit(OnTimeLimit::Never),
+    ];
+    let change = Operation::ChangeControllers;
+    let (controller, address) = (ControllerId(4), || "c:7101".to_string());
+    vec![
+        ("create", Operation::CreateDatabase { name: "shop".into(), key }),
+        ("drop", Operation::DropDatabase { database: database() }),
+        ("rename", Operation::RenameDatabase { database: database(), name: "store".into() }),
+        ("assign", Operation::AssignDatabase { database: database(), server: Some(server()) }),
+        ("unassign", Operation::UnassignDatabase { database: database() }),
+        ("expire-server", Operation::ExpireServer { server: server() }),
+        ("put-user", Operation::PutUser { name: "alice".into(), verifier: "SCRAM-SHA-256$1".into() }),
+        ("drop-user", Operation::DropUser { name: "alice".into() }),
+        ("move", Operation::MoveDatabase { database: database(), server: server() }),
+        ("set-options", Operation::SetDatabaseOptions { database: database(), options }),
+        ("drain", Operation::DrainServer { server: server(), draining: true }),
+        ("release-brake", Operation::ReleaseBrake),
+        ("fork", fork(ForkPoint::Newest)),
+        ("fork-position", fork(ForkPoint::Position(12))),
+        ("fork-time", fork(ForkPoint::Time(TimestampMs(1_700_000_000_000)))),
+        ("adopt", Operation::AdoptDatabase { database: DATABASE, name: "shop".into(), epoch: EPOCH }),
+        ("add-controller", change(ControllersChange::Add { address: address() })),
+        ("remove-controller", change(ControllersChange::Remove { controller })),
+        ("replace-controller", change(ControllersChange::Replace { controller, address: address() })),
+        ("transfer-leadership", change(ControllersChange::TransferLeadership { to: controller })),
+    ]
+}
+
+fn to_servers() -> Vec<Sample> {
+    let (request, incarnation, database, epoch) = (REQUEST, LIFE, DATABASE, EPOCH);
+    let fleet = FleetId(0xfeed);
+    let call = |name: &str, call: ServerApiRequest| Sample::of(&format!("server-call-{name}"), &call);
+    let load = LoadRequest { request, incarnation, database, name: name("shop"), epoch };
+    let release = ReleaseRequest { request, incarnation, database, epoch, patience_ms: 1_000 };
+    let fork = Fork { parent: DatabaseId(1), at: ForkPoint::Newest };
+    let fork = ForkRequest { request, fleet, database, fork };
+    let purge = PurgeRequest { request, fleet, database, epoch, parent: Some(DatabaseId(1)) };
+    vec![
+        call("load", ServerApiRequest::Load { request: load }),
+        call("release", ServerApiRequest::Release { request: release }),
+        call("fork", ServerApiRequest::Fork { request: fork }),
+        call("purge", ServerApiRequest::Purge { request: purge }),
+        call("status", ServerApiRequest::Status {}),
+    ]
+}
