@@ -33,7 +33,9 @@ pub(crate) struct Target {
 pub(crate) async fn handle(handler: &Handler, source: &str, key: CancelKey<'_>) {
     let result = match Reached::read(key) {
         _ if !handler.allows_cancel(source, Instant::now()) => "limited",
-        Some(reached) if reached.key.handler() == handler.id => own(handler, reached.key).await,
+        // Its id may have been another one when the session began.
+        Some(reached) if handler.sessions.find(reached.key).is_some() => own(handler, reached.key).await,
+        Some(reached) if reached.key.handler() == handler.own.id() => "unknown",
         Some(reached) if !reached.forwarded => foreign(handler, reached.key).await,
         Some(_) | None => "unknown",
     };

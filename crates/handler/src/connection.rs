@@ -72,7 +72,7 @@ pub(crate) async fn serve(
     let Some(_room) = handler.room() else {
         return refuse(link, &peer, &failure::too_many("sessions", handler.settings.sessions_max)).await;
     };
-    let entry = handler.sessions.enter(|| Key::random(handler.id, &mut rand::rng()));
+    let entry = handler.sessions.enter(|| Key::random(handler.own.id(), &mut rand::rng()));
     if handler.host.shutdown.is_cancelled() {
         entry.handle.tell(Order::Drain);
     }

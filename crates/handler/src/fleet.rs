@@ -2,6 +2,7 @@
 //!
 //! Everything here may be old. A stale route is refused by the server's epoch: it costs a round trip and nothing else.
 
+mod own;
 mod pace;
 mod peers;
 mod router;
@@ -10,6 +11,7 @@ mod users;
 mod voids;
 mod watch;
 
+pub(crate) use own::Own;
 pub(crate) use pace::Pace;
 pub(crate) use peers::Peers;
 pub(crate) use router::{Failed, RouteError, Router};

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use model::HandlerId;
 use rpc::{Controllers, Host};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -13,7 +12,7 @@ use crate::{
     Settings,
     backend::{LoginKeys, Turns},
     cancel::Rate,
-    fleet::{Peers, Router, Users},
+    fleet::{Own, Peers, Router, Users},
     held::Held,
     metrics::Traffic,
     sessions::Sessions,
@@ -23,7 +22,7 @@ use crate::{
 pub(crate) struct Handler {
     pub(crate) settings: Settings,
     pub(crate) host: Host,
-    pub(crate) id: HandlerId,
+    pub(crate) own: Arc<Own>,
     pub(crate) controllers: Controllers,
     pub(crate) router: Router,
     pub(crate) users: Arc<Users>,
@@ -43,12 +42,12 @@ impl Handler {
     pub(crate) fn new(
         settings: Settings,
         host: Host,
-        id: HandlerId,
+        own: Arc<Own>,
         controllers: Controllers,
         synced: watch::Receiver<bool>,
     ) -> Self {
         Self {
-            id,
+            own,
             router: Router::new(controllers.clone(), settings.routes_max),
             users: Arc::new(Users::new(host.secret.decoy_key())),
             peers: Arc::default(),

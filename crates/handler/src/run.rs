@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures::FutureExt;
 use model::HandlerId;
 use rpc::{Advice, Controllers, Host, Listen, Readiness, handshake::Role};
 use tokio::{
@@ -15,7 +14,7 @@ use tracing::{info, warn};
 use crate::{
     Error, Settings,
     door::Door,
-    fleet::Watch,
+    fleet::{Own, Watch},
     handler::Handler,
     limits::{CONTROLLERS_PAUSE, FAREWELL_TIMEOUT},
     metrics,
@@ -34,10 +33,12 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Resul
     metrics::describe();
     let controllers =
         Controllers::new(settings.controllers.clone(), host.dial.clone(), host.secret.clone(), Role::Handler);
-    let Some(id) = register(&settings, &host, &controllers).await? else { return Ok(()) };
+    let own = Arc::new(Own::new(&settings));
+    let Some(id) = register(&own, &settings, &host, &controllers).await? else { return Ok(()) };
     let (synced, is_synced) = watch::channel(false);
-    let handler = Arc::new(Handler::new(settings, host, id, controllers, is_synced));
+    let handler = Arc::new(Handler::new(settings, host, own.clone(), controllers, is_synced));
     let watch = Watch {
+        own,
         controllers: handler.controllers.clone(),
         router: handler.router.clone(),
         users: handler.users.clone(),
@@ -70,26 +71,21 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Resul
 
 /// Registers; `None` when told to stop before that.
 async fn register(
+    own: &Own,
     settings: &Settings,
     host: &Host,
     controllers: &Controllers,
 ) -> Result<Option<HandlerId>, Error> {
     host.ready.send_replace(Readiness::NotReady("not registered with the controllers yet".into()));
     loop {
-        let (name, address) = (settings.name.clone(), settings.address.clone());
-        let location = settings.location.clone();
-        let registering = controllers.leader(move |client, context| {
-            let (name, address, location) = (name.clone(), address.clone(), location.clone());
-            async move { client.register_handler(context, name, address, location).await }.boxed()
-        });
         let registered = tokio::select! {
-            registered = registering => registered,
+            registered = own.register(controllers) => registered,
             () = host.shutdown.cancelled() => return Ok(None),
         };
         match registered {
-            Ok(registered) => {
+            Ok(handler) => {
                 host.ready.send_replace(Readiness::NotReady("has not read the map yet".into()));
-                return Ok(Some(registered.handler));
+                return Ok(Some(handler));
             }
             Err(error) if is_final(&error) => {
                 return Err(Error::Register { name: settings.name.clone(), source: error });

@@ -15,7 +15,7 @@ use rpc::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Peers, Router, Users};
+use super::{Own, Peers, Router, Users};
 use crate::{
     limits::{CONTROLLERS_PAUSE, WATCH_WAIT},
     sessions::Sessions,
@@ -24,6 +24,7 @@ use crate::{
 /// What the watch keeps fresh.
 #[derive(Clone)]
 pub(crate) struct Watch {
+    pub(crate) own: Arc<Own>,
     pub(crate) controllers: Controllers,
     pub(crate) router: Router,
     pub(crate) users: Arc<Users>,
@@ -45,11 +46,15 @@ struct Seen {
 impl Watch {
     /// Watches until told to stop.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
-        let mut since = Revision(0);
+        let (mut since, mut registered) = (Revision(0), true);
         loop {
             let step = async {
                 match self.ask(since).await {
-                    Ok(seen) => since = self.take(seen),
+                    Ok(seen) => {
+                        registered &= !self.forgets_us(&seen);
+                        since = self.take(seen);
+                        registered = registered || self.register_again().await;
+                    }
                     Err(error) => {
                         tracing::warn!(error = %error, "cannot watch the controllers; going on with what is known");
                         tokio::time::sleep(CONTROLLERS_PAUSE).await;
@@ -59,6 +64,24 @@ impl Watch {
             tokio::select! {
                 () = step => {}
                 () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    /// Whether the map is one without this handler: it comes from a backup that was made before.
+    fn forgets_us(&self, seen: &Seen) -> bool {
+        matches!(seen.watched.changes, WatchedChanges::Reset) && !self.own.is_among(&seen.handlers)
+    }
+
+    async fn register_again(&self) -> bool {
+        match self.own.register(&self.controllers).await {
+            Ok(handler) => {
+                tracing::warn!(%handler, "the map did not know this handler any more; registered again");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the map does not know this handler any more; trying on");
+                false
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Cancel requests through any handler.
 
+use model::{HandlerId, Name};
 use wire::startup::{self, CancelKey};
 
 use super::{Fleet, Raw, fleet::until};
@@ -28,6 +29,32 @@ async fn a_request_is_canceled_through_its_own_handler_and_through_any_other() {
         let (mut raw, process_id, secret) = waiting(&fleet).await;
         send_cancel(&fleet, handler, process_id, &secret).await;
         assert_eq!(raw.answer().await, ["ERROR 57014", "Z I"], "through {handler}");
+    }
+}
+
+/// A restored map gives the ids of handlers that it does not know to others.
+#[tokio::test]
+async fn handlers_that_a_restored_map_does_not_know_register_again_and_keys_go_on_working() {
+    let mut fleet = Fleet::start(1).await;
+    fleet.add_handler(|settings| settings).await;
+    let before = waiting(&fleet).await;
+    fleet.controller.with(|table| {
+        table.restore();
+        table.add_handler(Name::new("h9").expect("a name"), "h9:1".into(), String::new());
+    });
+    until("both are known again", || {
+        fleet.controller.with(|table| {
+            ["h1:1", "h2:1"].iter().all(|address| table.handlers.iter().any(|info| info.address == *address))
+        })
+    })
+    .await;
+    let ids =
+        fleet.controller.with(|table| table.handlers.iter().map(|info| info.handler).collect::<Vec<_>>());
+    assert_eq!(ids, [1, 2, 3].map(HandlerId));
+    let after = waiting(&fleet).await;
+    for (mut raw, process_id, secret) in [before, after] {
+        send_cancel(&fleet, "h1:1", process_id, &secret).await;
+        assert_eq!(raw.answer().await, ["ERROR 57014", "Z I"]);
     }
 }
 

@@ -21,10 +21,12 @@ use tokio::sync::watch;
 pub(crate) struct Table {
     pub(crate) revision: u64,
     changes: Vec<(u64, WatchedChange)>,
+    /// Changes before this revision are not known.
+    oldest: u64,
     pub(crate) databases: BTreeMap<String, Entry>,
     next_database: u64,
     pub(crate) users: BTreeMap<String, String>,
-    handlers: Vec<HandlerInfo>,
+    pub(crate) handlers: Vec<HandlerInfo>,
     /// Addresses of servers that are up, by number.
     pub(crate) servers: BTreeMap<u32, String>,
     keys: BTreeMap<IdempotencyKey, u64>,
@@ -87,6 +89,22 @@ impl Table {
             .insert(name.into(), Entry { id, epoch: 1, owner: None, options: DatabaseOptions::default() });
         self.note_database(name);
         id
+    }
+
+    /// A handler comes.
+    pub(crate) fn add_handler(&mut self, name: Name, address: String, location: String) -> HandlerId {
+        let handler = HandlerId(u16::try_from(self.handlers.len() + 1).expect("few"));
+        let info = HandlerInfo { handler, name, address, location };
+        self.handlers.push(info.clone());
+        self.note(WatchedChange::Handler(info));
+        handler
+    }
+
+    /// Comes back from a backup that was made before any handler registered.
+    pub(crate) fn restore(&mut self) {
+        self.revision += 1 << 32;
+        self.oldest = self.revision;
+        self.handlers.clear();
     }
 
     /// A server comes.
@@ -304,7 +322,7 @@ impl ControllerApi for Fake {
         self.with(|table| {
             let changes = table.changes.iter().filter(|(revision, _)| *revision > since.0);
             let changes = match since.0 {
-                0 => WatchedChanges::Reset,
+                since if since == 0 || since < table.oldest => WatchedChanges::Reset,
                 _ => WatchedChanges::Since(changes.map(|(_, change)| change.clone()).collect()),
             };
             Watched { revision: Revision(table.revision), changes }
@@ -360,13 +378,7 @@ impl ControllerApi for Fake {
         address: String,
         location: String,
     ) -> Result<HandlerRegistered, Refusal> {
-        self.with(|table| {
-            let handler = HandlerId(u16::try_from(table.handlers.len() + 1).expect("few"));
-            let info = HandlerInfo { handler, name, address, location };
-            table.handlers.push(info.clone());
-            table.note(WatchedChange::Handler(info));
-            Ok(HandlerRegistered { handler })
-        })
+        Ok(HandlerRegistered { handler: self.with(|table| table.add_handler(name, address, location)) })
     }
 
     async fn servers(self, _: Context) -> Vec<ServerInfo> {
