@@ -1,13 +1,13 @@
 //! One process: started, killed, stopped, restarted.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     net::SocketAddr,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -106,8 +106,18 @@ impl Process {
     }
 
     /// Freezes it: it keeps its sockets and does nothing.
+    ///
+    /// The signal alone proves nothing on a busy machine: threads go on until one of them has taken note of it.
+    ///
+    /// # Panics
+    /// When it has not come to rest in 30 s.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        let give_up = Instant::now() + Duration::from_secs(30);
+        while !at_rest(self.pid()) {
+            assert!(Instant::now() < give_up, "{} does not stop", self.name);
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets it go on.
@@ -172,6 +182,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether no thread of a process runs: each is stopped, or at its end.
+fn at_rest(process: i32) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { return true };
+    tasks.flatten().all(|task| {
+        // One that is gone has no state. The state stands behind the name, which may hold anything.
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        state.is_none_or(|state| matches!(state, 'T' | 't' | 'Z' | 'X'))
+    })
 }
 
 /// Without the settings of whoever runs the tests.

@@ -77,6 +77,8 @@ pub struct Brake {
     waived: BTreeSet<Tenure>,
     /// Lives that are held back now.
     held: BTreeSet<Tenure>,
+    /// Lives that are silent while the brake is on, those with a lease that has not lapsed included.
+    silent: BTreeSet<Tenure>,
     engaged: Option<Engaged>,
     /// Since when it has not been needed any more.
     calm: Option<Instant>,
@@ -92,6 +94,7 @@ impl Brake {
             expired: BTreeMap::new(),
             waived: BTreeSet::new(),
             held: BTreeSet::new(),
+            silent: BTreeSet::new(),
             engaged: None,
             calm: None,
         }
@@ -109,9 +112,10 @@ impl Brake {
 
     /// An operator says that the silent ones are dead. How many that are.
     pub fn release(&mut self) -> usize {
-        let held = std::mem::take(&mut self.held);
-        let count = held.len();
-        self.waived.extend(held);
+        self.held.clear();
+        let silent = std::mem::take(&mut self.silent);
+        let count = silent.len();
+        self.waived.extend(silent);
         count
     }
 
@@ -135,10 +139,13 @@ impl Brake {
         self.calm = if many { None } else { self.calm.or(Some(now)) };
         if many || (silent > 0 && self.lingers(now)) {
             let turn = self.engage(&over, silent, of, now);
+            let silent = counted.filter(|(_, how)| *how != Silence::None && self.engaged.is_some());
+            self.silent = silent.map(|(tenure, _)| *tenure).collect();
             self.held = over.into_iter().collect();
             return Verdict { expire, turn };
         }
         self.held.clear();
+        self.silent.clear();
         self.expired.extend(over.iter().map(|tenure| (tenure.server, now)));
         expire.extend(over);
         let turn = self.engaged.take().map(|on| Turn::Released(now.saturating_duration_since(on.since)));

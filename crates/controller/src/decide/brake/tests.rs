@@ -130,6 +130,17 @@ async fn an_operators_word_counts_for_those_that_are_silent_then() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_operators_word_counts_for_those_whose_leases_are_about_to_lapse_too() {
+    let (mut brake, start) = (brake(), Instant::now());
+    brake.tick(&up(&[Lapsed, Long, Long, None]), start);
+    assert!(!brake.holds(tenure(2)), "it keeps its lease");
+    assert_eq!(brake.release(), 3);
+    assert_eq!(brake.tick(&up(&[Lapsed, Long, Long, None]), start).expire, [tenure(1)]);
+    let verdict = brake.tick(&up(&[None, Lapsed, Lapsed, None]), start + SECOND);
+    assert_eq!(verdict.expire, [tenure(2), tenure(3)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_operators_word_ends_when_the_server_is_heard_of_again() {
     let (mut brake, start) = (brake(), Instant::now());
     brake.tick(&up(&[Lapsed, Lapsed]), start);
