@@ -4,6 +4,7 @@
 //! Single rates scatter with whatever else the machine does; the ratios of rounds side by side are the solid figures.
 
 use std::{
+    io::Write as _,
     path::Path,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
@@ -44,6 +45,7 @@ async fn main() {
         cluster.session(0, &format!("db{number}")).await.batch_execute(TABLE).await.expect("made");
         open(&plain, number).execute_batch(TABLE).expect("made");
     }
+    println!("one append and fdatasync here: {:.3} ms (p50)\n", sync_ms(cluster.directory()));
     println!("{:<28} {:>10} {:>10} {:>7} {:>7}", "durable commits", "ours/s", "plain/s", "ratio", "reach");
     for shape in &SHAPES {
         let mut pairs = Vec::new();
@@ -65,6 +67,18 @@ async fn main() {
         );
     }
     loads(&cluster, rounds * 4).await;
+}
+
+/// How long the disk takes to make a hundred bytes durable at the end of a file.
+fn sync_ms(folder: &Path) -> f64 {
+    let file = folder.join("sync");
+    let mut file = std::fs::File::options().create(true).append(true).open(file).expect("made");
+    median((0..200).map(|_| {
+        let began = Instant::now();
+        file.write_all(&[7; 100]).expect("written");
+        file.sync_data().expect("synced");
+        began.elapsed().as_secs_f64() * 1e3
+    }))
 }
 
 /// Objects put into the journal so far.

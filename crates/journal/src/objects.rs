@@ -121,6 +121,17 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
         let deletes: Vec<_> = keys.iter().map(|key| self.delete(key)).collect();
         stream::iter(deletes).buffer_unordered(READS_AT_ONCE).try_collect().await
     }
+
+    /// The same store for a thread that may block, where that is all it takes.
+    fn blocking(&self) -> Option<&dyn BlockingObjects> {
+        None
+    }
+}
+
+/// An [`Objects`] whose calls are done on the calling thread, which spares the ways to another thread and back.
+pub trait BlockingObjects {
+    /// As [`Objects::create`].
+    fn create_here(&self, key: &Key, parts: &[Bytes]) -> Result<Created, ObjectError>;
 }
 
 /// A store could not do what it was asked.

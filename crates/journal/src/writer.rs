@@ -14,7 +14,7 @@ use crate::{
     limits::INLINE_MAX,
     log::Log,
     names::Name,
-    objects::{ErrorKind, ObjectError},
+    objects::{Created, ErrorKind, ObjectError},
     open::header,
     own::{Owned, Unsettled, put_own},
     policy::{Debt, snapshot_due, snapshot_due_at_unload},
@@ -183,6 +183,40 @@ impl Writer {
     /// # Errors
     /// See [`AppendError`].
     pub async fn append(&mut self, group: Group) -> Result<Position, AppendError> {
+        let large = group.raw_len() > INLINE_MAX;
+        let encode = self.encoding(group)?;
+        self.pending = Some(if large { self.log.store().threads().run(encode).await } else { encode() });
+        self.settle().await
+    }
+
+    /// Begins a group, which counts as stalled until [`Writer::put_here`] or [`Writer::resume`] has put it.
+    ///
+    /// # Errors
+    /// As [`Writer::append`] before it puts anything.
+    pub fn begin(&mut self, group: Group) -> Result<(), AppendError> {
+        self.pending = Some(self.encoding(group)?());
+        Ok(())
+    }
+
+    /// Whether [`Writer::put_here`] is of use with this store.
+    pub fn puts_here(&self) -> bool {
+        self.log.store().objects().blocking().is_some()
+    }
+
+    /// Tries once to put what was begun, on the calling thread, which waits for the disk. Gives its position once it is
+    /// durable; nothing when that did not come of it, and then [`Writer::resume`] goes on.
+    pub fn put_here(&mut self) -> Option<Position> {
+        let Pending { record, .. } = self.pending.as_ref()?;
+        let key = self.log.key(&Name::Record(record.header.position));
+        let created = self.log.store().objects().blocking()?.create_here(&key, &record.parts);
+        matches!(created, Ok(Created::Made)).then(|| self.appended())
+    }
+
+    /// Makes the next record of a group.
+    fn encoding(
+        &self,
+        group: Group,
+    ) -> Result<impl FnOnce() -> Pending + Send + 'static + use<>, AppendError> {
         self.check_open()?;
         let group = group.checked(&self.state).map_err(|source| self.refused(source))?;
         let mut header = header(&self.log, Kind::Data, self.epoch, self.nonce, &self.state);
@@ -190,14 +224,10 @@ impl Writer {
         header.first_transaction = self.state.transactions + 1;
         header.transactions = group.transactions;
         (header.page_size, header.image_pages) = (group.page_size, group.image_pages);
-        let large = group.raw_len() > INLINE_MAX;
-        let encode = move || {
+        Ok(move || {
             let body = Body { outcomes: &group.outcomes, pages: &group.pages, base: None };
-            (Encoded::new(header, &body), group.outcomes)
-        };
-        let (record, outcomes) = if large { self.log.store().threads().run(encode).await } else { encode() };
-        self.pending = Some(Pending { record, outcomes });
-        self.settle().await
+            Pending { record: Encoded::new(header, &body), outcomes: group.outcomes }
+        })
     }
 
     /// Goes on with a stalled record; returns its position once it is durable, nothing if none is stalled.

@@ -132,6 +132,12 @@ pub const TAKE_INLINE_BYTES: u64 = 64 << 10;
 /// however fast the journal grows. Loads then have more to replay.
 pub const SNAPSHOT_PAUSE: u32 = 9;
 
+/// Commits that sessions' threads may append before the owner looks whether a snapshot or a checkpoint is due.
+pub const COMMITS_UNSEEN_MAX: u32 = 64;
+
+/// How long the owner waits for a session's thread that appends before it says so, again and again.
+pub const LINE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Pause before a look into a store that failed is tried again. Who waits for it goes on waiting, or until the lease is
 /// renewed.
 pub const PROBE_PAUSE: Duration = Duration::from_millis(200);

@@ -10,6 +10,7 @@ mod copy;
 mod doors;
 mod forking;
 mod gathering;
+mod line;
 mod load;
 mod owner;
 mod questions;

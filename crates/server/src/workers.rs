@@ -51,6 +51,8 @@ struct State {
     taken: u64,
     threads: usize,
     sleeping: usize,
+    /// Threads that are in a job and wait for something.
+    blocked: usize,
     /// The watching thread waits to be told.
     watcher_sleeps: bool,
     closed: bool,
@@ -114,6 +116,15 @@ impl Workers {
         }
     }
 
+    /// Waits in the middle of a job for something other than the processor, such as a disk. While that lasts another
+    /// thread takes this one's place, if one is needed. Of no effect beyond that when called on other threads.
+    pub fn while_blocking<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let Kind::Threads(owner) = &*self.0 else { return wait() };
+        owner.0.block();
+        let _unblock = Unblock(&owner.0);
+        wait()
+    }
+
     /// Runs `job` without waiting for it: for closing and dropping what blocks.
     pub fn detach(&self, job: impl FnOnce() + Send + 'static) {
         match &*self.0 {
@@ -124,9 +135,37 @@ impl Workers {
     }
 }
 
+/// The calling thread goes on.
+struct Unblock<'a>(&'a Queue);
+
+impl Drop for Unblock<'_> {
+    fn drop(&mut self) {
+        self.0.lock().blocked -= 1;
+    }
+}
+
 impl Queue {
+    fn block(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.blocked += 1;
+        self.replace_blocked(&mut state);
+    }
+
+    /// Adds a thread where jobs wait only because threads are blocked.
+    fn replace_blocked(self: &Arc<Self>, state: &mut State) {
+        let starved = state.jobs.len() > state.sleeping;
+        let few = state.threads.saturating_sub(state.blocked) < self.threads_min
+            && state.threads < self.threads_max;
+        if starved
+            && few
+            && let Err(error) = self.add_thread(state)
+        {
+            tracing::warn!(%error, threads = state.threads, "the system gives no more threads");
+        }
+    }
+
     fn submit<T: Send + 'static>(
-        &self,
+        self: &Arc<Self>,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<Result<T, Panic>> {
         let (answer, answered) = oneshot::channel();
@@ -136,6 +175,7 @@ impl Queue {
         });
         let mut state = self.lock();
         state.jobs.push_back(job);
+        self.replace_blocked(&mut state);
         let wake = state.sleeping > 0;
         let crowded = state.jobs.len() > state.sleeping && state.watcher_sleeps;
         drop(state);
@@ -272,6 +312,27 @@ mod tests {
             });
         }
         assert_eq!(workers.run(|| 7).await, 7, "a third thread came");
+        drop(release);
+    }
+
+    #[tokio::test]
+    async fn threads_that_wait_for_something_else_are_replaced_at_once() {
+        let workers = Workers::threads(2, 4).expect("threads");
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        for _ in 0..2 {
+            let (held, own) = (Arc::clone(&held), workers.clone());
+            // Ends with the sender.
+            workers.detach(move || {
+                let _ = own.while_blocking(|| held.lock().expect("no panics").recv());
+            });
+        }
+        let Kind::Threads(owner) = &*workers.0 else { panic!("there are threads") };
+        while owner.0.lock().blocked < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(workers.run(|| 7).await, 7);
+        assert_eq!(owner.0.lock().threads, 3, "one was enough");
         drop(release);
     }
 }

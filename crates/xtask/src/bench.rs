@@ -3,4 +3,5 @@
 pub mod cluster;
 pub mod etcd;
 pub mod relay;
+mod slow_sync;
 pub mod wire;

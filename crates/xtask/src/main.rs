@@ -48,6 +48,9 @@ enum Bench {
         /// Seconds of each round
         #[arg(long, default_value_t = 3)]
         seconds: u64,
+        /// Microseconds that every sync takes longer, on both sides: a slower disk than this machine's
+        #[arg(long, default_value_t = 0)]
+        slower_sync_us: u64,
     },
     /// How long changes wait when the leading controller is stopped, killed, paused, cut off, or its disk stalls
     Leader {
@@ -74,8 +77,8 @@ fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
         Command::Bench(Bench::Etcd { rounds, seconds }) => bench::etcd::run(rounds, seconds)?,
         Command::Bench(Bench::Failover { rounds }) => bench::cluster::run("failover", &[rounds])?,
-        Command::Bench(Bench::Journal { rounds, seconds }) => {
-            bench::cluster::run("journal", &[rounds, seconds])?;
+        Command::Bench(Bench::Journal { rounds, seconds, slower_sync_us }) => {
+            bench::cluster::run_on_slower_disk("journal", &[rounds, seconds], slower_sync_us)?;
         }
         Command::Bench(Bench::Leader { rounds }) => {
             bench::cluster::run("leader", &[rounds])?;

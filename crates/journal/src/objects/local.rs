@@ -21,7 +21,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Action, Created, Disk, ErrorKind, Key, Layout, Link, Listed, ObjectError, Objects, RealDisk,
+    Action, BlockingObjects, Created, Disk, ErrorKind, Key, Layout, Link, Listed, ObjectError, Objects,
+    RealDisk,
     pack::{self, Deleted, Packs},
 };
 use crate::{Position, Threads, names::Name};
@@ -101,18 +102,23 @@ impl Local {
         work: impl FnOnce(&Inner, &Key) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, ObjectError> {
         let (inner, key) = (Arc::clone(&self.inner), key.clone());
-        self.threads
-            .run(move || {
-                if let Some(reason) = inner.broken.get() {
-                    return Err(action.failed(&key, ErrorKind::Broken, reason.clone()));
-                }
-                work(&inner, &key).map_err(|Failure(kind, error)| action.failed(&key, kind, error))
-            })
-            .await
+        self.threads.run(move || inner.run(action, &key, work)).await
     }
 }
 
 impl Inner {
+    fn run<T>(
+        &self,
+        action: Action,
+        key: &Key,
+        work: impl FnOnce(&Self, &Key) -> Result<T, Failure>,
+    ) -> Result<T, ObjectError> {
+        if let Some(reason) = self.broken.get() {
+            return Err(action.failed(key, ErrorKind::Broken, reason.clone()));
+        }
+        work(self, key).map_err(|Failure(kind, error)| action.failed(key, kind, error))
+    }
+
     fn create(&self, key: &Key, parts: &[Bytes]) -> Result<Created, Failure> {
         let (folder, _) = key.split();
         self.make_folder(folder)?;
@@ -359,5 +365,16 @@ impl Objects for Local {
         let Some(first) = keys.first() else { return Ok(()) };
         let keys = keys.to_vec();
         self.run(Action::Delete, first, move |inner, _| inner.delete(&keys)).await
+    }
+
+    fn blocking(&self) -> Option<&dyn BlockingObjects> {
+        // A network's file system may hang for one machine alone; there the owner must be able to leave.
+        (self.threads == Threads::Pool && self.inner.layout == Layout::Packs).then_some(self)
+    }
+}
+
+impl BlockingObjects for Local {
+    fn create_here(&self, key: &Key, parts: &[Bytes]) -> Result<Created, ObjectError> {
+        self.inner.run(Action::Create, key, |inner, key| inner.create(key, parts))
     }
 }

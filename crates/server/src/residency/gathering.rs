@@ -24,6 +24,11 @@ pub struct Gathering {
 }
 
 impl Gathering {
+    /// Whether those who commit do so one at a time.
+    pub fn alone(&self) -> bool {
+        self.last <= 1
+    }
+
     /// How many commits to wait for, and how long at most; nothing when the group should go at once.
     pub fn wait(&self, pending: u64) -> Option<(u64, Duration)> {
         let worth_it = self.last_put >= PUT_MIN && self.disappointed == 0;

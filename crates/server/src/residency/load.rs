@@ -5,11 +5,12 @@ use std::{path::PathBuf, sync::Arc};
 use journal::{ImageError, OpenError, Recovery, Writer};
 use rpc::server::ServerRefusal;
 
+use tokio::sync::Mutex;
+
 use super::{
-    World, commit::Committer, copy::WorkingCopy, gathering::Gathering, resident::Resident,
-    snapshots::Snapshots,
+    World, commit::Committer, copy::WorkingCopy, line::Line, resident::Resident, snapshots::Snapshots,
 };
-use crate::engine::{CommitSeq, EngineError};
+use crate::engine::EngineError;
 
 /// How often a load begins again because a newer snapshot replaced the one it read.
 const ATTEMPTS: u32 = 3;
@@ -58,14 +59,13 @@ async fn opened(
     image: PathBuf,
     genesis: Option<Vec<u8>>,
 ) -> Result<Committer, LoadError> {
+    let line = Arc::new(Mutex::new(Line::new(Arc::clone(world), writer, genesis)));
+    resident.lay(Arc::clone(&line));
     let mut committer = Committer {
         world: Arc::clone(world),
         resident: Arc::clone(resident),
         copy: WorkingCopy::new(Arc::clone(world), image),
-        writer,
-        through: CommitSeq::default(),
-        gathering: Gathering::default(),
-        genesis,
+        line,
         snapshots: Snapshots::default(),
     };
     committer.warm().await?;

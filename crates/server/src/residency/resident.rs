@@ -1,7 +1,7 @@
 //! One database on this server, as its sessions and the control service see it. Its owner task does the work.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -16,6 +16,7 @@ use tokio::{
 use super::{
     attachments::Attachments,
     doors::{Doors, Next, Patience, Why},
+    line::Line,
     questions::Questions,
     visit::{Entered, Visit},
 };
@@ -45,6 +46,8 @@ pub struct Resident {
     pub(super) questions: Questions,
     /// The log beside the image is to be folded.
     checkpoint: AtomicBool,
+    /// Its way into the journal, once it is loaded.
+    line: OnceLock<Arc<tokio::sync::Mutex<Line>>>,
     /// Tells the owner that something changed.
     wake: Notify,
 }
@@ -99,6 +102,7 @@ impl Resident {
             attachments: Arc::default(),
             questions: Questions::default(),
             checkpoint: AtomicBool::new(false),
+            line: OnceLock::new(),
             wake: Notify::new(),
         }
     }
@@ -168,6 +172,23 @@ impl Resident {
         self.durable.send_modify(|durable| (durable.through, durable.position) = (through, position));
         self.doors().warmed(Instant::now());
         self.set_phase(Phase::Warm(database));
+    }
+
+    /// It is loaded: commits go this way. Once.
+    pub(super) fn lay(&self, line: Arc<tokio::sync::Mutex<Line>>) {
+        assert!(self.line.set(line).is_ok(), "BUG: loaded twice");
+    }
+
+    /// Makes what was committed durable, on the calling thread if that is free to do so, by the owner otherwise.
+    pub(super) fn commit(&self, database: &dyn Database) {
+        if database.committed() <= self.durable.borrow().through {
+            return;
+        }
+        let line = self.line.get().and_then(|line| line.try_lock().ok());
+        let done = line.is_some_and(|mut line| line.commit_here(database, self));
+        if !done {
+            self.wake();
+        }
     }
 
     /// Decides what the owner does next. Between the decision to close the working copy and everybody's knowing it,

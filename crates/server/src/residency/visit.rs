@@ -110,11 +110,9 @@ impl Visit {
         self.entered.0.durable.borrow().position
     }
 
-    /// A step is over: whatever it committed has to go to the journal.
+    /// A step is over: whatever it committed has to go to the journal. May block the calling thread.
     pub fn stepped(&self) {
-        if self.database.committed() > self.entered.0.durable.borrow().through {
-            self.entered.0.wake();
-        }
+        self.entered.0.commit(&*self.database);
     }
 
     /// Waits until bytes may leave that depend on commits up to `gate`: all of these are durable, and nobody else

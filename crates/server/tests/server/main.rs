@@ -6,6 +6,7 @@ mod commits;
 mod directives;
 mod exactly_once;
 mod history;
+mod lone_commits;
 mod ports;
 mod protection;
 mod residency;
