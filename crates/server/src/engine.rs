@@ -47,7 +47,7 @@ pub trait Engine: Send + Sync {
     fn open(&self, path: &Path, limits: &Limits) -> Result<Arc<dyn Database>, EngineError>;
 }
 
-/// One open database, shared by its sessions and by the one commit task.
+/// One open database, shared by its sessions and its owner.
 pub trait Database: Send + Sync {
     /// Starts a session. Sessions are independent of each other and may run on different threads.
     fn session(&self, start: SessionStart) -> Result<Box<dyn Session>, EngineError>;
@@ -55,11 +55,11 @@ pub trait Database: Send + Sync {
     /// The queue of those who want to write; one permit, first come first served.
     fn writer_queue(&self) -> &WriterQueue;
 
-    /// How far transactions are published. The commit task polls it after each step of a session.
+    /// How far transactions are published. Looked at after each step of a session.
     fn committed(&self) -> CommitSeq;
 
     /// The newest copy of every page published since the last call; `None` when nothing was published.
-    /// Called by the commit task alone, from a thread that may block unless [`Database::untaken_bytes`] are few.
+    /// Called by one at a time, from a thread that may block unless [`Database::untaken_bytes`] are few.
     fn take(&self) -> Result<Option<Capture>, EngineError>;
 
     /// About how many bytes [`Database::take`] would have to read now.
