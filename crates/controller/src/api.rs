@@ -5,11 +5,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{DatabaseId, Digest, IdempotencyKey, Incarnation, Name, Registration, RequestId, Revision};
+use model::{
+    DatabaseId, Digest, IdempotencyKey, Incarnation, Name, Registration, RequestId, Revision, Targets,
+};
 use rpc::{
     Refusal,
     backup::{BackupPiece, BackupRequest},
     controller::*,
+    directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, TargetsCount},
     events::{EventsPage, EventsRequest},
     tarpc::context::Context,
     time_limit::{Overrun, Verdict},
@@ -124,5 +127,26 @@ impl ControllerApi for Api {
         key: IdempotencyKey,
     ) -> Result<DatabaseId, Refusal> {
         Box::pin(self.0.reserve_database(request, key)).await
+    }
+
+    async fn directives(self, _: Context) -> Vec<DirectiveInfo> {
+        self.0.directives()
+    }
+
+    async fn report_directives(self, _: Context, report: DirectivesReport) -> Result<Vec<Question>, Refusal> {
+        self.0.report_directives(report)
+    }
+
+    async fn count_targets(
+        self,
+        _: Context,
+        directive: Name,
+        targets: Targets,
+    ) -> Result<TargetsCount, Refusal> {
+        self.0.count_targets(directive, targets).await
+    }
+
+    async fn directive_tallies(self, _: Context) -> Result<Vec<DirectiveTally>, Refusal> {
+        self.0.directive_tallies()
     }
 }

@@ -3,6 +3,7 @@
 mod blame;
 mod brake;
 mod cause;
+mod directives;
 mod errands;
 mod facts;
 mod grey;
@@ -22,6 +23,7 @@ mod stalling;
 pub use blame::{Evidence, Judgement, Measure, judge};
 pub use brake::{Brake, Silence, Turn, Verdict};
 pub use cause::Cause;
+pub use directives::Told;
 pub use errands::{Errand, Errands};
 pub use facts::Facts;
 pub use grey::{Care, Grey, Patient, Treatment};

@@ -84,6 +84,11 @@ pub const BEHIND_WAIT: Duration = Duration::from_millis(1_000);
 /// How long a linearizable look-up waits for a quorum.
 pub const READ_INDEX_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long handlers may take to say how many sessions a directive would reach. They report every second.
+pub const COUNT_TIMEOUT: Duration = Duration::from_millis(4_000);
+/// How often it is looked whether all have.
+pub const COUNT_PAUSE: Duration = Duration::from_millis(50);
+
 /// Most changes in one answer to a watcher. The rest comes with the next call.
 pub const WATCH_CHANGES_MAX: usize = 4_096;
 /// Facts that may wait to be recorded as events. Further ones are only counted.

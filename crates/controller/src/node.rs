@@ -2,6 +2,7 @@
 
 mod assign;
 mod backups;
+mod directives;
 mod draining;
 mod duties;
 mod events;

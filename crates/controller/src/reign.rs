@@ -10,7 +10,7 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use model::{DatabaseId, Epoch, Tenure};
+use model::{DatabaseId, Epoch, Name, Tenure};
 use rpc::{Refusal, controller::Route};
 use tokio::{
     sync::{oneshot, watch},
@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    decide::{Brake, Errands, Grey, Liveness, Overruns, Pending, Rescue},
+    decide::{Brake, Errands, Grey, Liveness, Overruns, Pending, Rescue, Told},
     limits::{OVERRUN_WINDOW, OVERRUNS_MAX},
     settings::Settings,
 };
@@ -81,6 +81,10 @@ pub struct State {
     pub members_changing: bool,
     /// A controller that is being added, and whose place it takes.
     pub replacing: Option<(u64, u64)>,
+    /// What handlers told of directives.
+    pub told: Told,
+    /// Directives whose time is over, and which are being ended.
+    pub ending: BTreeSet<Name>,
 }
 
 impl Reign {
@@ -106,6 +110,8 @@ impl Reign {
             levels_asked: None,
             members_changing: false,
             replacing: None,
+            told: Told::default(),
+            ending: BTreeSet::new(),
         };
         Self { term, state: Mutex::new(state), word: watch::Sender::default(), flights: Mutex::default() }
     }

@@ -173,4 +173,29 @@ impl ControllerApi for Lone {
     ) -> Result<model::DatabaseId, rpc::Refusal> {
         unreachable!("a handler does not ask for it")
     }
+
+    async fn directives(self, _: Context) -> Vec<rpc::directives::DirectiveInfo> {
+        Vec::new()
+    }
+
+    async fn report_directives(
+        self,
+        _: Context,
+        _: rpc::directives::DirectivesReport,
+    ) -> Result<Vec<rpc::directives::Question>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    async fn count_targets(
+        self,
+        _: Context,
+        _: model::Name,
+        _: model::Targets,
+    ) -> Result<rpc::directives::TargetsCount, Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn directive_tallies(self, _: Context) -> Result<Vec<rpc::directives::DirectiveTally>, Refusal> {
+        unreachable!("not called")
+    }
 }

@@ -1,10 +1,13 @@
 //! The shell around [`Local`]: frames in, statements run, answers out.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use wire::Frame;
 
 use crate::{
     admin::{self, Asker},
+    directives::{self, Heard},
     handler::Handler,
     limits::LOCAL_FRAME_BYTES_MAX,
     link::{Link, LinkError},
@@ -17,7 +20,9 @@ pub(crate) struct Answering<'a> {
     pub(crate) handler: &'a Handler,
     pub(crate) asker: Asker<'a>,
     pub(crate) link: &'a mut Link,
-    pub(crate) handle: &'a Handle,
+    pub(crate) handle: &'a Arc<Handle>,
+    /// What the client says of directives is to be taken in; otherwise it has been.
+    pub(crate) hears: bool,
 }
 
 /// Why answering ended.
@@ -62,6 +67,9 @@ impl Answering<'_> {
     }
 
     async fn step(&mut self, local: &mut Local) -> Result<(), Stopped> {
+        if let Some(mailbox) = self.handle.mail() {
+            self.handler.board.take(mailbox, &mut self.link.outbox);
+        }
         if !self.link.has_frame(LOCAL_FRAME_BYTES_MAX) {
             self.link.flush().await?;
         }
@@ -69,10 +77,17 @@ impl Answering<'_> {
         let enough = if local.is_over() { Order::Drain } else { Order::End };
         let frame = tokio::select! {
             biased;
-            _ = self.handle.ordered(enough) => return Err(Stopped::Ordered),
+            ordered = self.handle.ordered_or_mail(enough) => match ordered {
+                Some(_) => return Err(Stopped::Ordered),
+                None => return Ok(()),
+            },
             frame = self.link.frame_or_tag(LOCAL_FRAME_BYTES_MAX) => frame?,
         };
         let Some((tag, body)) = frame else { return Err(Stopped::Gone) };
+        if let Some(body) = body.as_ref().filter(|_| self.hears) {
+            let heard = Heard { handle: self.handle, asker: self.asker };
+            directives::hear(self.handler, &heard, Frame { tag, body });
+        }
         let mut out = std::mem::take(&mut self.link.outbox);
         let done = match &body {
             Some(body) => take(self.handler, self.asker, local, Frame { tag, body }, &mut out).await,

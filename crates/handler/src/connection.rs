@@ -16,6 +16,7 @@ use crate::{
     admin::{Asker, greeting},
     answering::{Answering, Stopped},
     cancel::Key,
+    directives::{self, Mailbox},
     failure::{self, Failure},
     handler::Handler,
     link::Link,
@@ -23,7 +24,7 @@ use crate::{
     login::{self, Ended, Login},
     metrics::{self, InStage, Stage},
     session,
-    sessions::{Entry, Order},
+    sessions::{Entry, Handle, Order},
 };
 
 /// The database that is the admin console.
@@ -76,10 +77,15 @@ pub(crate) async fn serve(
     if handler.host.shutdown.is_cancelled() {
         entry.handle.tell(Order::Drain);
     }
+    let alone = hear(&handler, &login, &entry.handle);
     let mut client = Client { link, peer, login, entry, stage };
     let end = if client.login.database == CONSOLE {
         client.stage.to(Stage::Admin);
-        console(&handler, &mut client).await
+        console(&handler, &mut client, Scope::Console).await
+    } else if alone {
+        // No server is needed: it works while the database has none.
+        client.stage.to(Stage::Serving);
+        console(&handler, &mut client, Scope::Session).await
     } else {
         session::run(&handler, &mut client).await
     };
@@ -93,6 +99,24 @@ pub(crate) async fn serve(
     }
 }
 
+/// Takes in what the client said of directives when it connected. Whether the connection is for nothing else.
+fn hear(handler: &Handler, login: &Login, handle: &Arc<Handle>) -> bool {
+    match directives::announced(&login.parameters()) {
+        None => false,
+        Some(Ok((announcement, alone))) => {
+            let mailbox = Mailbox::new(announcement, &login.database, &login.user, login.application());
+            handler.board.announce(handle, mailbox);
+            alone
+        }
+        // Treated as one that did not announce itself.
+        Some(Err(refusal)) => {
+            debug!(%refusal, "announcement refused");
+            metrics::directive_misread(&refusal);
+            false
+        }
+    }
+}
+
 /// Tells a client why it must go.
 async fn refuse(mut link: Link, peer: &str, reason: &Failure) {
     debug!(peer, sqlstate = %reason.code, reason = reason.message, detail = reason.detail, "session ends");
@@ -101,8 +125,8 @@ async fn refuse(mut link: Link, peer: &str, reason: &Failure) {
     link.farewell().await;
 }
 
-/// The admin console: everything is answered here.
-async fn console(handler: &Handler, client: &mut Client) -> End {
+/// The admin console, or a connection for directives alone: everything is answered here.
+async fn console(handler: &Handler, client: &mut Client, scope: Scope) -> End {
     let Client { link, login, entry, .. } = client;
     if let Err(error) = greeting(&mut link.outbox, &login.user).and_then(|()| ready(link, login, entry.key)) {
         return End::Because(Failure::from(&error));
@@ -112,9 +136,10 @@ async fn console(handler: &Handler, client: &mut Client) -> End {
         user: &login.user,
         database: &login.database,
         process_id: entry.key.process_id,
+        application: login.application(),
     };
-    let mut answering = Answering { handler, asker, link, handle: &entry.handle };
-    match answering.run(&mut Local::new(Scope::Console), true).await {
+    let mut answering = Answering { handler, asker, link, handle: &entry.handle, hears: true };
+    match answering.run(&mut Local::new(scope), true).await {
         Stopped::Over | Stopped::Gone => End::Quietly,
         Stopped::Broken(error) => End::Because(Failure::from(&error)),
         Stopped::Ordered => End::Because(failure::shutting_down()),

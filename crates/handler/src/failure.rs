@@ -153,6 +153,7 @@ pub(crate) fn no_route(database: &str, error: &rpc::Error) -> Failure {
         | Refusal::ServerNameUnknown { .. }
         | Refusal::ForkFailed { .. }
         | Refusal::ControllersKept { .. }
+        | Refusal::DirectiveInvalid { .. }
         | Refusal::Behind { .. } => {
             unavailable("the controllers cannot say where the database is", one_line(refusal))
         }
@@ -237,6 +238,9 @@ fn refused(refusal: &Refusal) -> Option<Failure> {
             Failure::new(sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE, "the database could not be copied")
                 .detail(format!("{reason}."))
         }
+        Refusal::DirectiveInvalid { .. } => {
+            Failure::new(sqlstate::INVALID_PARAMETER_VALUE, refusal.to_string())
+        }
         Refusal::NotLeader { .. }
         | Refusal::Unavailable { .. }
         | Refusal::Lost { .. }
@@ -261,9 +265,14 @@ fn rejection_code(rejection: &Rejection) -> SqlState {
         Rejection::NameInvalid(NameError::TooLong { .. }) => sqlstate::NAME_TOO_LONG,
         Rejection::NameInvalid(NameError::Empty | NameError::Control) => sqlstate::INVALID_NAME,
         Rejection::DatabaseUnknown { .. } => sqlstate::INVALID_CATALOG_NAME,
-        Rejection::UserUnknown { .. } | Rejection::ServerUnknown { .. } => sqlstate::UNDEFINED_OBJECT,
+        Rejection::UserUnknown { .. }
+        | Rejection::ServerUnknown { .. }
+        | Rejection::DirectiveUnknown { .. } => sqlstate::UNDEFINED_OBJECT,
+        Rejection::DirectiveKnown { .. } => sqlstate::DUPLICATE_OBJECT,
         Rejection::EpochStale { .. } | Rejection::ServerNotUp { .. } => sqlstate::SERIALIZATION_FAILURE,
-        Rejection::TooLong { .. } | Rejection::IdsExhausted { .. } => sqlstate::PROGRAM_LIMIT_EXCEEDED,
+        Rejection::TooLong { .. } | Rejection::IdsExhausted { .. } | Rejection::DirectivesFull { .. } => {
+            sqlstate::PROGRAM_LIMIT_EXCEEDED
+        }
         Rejection::Founded { .. }
         | Rejection::ServerNameTaken { .. }
         | Rejection::CapacityZero

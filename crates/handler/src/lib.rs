@@ -13,6 +13,7 @@ mod answering;
 mod backend;
 mod cancel;
 mod connection;
+mod directives;
 mod door;
 mod error;
 mod failure;

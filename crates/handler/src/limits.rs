@@ -49,6 +49,21 @@ pub const LOCAL_STATEMENTS_MAX: usize = 1_000;
 /// Rows of one answer of the admin console. The rest is left out and a warning says so.
 pub const LOCAL_ROWS_MAX: usize = 100_000;
 
+/// How long a directive waits for a response that it can be part of. Then it is told between two messages.
+pub const DIRECTIVE_PATIENCE: Duration = Duration::from_millis(400);
+
+/// How long a session waits for a server until its database's clients are told to hold.
+pub const GATEWAY_PATIENCE: Duration = Duration::from_secs(1);
+/// How long they hold, unless they are told sooner that the database is served again. Said anew while it is not.
+pub const GATEWAY_HOLD: Duration = Duration::from_secs(10);
+/// Over which time they come back afterwards.
+pub const GATEWAY_SPREAD: Duration = Duration::from_secs(1);
+/// Databases whose clients are held at a time. Those of further ones find out by waiting.
+pub const HELD_DATABASES_MAX: usize = 1_024;
+
+/// How often the controllers are told what became of directives.
+pub const DIRECTIVES_REPORTED_EVERY: Duration = Duration::from_millis(1_000);
+
 /// How long a client that must go is given to take the reason.
 pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 

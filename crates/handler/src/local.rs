@@ -310,7 +310,8 @@ impl Local {
                 return Err(failure::in_transaction(statement.title()));
             }
             (statement, Idle | InTransaction) => {
-                if self.scope == Scope::Session && !statement.is_about_databases() {
+                let answered = statement.is_about_databases() || *statement == Statement::Directive;
+                if self.scope == Scope::Session && !answered {
                     return Err(failure::in_pipeline("a statement about databases"));
                 }
                 return Ok(false);

@@ -64,6 +64,16 @@ impl From<std::io::Error> for Ended {
 }
 
 impl Login {
+    /// The client's `application_name`.
+    pub(crate) fn application(&self) -> &str {
+        let parameters = self.parameters();
+        parameters
+            .into_iter()
+            .rev()
+            .find(|(name, _)| *name == "application_name")
+            .map_or("", |(_, value)| value)
+    }
+
     /// Start-up parameters for the server: without user, database and what is between the client and us.
     pub(crate) fn parameters(&self) -> Vec<(&str, &str)> {
         let Ok(Some((Startup::Start(start), _))) = Startup::split(&self.packet) else {

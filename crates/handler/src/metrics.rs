@@ -51,6 +51,15 @@ pub(crate) fn describe() {
         "stationmaster_handler_time_limits_total",
         "Requests that exceeded their database's time limit, by what became of them"
     );
+    describe_counter!("stationmaster_handler_directives_total", "Directives given to sessions");
+    describe_counter!(
+        "stationmaster_handler_directives_acknowledged_total",
+        "Directives acknowledged by sessions, by what became of them"
+    );
+    describe_counter!(
+        "stationmaster_handler_directives_misread_total",
+        "Announcements and acknowledgements that broke a rule, by its code"
+    );
     describe_counter!("stationmaster_handler_cancels_total", "Cancel requests, by result");
     describe_counter!("stationmaster_handler_requests_total", "Requests answered");
     describe_counter!("stationmaster_handler_bytes_total", "Bytes relayed, by whom they came from");
@@ -71,6 +80,29 @@ pub(crate) enum Stage {
     Serving,
     /// At the admin console.
     Admin,
+}
+
+/// A session was given a directive.
+pub(crate) fn directive_given() {
+    counter!("stationmaster_handler_directives_total").increment(1);
+}
+
+/// A session said what became of one.
+pub(crate) fn directive_acknowledged(outcome: &directive::Outcome) {
+    use directive::Outcome::{Applied, Done, Expired, Failed, Refused};
+    let outcome = match outcome {
+        Refused { .. } => "refused",
+        Applied { .. } => "applied",
+        Done => "done",
+        Failed { .. } => "failed",
+        Expired => "expired",
+    };
+    counter!("stationmaster_handler_directives_acknowledged_total", "outcome" => outcome).increment(1);
+}
+
+/// A session said something about directives that breaks a rule.
+pub(crate) fn directive_misread(refusal: &directive::Refusal) {
+    counter!("stationmaster_handler_directives_misread_total", "why" => refusal.why.code()).increment(1);
 }
 
 impl Stage {

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::{
     Error, Settings,
+    directives::report,
     door::Door,
     fleet::{Own, Watch},
     handler::Handler,
@@ -44,6 +45,7 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Resul
         users: handler.users.clone(),
         peers: handler.peers.clone(),
         sessions: handler.sessions.clone(),
+        board: handler.board.clone(),
         synced,
         ready: handler.host.ready.clone(),
     };
@@ -51,6 +53,9 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Resul
     let watching = tokio::spawn(watch.run(end_of_watch.clone()));
     let members = handler.controllers.clone();
     tokio::spawn(end_of_watch.clone().run_until_cancelled_owned(async move { members.keep_up().await }));
+    let reporting = handler.clone();
+    let end = end_of_watch.clone();
+    tokio::spawn(end.run_until_cancelled_owned(async move { report(&reporting).await }));
     info!(handler = %id, name = %handler.settings.name, address = handler.settings.address, "handler started");
     let door = Door::new(handler.clone(), listener);
     let threads = Threads::start(handler.settings.threads, &door);

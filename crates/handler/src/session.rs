@@ -23,7 +23,7 @@ mod up;
 
 use std::{pin::Pin, sync::Arc, task::Waker};
 
-use model::{DatabaseId, SessionId};
+use model::{DatabaseId, Epoch, SessionId};
 use rand::Rng;
 use rpc::controller::Route;
 use tokio::time::Sleep;
@@ -50,6 +50,8 @@ struct Session<'a> {
     local: Option<Box<Local>>,
     /// What the session is on, once it is.
     database: Option<DatabaseId>,
+    /// The last epoch that it was served under; 0 before.
+    epoch: Epoch,
     route: Option<Arc<Route>>,
     /// The route that turned out stale.
     stale: Option<Arc<Route>>,
@@ -79,6 +81,7 @@ pub(crate) async fn run(handler: &Handler, client: &mut Client) -> End {
         down: down::Down::new(len_max),
         local: None,
         database: None,
+        epoch: Epoch(0),
         route: None,
         stale: None,
         client_fresh: true,

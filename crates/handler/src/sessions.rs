@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -12,7 +12,10 @@ use std::{
 use futures::task::AtomicWaker;
 use model::{Incarnation, ServerId, ServerState, Tenure};
 
-use crate::cancel::{Key, Target};
+use crate::{
+    cancel::{Key, Target},
+    directives::{Mailbox, Urgency},
+};
 
 /// What a session has been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +42,8 @@ pub(crate) struct Handle {
     server_over: AtomicBool,
     waker: AtomicWaker,
     target: Mutex<Option<Target>>,
+    /// There once the client has said that it understands directives.
+    mailbox: OnceLock<Mailbox>,
 }
 
 impl Handle {
@@ -52,7 +57,9 @@ impl Handle {
     /// `registered`, or may have been used up.
     pub(crate) fn poll_order_often(&self, cx: &mut Context<'_>, registered: &mut Option<Waker>) -> Order {
         let order = self.order();
-        if order == Order::GoOn && registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        // A word about directives uses the waker up and leaves no order behind.
+        let rests = order == Order::GoOn && self.mailbox.get().is_none();
+        if rests && registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             return order;
         }
         *registered = Some(cx.waker().clone());
@@ -66,6 +73,48 @@ impl Handle {
             _ => Poll::Pending,
         })
         .await
+    }
+
+    /// Waits until the session has been told at least this, or is to look at the board of directives.
+    pub(crate) async fn ordered_or_mail(&self, at_least: Order) -> Option<Order> {
+        std::future::poll_fn(|cx| match self.poll_order(cx) {
+            order if order >= at_least => Poll::Ready(Some(order)),
+            _ if self.mail().is_some() => Poll::Ready(None),
+            _ => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Where the session is told of directives; `None` for one that has not announced itself.
+    pub(crate) fn mailbox(&self) -> Option<&Mailbox> {
+        self.mailbox.get()
+    }
+
+    /// The mailbox, if the session is to look at the board.
+    pub(crate) fn mail(&self) -> Option<&Mailbox> {
+        self.mailbox.get().filter(|mailbox| mailbox.urgency() > Urgency::Nothing)
+    }
+
+    /// The session has announced itself; false when it had before.
+    pub(crate) fn open_mailbox(&self, mailbox: Mailbox) -> bool {
+        let opened = self.mailbox.set(mailbox).is_ok();
+        self.waker.wake();
+        opened
+    }
+
+    /// The session is to look at the board of directives when that is convenient.
+    pub(crate) fn tell_mail(&self) {
+        if let Some(mailbox) = self.mailbox.get() {
+            mailbox.look();
+            self.waker.wake();
+        }
+    }
+
+    /// If it has not looked yet, it is to look now.
+    pub(crate) fn press_mail(&self) {
+        if self.mailbox.get().is_some_and(Mailbox::press) {
+            self.waker.wake();
+        }
     }
 
     fn order(&self) -> Order {

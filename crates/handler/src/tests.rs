@@ -5,6 +5,7 @@ mod bad_input;
 mod cancel;
 mod client;
 mod controller;
+mod directives;
 mod exactly_once;
 mod fleet;
 mod held;

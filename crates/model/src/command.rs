@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DatabaseId, DatabaseOption, Epoch, Fact, FleetId, HandlerId, IdempotencyKey, Incarnation, Level, Name,
-    NameError, ServerId, Tenure, TimestampMs, Why,
+    DatabaseId, DatabaseOption, Directive, Epoch, Fact, FleetId, HandlerId, IdempotencyKey, Incarnation,
+    Level, Name, NameError, ServerId, Tenure, TimestampMs, Why,
 };
 
 /// One log entry: a command, and when the leader read its clock for it.
@@ -184,6 +184,18 @@ pub enum Command {
         /// The newest epoch in the journal: the first owner gets the next one.
         epoch: Epoch,
     },
+    /// An administrator sends a directive to clients, or sends one that stands to others (R92). Repeating it is harmless.
+    PutDirective {
+        /// Its id.
+        id: Name,
+        /// What it says, and whom it is for.
+        directive: Box<Directive>,
+    },
+    /// A directive is revoked, or its time is over.
+    EndDirective {
+        /// Which.
+        id: Name,
+    },
 }
 
 impl Command {
@@ -210,6 +222,7 @@ impl Command {
             | Self::RecordEvents { .. }
             | Self::ReserveDatabase { .. }
             | Self::AdoptDatabase { .. } => Level::EVENTS,
+            Self::PutDirective { .. } | Self::EndDirective { .. } => Level::DIRECTIVES,
             // Only those are asked to read it that know that level.
             Self::RaiseLevel { level } => *level,
         }
@@ -414,6 +427,24 @@ pub enum Rejection {
         /// Its name.
         name: Name,
     },
+    /// No such directive; its time may be over.
+    #[error("directive {id} does not exist; its time may be over")]
+    DirectiveUnknown {
+        /// The id asked for.
+        id: Name,
+    },
+    /// Another directive has that id.
+    #[error("directive {id} says something else already")]
+    DirectiveKnown {
+        /// The id.
+        id: Name,
+    },
+    /// As many directives stand as may.
+    #[error("{directives_max} directives stand, and no more may: revoke one")]
+    DirectivesFull {
+        /// How many may.
+        directives_max: usize,
+    },
 }
 
 /// What a counter counts.
@@ -448,6 +479,8 @@ pub enum Field {
     Verifier,
     /// A command as a whole.
     Command,
+    /// A directive's text.
+    Directive,
 }
 
 impl std::fmt::Display for Field {
@@ -457,6 +490,7 @@ impl std::fmt::Display for Field {
             Self::Location => "the location",
             Self::Verifier => "the verifier",
             Self::Command => "the change",
+            Self::Directive => "the directive",
         })
     }
 }

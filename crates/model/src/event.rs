@@ -122,11 +122,15 @@ pub enum What {
     MapRestored,
     /// A controller was added, let vote, or taken off; the evidence says which.
     ControllersChanged,
+    /// A directive was sent to clients, or to other clients than before.
+    DirectiveSent,
+    /// A directive was revoked, or its time is over.
+    DirectiveEnded,
 }
 
 impl What {
     /// All of them, in order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::FleetFounded,
         Self::Created,
         Self::Renamed,
@@ -159,6 +163,8 @@ impl What {
         Self::Adopted,
         Self::MapRestored,
         Self::ControllersChanged,
+        Self::DirectiveSent,
+        Self::DirectiveEnded,
     ];
 
     /// Its name in listings.
@@ -196,6 +202,8 @@ impl What {
             Self::Adopted => "adopted",
             Self::MapRestored => "map restored",
             Self::ControllersChanged => "controllers changed",
+            Self::DirectiveSent => "directive sent",
+            Self::DirectiveEnded => "directive ended",
         }
     }
 }

@@ -7,6 +7,7 @@ mod adopting;
 mod apply;
 mod changes;
 mod databases;
+mod directives;
 mod events;
 mod forks;
 mod records;
@@ -22,7 +23,7 @@ pub use records::{Database, Handler, Server, ServerState, User};
 
 use crate::{
     DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Level, Name,
-    Revision, ServerId, Tenure, codec,
+    Revision, ServerId, Standing, Tenure, codec,
 };
 
 /// The whole replicated state.
@@ -47,6 +48,8 @@ pub struct Fleet {
     /// Idempotency keys of created databases, oldest first.
     pub(crate) keys: OrdMap<IdempotencyKey, DatabaseId>,
     pub(crate) keys_in_order: Vector<IdempotencyKey>,
+    /// What administrators tell clients.
+    pub(crate) directives: BTreeMap<Name, Standing>,
     /// What happened lately. Not part of the digest: it tells how the map came to be, not what it is, and reaches back
     /// less far where the map came from a snapshot of an earlier release.
     pub(crate) events: EventLog,

@@ -17,8 +17,10 @@ impl Level {
     pub const FIRST: Self = Self(1);
     /// Adds copies of databases, options of databases, events and why things were done, and adopting journals.
     pub const EVENTS: Self = Self(2);
+    /// Adds directives.
+    pub const DIRECTIVES: Self = Self(3);
     /// The newest that this release knows.
-    pub const NEWEST: Self = Self::EVENTS;
+    pub const NEWEST: Self = Self::DIRECTIVES;
 }
 
 impl Default for Level {

@@ -6,6 +6,7 @@
 
 pub mod codec;
 mod command;
+mod directives;
 mod event;
 mod fleet;
 mod ids;
@@ -17,6 +18,7 @@ pub mod placement;
 mod time;
 
 pub use command::{Command, Entry, Field, Fork, ForkPoint, IdKind, Outcome, Registration, Rejection};
+pub use directives::{Audience, Directive, Standing, Targets};
 pub use event::{
     Cause, Event, EventFilter, EventId, EventLog, EventPage, EventsFrom, Evidence, Fact, What, Why,
 };

@@ -32,6 +32,12 @@ pub const FACTS_MAX: usize = 256;
 /// take comes near it.
 pub const COMMAND_BYTES_MAX: usize = 128 << 10;
 
+/// Longest directive, in bytes of its wire form.
+pub const DIRECTIVE_BYTES_MAX: usize = 8 << 10;
+
+/// How many directives stand at a time. One more is rejected until one is revoked or its time is over.
+pub const DIRECTIVES_MAX: usize = 256;
+
 /// How far the counters of a map jump at least when it is restored: see [`Fleet::restored`](crate::Fleet::restored).
 pub const RESTORE_SKIP: u64 = 1 << 32;
 
@@ -43,4 +49,5 @@ const _: () = assert!(NAME_BYTES_MAX < ADDRESS_BYTES_MAX);
 const _: () = assert!(FACTS_MAX <= EVENTS_MAX);
 // The largest one of our own making: facts with all the evidence that each may have.
 const _: () = assert!(FACTS_MAX * (EVIDENCE_BYTES_MAX + 80) < COMMAND_BYTES_MAX);
+const _: () = assert!(DIRECTIVE_BYTES_MAX + 16 * NAME_BYTES_MAX < COMMAND_BYTES_MAX);
 const _: () = assert!(IDEMPOTENCY_KEYS_MAX > 0 && CHANGES_MAX > 0);

@@ -126,6 +126,7 @@ fn shown(change: &WatchedChange) -> String {
         WatchedChange::Server { server, state, .. } => format!("server {server} is {state:?}"),
         WatchedChange::Handler(info) => format!("handler {} is at {}", info.name, info.address),
         WatchedChange::User(name) => format!("user {name} changed"),
+        WatchedChange::Directives => "directives changed".into(),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use model::{
     DatabaseId, DatabaseOption, DatabaseOptions, Digest, Epoch, FleetId, ForkPoint, HandlerId,
-    IdempotencyKey, Incarnation, Name, Registration, RequestId, Revision, ServerId, ServerState, Tenure,
+    IdempotencyKey, Incarnation, Name, Registration, RequestId, Revision, ServerId, ServerState, Targets,
+    Tenure,
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ pub use crate::health::ServerHealth;
 use crate::{
     Refusal,
     backup::{BackupPiece, BackupRequest},
+    directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, TargetsCount},
     events::{EventsPage, EventsRequest},
     time_limit::{Overrun, Verdict},
 };
@@ -66,6 +68,14 @@ pub trait ControllerApi {
     /// Gives away a database id without a database, so that a journal can be filled before
     /// [`Operation::AdoptDatabase`] makes it one. The same key gives the same id. Leader only.
     async fn reserve_database(request: RequestId, key: IdempotencyKey) -> Result<DatabaseId, Refusal>;
+    /// The directives of administrators that stand. Any controller answers.
+    async fn directives() -> Vec<DirectiveInfo>;
+    /// A handler tells what became of directives, and learns what it is asked: see [`crate::directives`]. Leader only.
+    async fn report_directives(report: DirectivesReport) -> Result<Vec<Question>, Refusal>;
+    /// How many sessions a directive would reach, without sending it (R92). Waits for the handlers to say. Leader only.
+    async fn count_targets(directive: Name, targets: Targets) -> Result<TargetsCount, Refusal>;
+    /// What became of the directives that stand, as far as handlers have told. Leader only.
+    async fn directive_tallies() -> Result<Vec<DirectiveTally>, Refusal>;
 }
 
 /// A database, named either way (R9, R14).
@@ -238,6 +248,8 @@ pub enum WatchedChange {
     Handler(HandlerInfo),
     /// A user was made, changed or dropped.
     User(Name),
+    /// A directive was sent, changed or ended: [`ControllerApi::directives`] has those that stand.
+    Directives,
 }
 
 /// An operator's change.
@@ -340,6 +352,24 @@ pub enum Operation {
         name: String,
         /// The newest epoch in the journal.
         epoch: Epoch,
+    },
+    /// Send a directive to clients, or one that stands to others (R92, R95). Repeating it is harmless.
+    SendDirective {
+        /// Its id, chosen by the sender. A text in which the id is another is refused.
+        id: String,
+        /// Its wire form. Its order is the controllers' to give: what stands there is replaced.
+        text: String,
+        /// Whom it is for.
+        targets: Targets,
+        /// Who sends it.
+        by: String,
+    },
+    /// Revoke a directive; without one, all of them. Clients that got it are told.
+    EndDirectives {
+        /// Which.
+        id: Option<String>,
+        /// Who revokes.
+        by: String,
     },
 }
 

@@ -128,6 +128,12 @@ pub enum Refusal {
         /// Why, and what to do.
         reason: String,
     },
+    /// What was to be sent is no directive.
+    #[error("this is no directive to send: {reason}")]
+    DirectiveInvalid {
+        /// Which rule it breaks.
+        reason: String,
+    },
 }
 
 /// What to do about a failure.
@@ -162,7 +168,8 @@ impl Refusal {
             | Self::NoServer { .. }
             | Self::LoadFailed { .. }
             | Self::ForkFailed { .. }
-            | Self::ControllersKept { .. } => Advice::GiveUp,
+            | Self::ControllersKept { .. }
+            | Self::DirectiveInvalid { .. } => Advice::GiveUp,
         }
     }
 
@@ -179,6 +186,7 @@ impl Refusal {
             | Self::NoServer { .. }
             | Self::ForkFailed { .. }
             | Self::ControllersKept { .. }
+            | Self::DirectiveInvalid { .. }
             | Self::Behind { .. } => Effect::None,
         }
     }

@@ -8,6 +8,7 @@
 pub mod backup;
 pub mod controller;
 mod controllers;
+pub mod directives;
 pub mod environment;
 mod error;
 pub mod events;

@@ -201,6 +201,34 @@ impl ControllerApi for Api {
     ) -> Result<model::DatabaseId, crate::Refusal> {
         unreachable!("not called")
     }
+
+    async fn directives(self, _: tarpc::context::Context) -> Vec<crate::directives::DirectiveInfo> {
+        unreachable!("not called")
+    }
+
+    async fn report_directives(
+        self,
+        _: tarpc::context::Context,
+        _: crate::directives::DirectivesReport,
+    ) -> Result<Vec<crate::directives::Question>, Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn count_targets(
+        self,
+        _: tarpc::context::Context,
+        _: model::Name,
+        _: model::Targets,
+    ) -> Result<crate::directives::TargetsCount, Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn directive_tallies(
+        self,
+        _: tarpc::context::Context,
+    ) -> Result<Vec<crate::directives::DirectiveTally>, Refusal> {
+        unreachable!("not called")
+    }
 }
 
 fn fake(leader: Option<&str>, secret: u8) -> Fake {

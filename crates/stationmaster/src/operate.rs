@@ -6,6 +6,7 @@ mod cluster;
 mod conditions;
 mod controllers;
 mod databases;
+mod directives;
 mod drain;
 mod events;
 mod handlers;
@@ -45,6 +46,9 @@ pub enum Request {
     /// Users who may log in: list, create, password, drop
     #[command(subcommand)]
     Users(users::Request),
+    /// What clients are told to do: send, list, revoke, acks
+    #[command(subcommand)]
+    Directives(directives::Request),
     /// What happened in the fleet, and why: every decision, oldest first
     Events(events::Request),
     /// The replicated map: digest, get, backup, restore, export, import
@@ -63,6 +67,7 @@ pub fn run(request: Request) -> anyhow::Result<ExitCode> {
             Request::Controllers(request) => controllers::run(request).await,
             Request::Handlers(request) => handlers::run(request).await,
             Request::Users(request) => users::run(request).await,
+            Request::Directives(request) => directives::run(request).await,
             Request::Events(request) => events::run(request).await,
             Request::Map(request) => map::run(request).await,
         }

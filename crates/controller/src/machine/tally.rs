@@ -91,6 +91,8 @@ impl Tally {
             // An id is no database, and what is adopted is nobody's yet.
             | Command::ReserveDatabase { .. }
             | Command::AdoptDatabase { .. }
+            | Command::PutDirective { .. }
+            | Command::EndDirective { .. }
             // A copy that forms is nobody's.
             | Command::ForkDatabase { .. }
             | Command::FormDatabase { .. }
@@ -146,7 +148,9 @@ fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
         | Command::FormDatabase { .. }
         | Command::AbandonDatabase { .. }
         | Command::ReserveDatabase { .. }
-        | Command::AdoptDatabase { .. } => None,
+        | Command::AdoptDatabase { .. }
+        | Command::PutDirective { .. }
+        | Command::EndDirective { .. } => None,
     }
 }
 
@@ -179,7 +183,9 @@ fn ended(fleet: &Fleet, command: &Command) -> Option<Tenure> {
         | Command::FormDatabase { .. }
         | Command::AbandonDatabase { .. }
         | Command::ReserveDatabase { .. }
-        | Command::AdoptDatabase { .. } => None,
+        | Command::AdoptDatabase { .. }
+        | Command::PutDirective { .. }
+        | Command::EndDirective { .. } => None,
     }
 }
 

@@ -115,6 +115,7 @@ impl Node {
         self.make_copies(&reign, &up, now);
         self.look_after_slow(&reign, now);
         self.drain_servers(&reign);
+        self.end_directives_in_time(&reign);
     }
 
     pub(super) fn servers_up(&self) -> Vec<Tenure> {

@@ -154,6 +154,7 @@ pub(super) fn shown(state: &State, change: &Change) -> Option<WatchedChange> {
         }
         Change::Handler(id) => handler(state, *id).map(WatchedChange::Handler),
         Change::User(name) => Some(WatchedChange::User(name.clone())),
+        Change::Directives => Some(WatchedChange::Directives),
     }
 }
 

@@ -96,6 +96,16 @@ impl Node {
                 let name = Name::new(&name).map_err(Rejection::from)?;
                 self.change(request, Command::AdoptDatabase { database, name, epoch }, Some(database)).await
             }
+            Operation::SendDirective { id, text, targets, by } => {
+                let id = Name::new(&id).map_err(Rejection::from)?;
+                let by = Name::new(&by).map_err(Rejection::from)?;
+                self.send_directive(&reign, request, (id, by), &text, targets).await
+            }
+            Operation::EndDirectives { id, by } => {
+                let id = id.as_deref().map(Name::new).transpose().map_err(Rejection::from)?;
+                let by = Name::new(&by).map_err(Rejection::from)?;
+                self.end_directives(&reign, request, id, &by).await
+            }
             Operation::PutUser { name, verifier } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
                 self.change(request, Command::PutUser { name, verifier }, None).await

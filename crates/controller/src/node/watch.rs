@@ -63,7 +63,10 @@ fn watched(state: &State, since: Revision) -> Option<Watched> {
         .filter(|(_, change)| match change {
             // Changed several times, shown once: every change shows the state now.
             model::Change::Database(id) => told.insert(*id),
-            model::Change::Server(_) | model::Change::Handler(_) | model::Change::User(_) => true,
+            model::Change::Server(_)
+            | model::Change::Handler(_)
+            | model::Change::User(_)
+            | model::Change::Directives => true,
         })
         .filter_map(|(_, change)| shown(state, change))
         .collect();

@@ -24,6 +24,7 @@ fn names(watched: &Watched) -> Vec<String> {
         WatchedChange::Server { server, state, .. } => format!("server {server} {state:?}"),
         WatchedChange::Handler(handler) => handler.name.to_string(),
         WatchedChange::User(name) => format!("user {name}"),
+        WatchedChange::Directives => "directives".into(),
     };
     changes.iter().map(name).collect()
 }

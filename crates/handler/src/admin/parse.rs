@@ -14,6 +14,9 @@ use crate::failure::Failure;
 /// # Errors
 /// 42601 where the text makes no sense, 0A000 with a hint where it makes sense but not here.
 pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, Failure> {
+    if directive::postgres::statement(sql).is_some() {
+        return Ok(vec![Statement::Directive]);
+    }
     let mut cursor = Cursor::new(sql)?;
     let mut statements = Vec::new();
     while !cursor.at_end_of_text() {

@@ -22,6 +22,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) database: &'a str,
     /// As the client knows it.
     pub(crate) process_id: u32,
+    /// The client's `application_name`.
+    pub(crate) application: &'a str,
 }
 
 /// Runs a statement that is none about transactions.
@@ -81,6 +83,7 @@ pub(crate) async fn run(
             Ok(Answer::rows("SELECT", vec![row]))
         }
         Statement::Nothing { tag } => Ok(Answer::done(*tag)),
+        Statement::Directive => Ok(Answer::done(title)),
         Statement::Begin { .. } | Statement::Commit | Statement::Rollback => {
             unreachable!("BUG: transactions are the session's own business")
         }
@@ -115,6 +118,9 @@ fn change(operation: &Operation) -> String {
         Operation::DrainServer { server, draining: true } => format!("drain server {server}"),
         Operation::DrainServer { server, draining: false } => format!("drain server {server} no more"),
         Operation::ExpireServer { server } => format!("expire server {server}"),
+        Operation::SendDirective { id, .. } => format!("send directive {id}"),
+        Operation::EndDirectives { id: Some(id), .. } => format!("revoke directive {id}"),
+        Operation::EndDirectives { id: None, .. } => "revoke all directives".into(),
         Operation::ReleaseBrake => "release the brake".into(),
         Operation::ChangeControllers(_) => "change the set of controllers".into(),
         Operation::AdoptDatabase { database, name, .. } => format!("adopt {database} as {name}"),

@@ -36,6 +36,8 @@ pub(crate) enum Statement {
     Commit,
     /// `ROLLBACK`, `ABORT`
     Rollback,
+    /// By which a client speaks of directives: who hears the message has taken it in already.
+    Directive,
     /// A statement that is accepted and does nothing here, such as `SET`.
     Nothing { tag: &'static str },
 }
@@ -57,6 +59,7 @@ impl Statement {
             Self::Begin { tag } | Self::Nothing { tag } => tag,
             Self::Commit => "COMMIT",
             Self::Rollback => "ROLLBACK",
+            Self::Directive => "SET",
         }
     }
 
@@ -87,6 +90,7 @@ impl Statement {
             | Self::Begin { .. }
             | Self::Commit
             | Self::Rollback
+            | Self::Directive
             | Self::Nothing { .. } => None,
         }
     }

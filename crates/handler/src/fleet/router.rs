@@ -222,7 +222,7 @@ impl Router {
                     self.arrived();
                 }
             }
-            WatchedChange::Handler(_) | WatchedChange::User(_) => {}
+            WatchedChange::Handler(_) | WatchedChange::User(_) | WatchedChange::Directives => {}
         }
         metrics::routes_known(self.routes().len());
     }

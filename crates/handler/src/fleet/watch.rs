@@ -10,6 +10,7 @@ use model::{Name, Revision};
 use rpc::{
     Controllers, Readiness, Refusal,
     controller::{ControllerApiClient, HandlerInfo, Watched, WatchedChange, WatchedChanges},
+    directives::DirectiveInfo,
     tarpc::{client::RpcError, context::Context},
 };
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Own, Peers, Router, Users};
 use crate::{
+    directives::Board,
     limits::{CONTROLLERS_PAUSE, WATCH_WAIT},
     sessions::Sessions,
 };
@@ -30,6 +32,7 @@ pub(crate) struct Watch {
     pub(crate) users: Arc<Users>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) board: Arc<Board>,
     /// Turns true when everything was read once.
     pub(crate) synced: watch::Sender<bool>,
     pub(crate) ready: watch::Sender<Readiness>,
@@ -41,6 +44,8 @@ struct Seen {
     users: Vec<(Name, Option<String>)>,
     /// Present when everything was asked for.
     handlers: Vec<HandlerInfo>,
+    /// Present when they may be others than before.
+    directives: Option<Vec<DirectiveInfo>>,
 }
 
 impl Watch {
@@ -111,13 +116,19 @@ impl Watch {
         };
         let changed = changed.into_iter().filter_map(|change| match change {
             WatchedChange::Handler(info) => Some(info),
-            WatchedChange::Database(_) | WatchedChange::DatabaseDropped(_) | WatchedChange::User(_) => None,
+            WatchedChange::Database(_)
+            | WatchedChange::DatabaseDropped(_)
+            | WatchedChange::User(_)
+            | WatchedChange::Directives => None,
             WatchedChange::Server { server, incarnation, state } => {
                 self.sessions.server(server, incarnation, state);
                 None
             }
         });
         seen.handlers.into_iter().chain(changed).for_each(|info| self.peers.put(info));
+        if let Some(directives) = seen.directives {
+            self.board.replace(directives);
+        }
         self.router.saw(seen.watched.revision);
         self.synced.send_if_modified(|synced| !std::mem::replace(synced, true));
         self.ready.send_if_modified(|ready| std::mem::replace(ready, Readiness::Ready) != Readiness::Ready);
@@ -147,7 +158,14 @@ async fn ask_one(
         let verifier = client.verifier(context, name.to_string()).await?;
         users.push((name, verifier));
     }
-    Ok(Ok(Seen { watched, users, handlers }))
+    let stale = match &watched.changes {
+        WatchedChanges::Reset => true,
+        WatchedChanges::Since(changes) => {
+            changes.iter().any(|change| matches!(change, WatchedChange::Directives))
+        }
+    };
+    let directives = if stale { Some(client.directives(context).await?) } else { None };
+    Ok(Ok(Seen { watched, users, handlers, directives }))
 }
 
 fn changed_users(changes: &[WatchedChange]) -> Vec<Name> {
@@ -158,7 +176,8 @@ fn changed_users(changes: &[WatchedChange]) -> Vec<Name> {
             WatchedChange::Database(_)
             | WatchedChange::DatabaseDropped(_)
             | WatchedChange::Server { .. }
-            | WatchedChange::Handler(_) => None,
+            | WatchedChange::Handler(_)
+            | WatchedChange::Directives => None,
         })
         .collect()
 }

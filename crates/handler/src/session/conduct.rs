@@ -1,12 +1,13 @@
 //! The course of a session: what follows from each event.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, pin::pin};
 
 use model::RequestId;
 use rand::Rng;
 use rpc::controller::WhyFailed;
+use tokio::time::{Instant, interval_at};
 use tracing::{Instrument, debug, info, info_span, warn};
-use wire::{backend::TransactionStatus, frontend, sqlstate};
+use wire::{Frame, backend::TransactionStatus, frontend, sqlstate};
 
 use super::{
     Session,
@@ -18,9 +19,10 @@ use crate::{
     answering::{Answering, Stopped},
     backend::{Attaching, Backend, Denied, Identity, Restored, attach, restore},
     connection::{Client, End, ready},
+    directives::{self, Heard},
     failure::{self, Failure},
     held::Outcome,
-    limits::RESTORE_TRIES_MAX,
+    limits::{GATEWAY_PATIENCE, RESTORE_TRIES_MAX},
     local::{Local, Scope},
     metrics::{self, Stage},
     sessions::Order,
@@ -75,6 +77,11 @@ impl Session<'_> {
                 debug!("the new server's answer is another than the one that the client has read half of");
                 Err(End::Because(failure::connection_lost()))
             }
+            // Nobody waits for a server in order to say that it understood that there is none.
+            Event::Asked if self.speaks_of_directives() => {
+                self.concerns_server();
+                self.answer().await
+            }
             Event::Asked => self.reattach().await,
             Event::Own => self.own().await,
             Event::Quiet => {
@@ -117,20 +124,42 @@ impl Session<'_> {
             identity,
         };
         let _waiting = entry.handle.wait();
-        let (outcome, result) = tokio::select! {
-            backend = attach(self.handler, &attaching) => match backend {
-                Ok(backend) => (Outcome::Served, Ok(Ok(backend))),
-                Err(denied) => (Outcome::Denied, Ok(Err(denied))),
-            },
-            _ = entry.handle.ordered(enough) => {
-                (Outcome::Ended, Err(End::Because(failure::shutting_down())))
+        let epoch = self.epoch.0;
+        let mut attached = pin!(attach(self.handler, &attaching));
+        let mut patience = interval_at(Instant::now() + GATEWAY_PATIENCE, GATEWAY_PATIENCE);
+        // Before its first ReadyForQuery a driver may have nobody yet to take a notice.
+        let mute = self.database.is_none() || self.tracker.client_is_mid();
+        let (outcome, result) = loop {
+            tokio::select! {
+                backend = &mut attached => break match backend {
+                    Ok(backend) => (Outcome::Served, Ok(Ok(backend))),
+                    Err(denied) => (Outcome::Denied, Ok(Err(denied))),
+                },
+                ordered = entry.handle.ordered_or_mail(enough), if !mute => match (ordered, entry.handle.mail()) {
+                    (None, Some(mailbox)) => {
+                        self.handler.board.take(mailbox, &mut link.outbox);
+                        // Whatever does not leave now leaves with what comes next.
+                        let _sent = futures::FutureExt::now_or_never(link.flush());
+                    }
+                    (None, None) => {}
+                    (Some(_), _) => break (Outcome::Ended, Err(End::Because(failure::shutting_down()))),
+                },
+                _ = entry.handle.ordered(enough), if mute => {
+                    break (Outcome::Ended, Err(End::Because(failure::shutting_down())));
+                }
+                _ = patience.tick() => {
+                self.handler.board.waits(&login.database, epoch, (self.handler.host.clock)());
             }
             // What is to be settled is settled first.
-            () = entry.handle.canceled(), if settle.is_none() => {
-                (Outcome::Canceled, Ok(Err(Denied::Failure(failure::canceled_waiting()))))
+                () = entry.handle.canceled(), if settle.is_none() => {
+                    break (Outcome::Canceled, Ok(Err(Denied::Failure(failure::canceled_waiting()))));
+                }
+                () = link.gone(|bytes| place.grow(bytes)) => break (Outcome::Ended, Err(End::Quietly)),
             }
-            () = link.gone(|bytes| place.grow(bytes)) => (Outcome::Ended, Err(End::Quietly)),
         };
+        if matches!(result, Ok(Ok(_))) {
+            self.handler.board.served(&login.database, (self.handler.host.clock)());
+        }
         place.outcome = outcome;
         result
     }
@@ -144,6 +173,7 @@ impl Session<'_> {
         self.client.entry.handle.set_target(Some(target));
         self.client.entry.handle.set_owner(Some(route.owner));
         self.database = Some(route.database);
+        self.epoch = route.epoch;
         self.stale = None;
         self.deadline.follow(self.handler.router.pace(&route));
         self.route = Some(route);
@@ -226,13 +256,34 @@ impl Session<'_> {
             self.holding = true;
             return Ok(());
         }
-        if !alone || ledger.status() != TransactionStatus::Idle {
+        if !alone || ledger.status() != TransactionStatus::Idle || self.concerns_server() {
             // The server does not know the statement: it refuses, and what it belongs to fails there.
             self.up.let_through = true;
             self.client_fresh = true;
             return Ok(());
         }
         self.answer().await
+    }
+
+    fn speaks_of_directives(&self) -> bool {
+        let frame = Frame::split(&self.client.link.inbox, self.handler.settings.frame_bytes_max);
+        let idle = self.tracker.ledger.status() == TransactionStatus::Idle;
+        idle && matches!(frame, Ok(Some((frame, _))) if directives::speaks(frame))
+    }
+
+    /// Whether the next frame speaks of directives that are the server's: it is heard here, too, and goes on.
+    fn concerns_server(&mut self) -> bool {
+        let Client { link, login, entry, .. } = &mut *self.client;
+        let asker = Asker {
+            request: RequestId(0),
+            user: &login.user,
+            database: &login.database,
+            process_id: entry.key.process_id,
+            application: login.application(),
+        };
+        let frame = Frame::split(&link.inbox, self.handler.settings.frame_bytes_max);
+        let heard = Heard { handle: &entry.handle, asker };
+        matches!(frame, Ok(Some((frame, _))) if directives::hear(self.handler, &heard, frame))
     }
 
     /// Answers the client here, until what has to be answered here is.
@@ -246,8 +297,9 @@ impl Session<'_> {
             user: &login.user,
             database: &login.database,
             process_id: entry.key.process_id,
+            application: login.application(),
         };
-        let mut answering = Answering { handler, asker, link, handle: &entry.handle };
+        let mut answering = Answering { handler, asker, link, handle: &entry.handle, hears: false };
         match answering.run(local, false).await {
             Stopped::Over => Ok(()),
             Stopped::Gone => Err(End::Quietly),

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until};
 use wire::{Error, SqlState, backend::TransactionStatus, frontend::tag, sqlstate};
 
@@ -19,7 +19,10 @@ use super::{
     loss::Cut,
     up::Stop,
 };
-use crate::{link::Link, sessions::Order};
+use crate::{connection::Client, directives::Urgency, link::Link, sessions::Order};
+
+/// How long ReadyForQuery is.
+const READY_BYTES: usize = 6;
 
 /// The session's server.
 pub(super) struct Server {
@@ -95,6 +98,7 @@ impl Session<'_> {
                     Order::Drain if !self.is_at_rest() => {}
                     Order::Drain | Order::End => return Poll::Ready(Event::Ordered),
                 }
+                self.slip_in_mail();
                 if self.client.entry.handle.is_server_over() {
                     // The word has used the waker up.
                     self.waker = None;
@@ -149,6 +153,17 @@ impl Session<'_> {
         }
     }
 
+    /// Tells an idle client of directives, and any client whose next response was waited for in vain: between two
+    /// messages, as a server may at any time.
+    fn slip_in_mail(&mut self) {
+        let Client { link, entry, .. } = &mut *self.client;
+        let Some(mailbox) = entry.handle.mail() else { return };
+        let convenient = self.tracker.ledger.is_quiet() || mailbox.urgency() == Urgency::Now;
+        if convenient && !self.tracker.client_is_mid() {
+            self.handler.board.take(mailbox, &mut link.outbox);
+        }
+    }
+
     /// Whether nobody loses anything if the session ends here.
     fn is_at_rest(&self) -> bool {
         self.tracker.is_at_rest() && self.client.link.outbox.is_empty() && self.client.link.inbox.is_empty()
@@ -157,7 +172,7 @@ impl Session<'_> {
     /// Server to client. Ready without an event when something was done.
     fn poll_down(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let Self { client, server, tracker, down, holding, handler, .. } = self;
-        let client = &mut client.link;
+        let Client { link: client, entry, .. } = &mut **client;
         if ready!(client.poll_flush(cx)).is_err() {
             return Poll::Ready(Some(Event::ClientGone));
         }
@@ -166,7 +181,17 @@ impl Session<'_> {
             let read = down.scan(bytes, tracker, *holding);
             let answering = tracker.ledger.answering();
             let passed = tracker.forwarded.pass(&bytes[..read.forward], read.since, answering);
-            let sent = passed.map(|known| client.poll_send(cx, &bytes[known..read.forward]));
+            let mail = entry.handle.mail().filter(|_| (1..=read.forward).contains(&read.since));
+            let sent = passed.map(|known| match (mail, read.since.checked_sub(READY_BYTES)) {
+                (Some(mailbox), Some(end)) if known <= end => {
+                    // Part of the response, before the ReadyForQuery that ends it.
+                    let mut told = BytesMut::new();
+                    handler.board.take(mailbox, &mut told);
+                    let parts = [&bytes[known..end], &told, &bytes[end..read.forward]];
+                    parts.into_iter().try_for_each(|part| client.poll_send(cx, part))
+                }
+                _ => client.poll_send(cx, &bytes[known..read.forward]),
+            });
             handler.traffic.down(read.forward);
             handler.traffic.answered(read.answered);
             (read.used, (read.heard, sent))

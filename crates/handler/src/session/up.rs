@@ -3,6 +3,7 @@
 //! Everything goes on as it came, but for what the handler answers itself. Bodies are read only of Query and Parse
 //! (what kind of statement?), and of Bind, Describe and Close where a name matters.
 
+use directive::postgres::Statement;
 use wire::{Error, Header, frame::HEADER_LEN, frontend::tag};
 
 use super::{
@@ -155,7 +156,13 @@ impl Up {
     }
 
     fn query(&self, body: &[u8], whole: bool, tracker: &mut Tracker) -> Verdict {
+        let about = if whole { about_directives(body) } else { About::Other };
+        if about != About::Other && !self.let_through {
+            return Verdict::Stop(Stop::Own);
+        }
         match reading(body, whole) {
+            // Nothing to be made again on another server.
+            _ if about == About::Acknowledging => {}
             Reading::Database if !self.let_through => return Verdict::Stop(Stop::Own),
             Reading::Plain | Reading::Database => {}
             Reading::Notable(effects) => tracker.effects(*effects),
@@ -172,8 +179,13 @@ impl Up {
         let body = &frame[HEADER_LEN..];
         let (name, rest) = c_string(body).unwrap_or((body, &[]));
         let (sql, complete) = c_string(rest).map_or((rest, false), |(sql, _)| (sql, true));
+        let about = if complete { about_directives(sql) } else { About::Other };
+        if about != About::Other && !self.let_through {
+            return Verdict::Stop(Stop::Own);
+        }
         let mut commits = false;
         match reading(sql, complete) {
+            _ if about == About::Acknowledging => {}
             Reading::Database if !self.let_through => return Verdict::Stop(Stop::Own),
             Reading::Plain | Reading::Database => {}
             Reading::Notable(effects) => {
@@ -226,6 +238,23 @@ impl Up {
 /// How many bytes of a body are waited for before it is read.
 fn wanted(header: Header) -> usize {
     if header.len <= INSPECT_BYTES_MAX { header.body_len() } else { SQL_PREFIX_BYTES }
+}
+
+/// Whether and how a client speaks of directives to whoever sends them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Other,
+    Announcing,
+    Acknowledging,
+}
+
+fn about_directives(sql: &[u8]) -> About {
+    let text = sql.strip_suffix(&[0]).unwrap_or(sql);
+    match std::str::from_utf8(text).ok().and_then(directive::postgres::statement) {
+        None => About::Other,
+        Some(Ok(Statement::Announce(_))) => About::Announcing,
+        Some(Ok(Statement::Acknowledge(_)) | Err(_)) => About::Acknowledging,
+    }
 }
 
 /// Reads SQL as far as it is text and not too long.

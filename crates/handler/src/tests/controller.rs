@@ -10,6 +10,7 @@ use model::*;
 use rpc::{
     Refusal,
     controller::*,
+    directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, TargetsCount},
     session::Settled,
     tarpc::context::Context,
     time_limit::{Blame, Overrun, Verdict},
@@ -48,6 +49,12 @@ pub(crate) struct Table {
     pub(crate) overruns: Vec<Overrun>,
     /// Servers are to blame for them while set.
     pub(crate) blames_servers: bool,
+    /// The directives that stand.
+    directives: Vec<DirectiveInfo>,
+    /// What handlers reported of them last.
+    pub(crate) reported: Option<DirectivesReport>,
+    /// What the next report is answered with.
+    pub(crate) questions: Vec<Question>,
 }
 
 /// A database.
@@ -148,6 +155,28 @@ impl Table {
             None => self.users.remove(name),
         };
         self.note(WatchedChange::User(Name::new(name).expect("a name")));
+    }
+
+    /// Directives are sent, in place of one of the same id.
+    pub(crate) fn put_directive(&mut self, text: &str, targets: Targets) {
+        let directive = directive::decode(text.as_bytes()).expect("a directive");
+        let id = Name::new(&directive.id).expect("a name");
+        self.directives.retain(|info| info.id != id);
+        self.directives.push(DirectiveInfo {
+            id,
+            text: text.into(),
+            targets,
+            by: Name::new("dba").expect("a name"),
+            since: TimestampMs(0),
+            lifetime_ms: directive.lifetime_ms,
+            left_ms: directive.lifetime_ms,
+        });
+        self.note(WatchedChange::Directives);
+    }
+
+    pub(crate) fn revoke_directive(&mut self, id: &str) {
+        self.directives.retain(|info| info.id.as_str() != id);
+        self.note(WatchedChange::Directives);
     }
 
     /// How many creates had a key of their own.
@@ -464,6 +493,25 @@ impl ControllerApi for Fake {
         _: model::RequestId,
         _: model::IdempotencyKey,
     ) -> Result<model::DatabaseId, rpc::Refusal> {
+        unreachable!("a handler does not ask")
+    }
+
+    async fn directives(self, _: Context) -> Vec<DirectiveInfo> {
+        self.with(|table| table.directives.clone())
+    }
+
+    async fn report_directives(self, _: Context, report: DirectivesReport) -> Result<Vec<Question>, Refusal> {
+        self.with(|table| {
+            table.reported = Some(report);
+            Ok(table.questions.clone())
+        })
+    }
+
+    async fn count_targets(self, _: Context, _: Name, _: Targets) -> Result<TargetsCount, Refusal> {
+        unreachable!("a handler does not ask")
+    }
+
+    async fn directive_tallies(self, _: Context) -> Result<Vec<DirectiveTally>, Refusal> {
         unreachable!("a handler does not ask")
     }
 }

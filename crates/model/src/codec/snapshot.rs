@@ -2,7 +2,7 @@
 
 pub(super) mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{Error, decode};
 use crate::{
     Database, DatabaseId, DatabaseOption, DatabaseOptions, Epoch, Event, EventId, EventLog, Fleet, FleetId,
-    Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Revision, Server, ServerId, User,
-    limits::COUNTER_MAX,
+    Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Revision, Server, ServerId, Standing, User,
+    limits::{COUNTER_MAX, DIRECTIVE_BYTES_MAX, DIRECTIVES_MAX},
 };
 
 /// Version 1. Plain lists, so that the encoding does not depend on any map type.
@@ -64,6 +64,9 @@ const LEVEL: u8 = 3;
 /// Options of databases: `Vec<(DatabaseId, Vec<DatabaseOption>)>`, those that are not at their defaults.
 const OPTIONS: u8 = 1;
 
+/// Directives: `Vec<(Name, Standing)>`.
+const DIRECTIVES: u8 = 4;
+
 impl V3 {
     pub(super) fn build(self) -> Result<Fleet, Error> {
         let mut fleet = build(self.v2)?;
@@ -73,6 +76,7 @@ impl V3 {
                 OPTIONS => fleet.options = options(&fleet, decode("snapshot", &bytes)?)?,
                 LEVEL => fleet.level = level(&decode::<Vec<Level>>("snapshot", &bytes)?)?,
                 EVENTS => fleet.events = events(&fleet, decode("snapshot", &bytes)?)?,
+                DIRECTIVES => fleet.directives = directives(decode("snapshot", &bytes)?)?,
                 kind => return Err(Error::PartUnknown { kind }),
             }
         }
@@ -87,6 +91,18 @@ fn events(fleet: &Fleet, (floor, list): (EventId, Vec<Event>)) -> Result<EventLo
         return contradiction(format!("events up to {last}, forgotten up to {floor}, at {}", fleet.revision));
     }
     Ok(EventLog::from_parts(floor, list))
+}
+
+fn directives(list: Vec<(Name, Standing)>) -> Result<BTreeMap<Name, Standing>, Error> {
+    rising("directives", list.iter().map(|(id, _)| id))?;
+    let too_long = |(_, standing): &&(Name, Standing)| standing.directive.text.len() > DIRECTIVE_BYTES_MAX;
+    match list.iter().find(too_long) {
+        Some((id, _)) => contradiction(format!("directive {id} is too long")),
+        None if list.is_empty() || list.len() > DIRECTIVES_MAX => {
+            contradiction(format!("{} directives", list.len()))
+        }
+        None => Ok(list.into_iter().collect()),
+    }
 }
 
 fn level(list: &[Level]) -> Result<Level, Error> {

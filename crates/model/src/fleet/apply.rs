@@ -4,7 +4,7 @@ use super::{Change, Fleet, Handler, User};
 use crate::{
     Command, Entry, FleetId, HandlerId, Name, Outcome, Rejection, Revision, TimestampMs,
     command::{Field, IdKind},
-    limits::{ADDRESS_BYTES_MAX, COMMAND_BYTES_MAX, NAME_BYTES_MAX, VERIFIER_BYTES_MAX},
+    limits::{ADDRESS_BYTES_MAX, COMMAND_BYTES_MAX, DIRECTIVE_BYTES_MAX, NAME_BYTES_MAX, VERIFIER_BYTES_MAX},
 };
 
 impl Fleet {
@@ -60,6 +60,8 @@ impl Fleet {
             }
             Command::ReserveDatabase { key } => self.reserve_database(*key),
             Command::AdoptDatabase { database, name, epoch } => self.adopt_database(*database, name, *epoch),
+            Command::PutDirective { id, directive } => self.put_directive(id, directive, entry.at),
+            Command::EndDirective { id } => self.end_directive(id),
         }
     }
 
@@ -121,6 +123,7 @@ pub(super) fn fits(what: Field, text: &str) -> Result<(), Rejection> {
         Field::Location => NAME_BYTES_MAX,
         Field::Verifier => VERIFIER_BYTES_MAX,
         Field::Command => COMMAND_BYTES_MAX,
+        Field::Directive => DIRECTIVE_BYTES_MAX,
     };
     if text.len() <= bytes_max {
         Ok(())

@@ -19,6 +19,8 @@ pub enum Change {
     Handler(HandlerId),
     /// A user was made, changed or dropped.
     User(Name),
+    /// A directive was sent, changed or ended.
+    Directives,
 }
 
 /// The answer to [`Fleet::changes`].

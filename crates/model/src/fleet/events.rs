@@ -4,7 +4,7 @@
 use super::{Database, Fleet, Server, ServerState};
 use crate::{
     Command, DatabaseId, DatabaseOptions, Entry, Epoch, Event, EventId, EventLog, Evidence, Fact, ForkPoint,
-    Level, Name, Outcome, ServerId, Tenure, What, limits::FACTS_MAX,
+    Level, Name, Outcome, ServerId, Standing, Tenure, What, limits::FACTS_MAX,
 };
 
 impl Fleet {
@@ -23,8 +23,13 @@ impl Fleet {
             forming: self.forming.contains_key(&id),
         };
         let server = |id: ServerId| self.servers.get(&id).map(|server| (id, server.clone()));
-        let mut before =
-            Before { database_last: self.database_last, level: self.level, database: None, server: None };
+        let mut before = Before {
+            database_last: self.database_last,
+            level: self.level,
+            database: None,
+            server: None,
+            directive: None,
+        };
         match command {
             Command::RenameDatabase { database: id, .. }
             | Command::DropDatabase { database: id }
@@ -50,7 +55,9 @@ impl Fleet {
             | Command::DropUser { .. }
             | Command::RecordEvents { .. }
             | Command::RaiseLevel { .. }
-            | Command::ReserveDatabase { .. } => {}
+            | Command::ReserveDatabase { .. }
+            | Command::EndDirective { .. } => {}
+            Command::PutDirective { id, .. } => before.directive = self.directives.get(id).cloned(),
         }
         before
     }
@@ -123,7 +130,9 @@ impl Fleet {
             | Command::DropUser { .. }
             | Command::RecordEvents { .. }
             | Command::RaiseLevel { .. }
-            | Command::ReserveDatabase { .. } => unreachable!("BUG: none about a database that was there"),
+            | Command::ReserveDatabase { .. }
+            | Command::PutDirective { .. }
+            | Command::EndDirective { .. } => unreachable!("BUG: none about a database that was there"),
         }
     }
 
@@ -167,6 +176,14 @@ impl Fleet {
             }
             // An id is no database yet.
             Command::ReserveDatabase { .. } => Vec::new(),
+            Command::PutDirective { id, .. } if self.directives.get(id) == before.directive.as_ref() => {
+                Vec::new()
+            }
+            Command::PutDirective { id, directive } => {
+                let evidence = Evidence::new(&format!("by {}: {}", directive.by, directive.text));
+                vec![Event { evidence, ..named(What::DirectiveSent, id) }]
+            }
+            Command::EndDirective { id } => vec![named(What::DirectiveEnded, id)],
             Command::RenameDatabase { .. }
             | Command::DropDatabase { .. }
             | Command::ForgetDatabase { .. }
@@ -236,6 +253,7 @@ pub(super) struct Before {
     level: Level,
     database: Option<BeforeDatabase>,
     server: Option<(ServerId, Server)>,
+    directive: Option<Standing>,
 }
 
 struct BeforeDatabase {

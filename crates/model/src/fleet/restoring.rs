@@ -42,6 +42,8 @@ impl Fleet {
             databases: self.databases.iter().map(|(id, database)| (*id, unowned(database))).collect(),
             dropped: self.dropped.into_iter().map(|(id, fence)| (id, epoch(fence))).collect(),
             servers,
+            // What was said before is not what helps now.
+            directives: std::collections::BTreeMap::new(),
             recent: Vector::new(),
             recent_since: revision,
             ..self

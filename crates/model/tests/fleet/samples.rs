@@ -3,9 +3,9 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use model::{
-    Cause, Command, DatabaseId, DatabaseOption, Entry, Epoch, Evidence, Fact, Fleet, FleetId, Fork,
-    ForkPoint, HandlerId, IdempotencyKey, Incarnation, Level, Name, OnTimeLimit, Outcome, Registration,
-    Revision, ServerId, Tenure, TimestampMs, What, Why,
+    Cause, Command, DatabaseId, DatabaseOption, Directive, Entry, Epoch, Evidence, Fact, Fleet, FleetId,
+    Fork, ForkPoint, HandlerId, IdempotencyKey, Incarnation, Level, Name, OnTimeLimit, Outcome, Registration,
+    Revision, ServerId, Targets, Tenure, TimestampMs, What, Why,
 };
 
 const TENURE: Tenure =
@@ -110,6 +110,18 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
             "record-controllers-changed",
             at(Command::RecordEvents { facts: vec![Fact::new(What::ControllersChanged)] }),
         ),
+        (
+            "record-events-of-directives",
+            at(Command::RecordEvents {
+                facts: What::ALL[32..34].iter().map(|what| Fact::new(*what)).collect(),
+            }),
+        ),
+        ("put-directive", at(Command::PutDirective { id: name("d-1"), directive: directive(targets()) })),
+        (
+            "put-directive-to-all",
+            at(Command::PutDirective { id: name("d-1"), directive: directive(Targets::default()) }),
+        ),
+        ("end-directive", at(Command::EndDirective { id: name("d-1") })),
         ("raise-level", at(Command::RaiseLevel { level: Level::EVENTS })),
         (
             "assign-database",
@@ -123,6 +135,25 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
             },
         ),
     ]
+}
+
+fn directive(targets: Targets) -> Box<Directive> {
+    let text =
+        r#"{"v":1,"id":"d-1","epoch":0,"sequence":1,"lifetime_ms":5000,"action":"hold","with":{}}"#.into();
+    Box::new(Directive { text, targets, lifetime_ms: 5_000, by: name("dba") })
+}
+
+fn targets() -> Targets {
+    let some = |text| Some(name(text));
+    Targets {
+        database: some("shop"),
+        user: some("alice"),
+        application: some("till*"),
+        location: some("west-1"),
+        driver: some("rust-*"),
+        session: some("token-0123456789"),
+        share: Some(100),
+    }
 }
 
 /// One fact of each kind, and each cause in one. A kind that is added later goes into an entry of its own.
@@ -223,5 +254,19 @@ pub fn fleet_raised() -> Fleet {
     let raise = Command::RaiseLevel { level: Level::EVENTS };
     let revision = Revision(fleet.revision().0 + 1);
     fleet.apply(revision, &Entry::new(TimestampMs(15), raise)).expect("a level above the first");
+    fleet
+}
+
+/// The same with directives.
+pub fn fleet_with_directives() -> Fleet {
+    let mut fleet = fleet_raised();
+    let mut apply = |at, command| {
+        let revision = Revision(fleet.revision().0 + 1);
+        fleet.apply(revision, &Entry::new(TimestampMs(at), command)).expect("a good history")
+    };
+    apply(16, Command::RaiseLevel { level: Level::DIRECTIVES });
+    for (at, id, targets) in [(17, "d-2", Targets::default()), (18, "d-1", targets())] {
+        apply(at, Command::PutDirective { id: name(id), directive: directive(targets) });
+    }
     fleet
 }

@@ -1,6 +1,9 @@
 //! The map as lines of text: what scripts show and properties compare. Everything but the revision is in it.
 
-use model::{DatabaseId, Event, Fleet, ForkPoint, Level, ServerState, Tenure};
+use model::{DatabaseId, Directive, Event, Fleet, ForkPoint, Level, ServerState, Targets, Tenure};
+
+/// So many directives have a line of their own.
+const DIRECTIVES_SHOWN: usize = 4;
 
 /// One line for each thing in the map, in the map's order.
 pub fn lines(fleet: &Fleet) -> Vec<String> {
@@ -33,6 +36,16 @@ pub fn lines(fleet: &Fleet) -> Vec<String> {
         let model::Handler { name, address, location, registered_at } = handler;
         format!("handler {id} {name} address={address} location={location} since={registered_at}")
     }));
+    lines.extend(fleet.directives().take(DIRECTIVES_SHOWN).map(|(id, standing)| {
+        let Directive { text, targets, lifetime_ms, by } = &standing.directive;
+        let to = match targets == &Targets::default() {
+            true => "all".into(),
+            false => format!("{targets:?}"),
+        };
+        format!("directive {id} since={} for={lifetime_ms}ms by={by} {text} to {to}", standing.since)
+    }));
+    let more = fleet.directives().len().saturating_sub(DIRECTIVES_SHOWN);
+    lines.extend((more > 0).then(|| format!("directives: {more} more")));
     lines.extend(fleet.users().map(|(name, user)| format!("user {name} verifier={}", user.verifier)));
     lines
 }

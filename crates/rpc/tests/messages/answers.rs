@@ -8,6 +8,7 @@ use rpc::{
     Refusal,
     backup::BackupPiece,
     controller::{ControllerApiResponse as Answer, *},
+    directives::{DirectiveInfo, DirectiveTally, Question, Tally, TargetsCount},
     events::{EventInfo, EventsPage, ServerNamed},
     server::{ServerApiResponse, *},
     time_limit::{Blame, Verdict},
@@ -15,7 +16,7 @@ use rpc::{
 
 use super::{
     Sample,
-    requests::{DATABASE, EPOCH, LIFE, name},
+    requests::{DATABASE, EPOCH, LIFE, name, targets},
 };
 
 const REVISION: Revision = Revision(70_001);
@@ -33,7 +34,10 @@ pub fn samples() -> Vec<Sample> {
     samples.extend(rejections().into_iter().map(|(name, rejection)| {
         answer(&format!("rejected-{name}"), Answer::Operate(Err(rejection.into())))
     }));
-    samples.push(Sample::of("event-kinds", &What::ALL));
+    // As many as there were at first; those that came later by themselves.
+    samples.push(Sample::of("event-kinds", &<[What; 32]>::try_from(&What::ALL[..32]).expect("so many")));
+    samples.push(Sample::of("event-kinds-of-directives", &[What::DirectiveSent, What::DirectiveEnded]));
+    samples.extend(of_directives());
     samples.push(Sample::of("event-causes", &Cause::ALL));
     samples.extend(of_servers());
     samples
@@ -171,6 +175,30 @@ fn watched() -> Vec<Sample> {
     ]
 }
 
+fn of_directives() -> Vec<Sample> {
+    let info = DirectiveInfo {
+        id: name("d-1"),
+        text: "{}".into(),
+        targets: targets(),
+        by: name("ann"),
+        since: TimestampMs(1_700_000_000_000),
+        lifetime_ms: 5_000,
+        left_ms: 4_000,
+    };
+    let tally = Tally { reached: 6, applied: 5, refused: 4, done: 3, failed: 2, expired: 1 };
+    let question = Question { number: 9, directive: name("d-1"), targets: targets() };
+    let count = TargetsCount { sessions: 4, announced: 3, handlers: 2, silent: 1 };
+    let told = DirectiveTally { id: name("d-1"), tally, handlers: 2 };
+    let changes = WatchedChanges::Since(vec![WatchedChange::Directives]);
+    vec![
+        answer("directives", Answer::Directives(vec![info])),
+        answer("report-directives", Answer::ReportDirectives(Ok(vec![question]))),
+        answer("count-targets", Answer::CountTargets(Ok(count))),
+        answer("directive-tallies", Answer::DirectiveTallies(Ok(vec![told]))),
+        answer("watch-directives", Answer::Watch(Watched { revision: REVISION, changes })),
+    ]
+}
+
 fn refusals() -> Vec<(&'static str, Refusal)> {
     let reason = || "why".to_string();
     let load_failed = Refusal::LoadFailed { database: DATABASE, server: name("server-1"), reason: reason() };
@@ -185,6 +213,7 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("fork-failed", Refusal::ForkFailed { reason: reason() }),
         ("behind", Refusal::Behind { revision: 4, at_least: 5 }),
         ("controllers-kept", Refusal::ControllersKept { reason: reason() }),
+        ("directive-invalid", Refusal::DirectiveInvalid { reason: reason() }),
     ]
 }
 
@@ -212,6 +241,10 @@ fn rejections() -> Vec<(&'static str, Rejection)> {
         ("location-too-long", too_long(Field::Location)),
         ("verifier-too-long", too_long(Field::Verifier)),
         ("command-too-long", too_long(Field::Command)),
+        ("directive-too-long", too_long(Field::Directive)),
+        ("directive-unknown", Rejection::DirectiveUnknown { id: name("d-1") }),
+        ("directive-known", Rejection::DirectiveKnown { id: name("d-1") }),
+        ("directives-full", Rejection::DirectivesFull { directives_max: 256 }),
         ("capacity-zero", Rejection::CapacityZero),
         ("server-draining", Rejection::ServerDraining { server }),
         ("database-forming", Rejection::DatabaseForming { database }),

@@ -2,11 +2,13 @@
 
 use model::{
     ControllerId, DatabaseId, DatabaseOption, Epoch, EventId, EventsFrom, FleetId, Fork, ForkPoint,
-    IdempotencyKey, Incarnation, Name, OnTimeLimit, Registration, RequestId, Revision, ServerId, TimestampMs,
+    HandlerId, IdempotencyKey, Incarnation, Name, OnTimeLimit, Registration, RequestId, Revision, ServerId,
+    Targets, TimestampMs,
 };
 use rpc::{
     backup::BackupRequest,
     controller::{ControllerApiRequest as Call, *},
+    directives::{DirectivesReport, Tally},
     events::EventsRequest,
     server::{ServerApiRequest, *},
     time_limit::Overrun,
@@ -21,6 +23,15 @@ pub const LIFE: Incarnation = Incarnation(99);
 
 pub fn name(text: &str) -> Name {
     Name::new(text).expect("a good name")
+}
+
+pub fn targets() -> Targets {
+    Targets {
+        database: Some(name("shop")),
+        location: Some(name("west*")),
+        share: Some(100),
+        ..Targets::default()
+    }
 }
 
 pub fn samples() -> Vec<Sample> {
@@ -38,6 +49,17 @@ pub fn samples() -> Vec<Sample> {
         call("register-handler", {
             let (address, location) = ("h:7432".into(), "west".into());
             Call::RegisterHandler { name: name("handler-1"), address, location }
+        }),
+        call("directives", Call::Directives {}),
+        call("directive-tallies", Call::DirectiveTallies {}),
+        call("count-targets", Call::CountTargets { directive: name("d-1"), targets: targets() }),
+        call("report-directives", {
+            let tally = Tally { reached: 6, applied: 5, refused: 4, done: 3, failed: 2, expired: 1 };
+            let tallies = vec![(name("d-1"), tally)];
+            let (handler, answers) = (HandlerId(3), vec![(9, 4)]);
+            Call::ReportDirectives {
+                report: DirectivesReport { handler, life: 8, announced: 7, tallies, answers },
+            }
         }),
         call("reserve-database", Call::ReserveDatabase { request: REQUEST, key: IdempotencyKey(5) }),
         call("backup", Call::Backup { request: BackupRequest { ticket: Some(6), offset: 1 << 20 } }),
@@ -151,6 +173,12 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ("fork-position", fork(ForkPoint::Position(12))),
         ("fork-time", fork(ForkPoint::Time(TimestampMs(1_700_000_000_000)))),
         ("adopt", Operation::AdoptDatabase { database: DATABASE, name: "shop".into(), epoch: EPOCH }),
+        ("send-directive", {
+            let (id, text, by) = ("d-1".into(), "{}".into(), "ann".into());
+            Operation::SendDirective { id, text, targets: targets(), by }
+        }),
+        ("end-directive", Operation::EndDirectives { id: Some("d-1".into()), by: "ann".into() }),
+        ("end-directives", Operation::EndDirectives { id: None, by: "ann".into() }),
         ("add-controller", change(ControllersChange::Add { address: address() })),
         ("remove-controller", change(ControllersChange::Remove { controller })),
         ("replace-controller", change(ControllersChange::Replace { controller, address: address() })),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{EVENTS, LEVEL, OPTIONS, Part};
+use super::{DIRECTIVES, EVENTS, LEVEL, OPTIONS, Part};
 use crate::{Event, Fleet, Level, Revision};
 
 /// All of it, in the oldest version that can say it.
@@ -33,7 +33,9 @@ pub fn lists(fleet: &Fleet, revision: Revision, to: &mut impl Write) -> io::Resu
 pub fn parts(fleet: &Fleet) -> Vec<Part> {
     let options: Vec<_> = fleet.options.iter().map(|(id, options)| (*id, options.set_ones())).collect();
     let level = (fleet.level > Level::FIRST).then_some(fleet.level);
-    [part(OPTIONS, &options), part(LEVEL, level.as_slice())].into_iter().flatten().collect()
+    let directives: Vec<_> = fleet.directives.iter().collect();
+    let parts = [part(OPTIONS, &options), part(LEVEL, level.as_slice()), part(DIRECTIVES, &directives)];
+    parts.into_iter().flatten().collect()
 }
 
 fn part<T: Serialize>(kind: u8, items: &[T]) -> Option<Part> {

@@ -1,8 +1,9 @@
 //! What scripts call the commands.
 
 use model::{
-    Cause, Command, DatabaseId, DatabaseOption, Epoch, Fact, FleetId, Fork, ForkPoint, IdempotencyKey,
-    Incarnation, Level, Name, NameError, Registration, ServerId, Tenure, TimestampMs, What,
+    Cause, Command, DatabaseId, DatabaseOption, Directive, Epoch, Fact, FleetId, Fork, ForkPoint,
+    IdempotencyKey, Incarnation, Level, Name, NameError, Registration, ServerId, Targets, Tenure,
+    TimestampMs, What,
 };
 
 use super::words::Words;
@@ -27,6 +28,8 @@ pub const VERBS: &[&str] = &[
     "form",
     "abandon",
     "options",
+    "put-directive",
+    "end-directive",
     "record",
     "raise",
     "reserve",
@@ -58,6 +61,8 @@ pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>>
         "form" => Ok(Command::FormDatabase { database: words.parse() }),
         "options" => Ok(options(words)),
         "record" => Ok(record(words)),
+        "put-directive" => put_directive(words),
+        "end-directive" => name(words).map(|id| Command::EndDirective { id }),
         "raise" => Ok(Command::RaiseLevel { level: Level(words.parse()) }),
         "reserve" => Ok(Command::ReserveDatabase { key: IdempotencyKey(words.hex()) }),
         "adopt" => {
@@ -67,6 +72,19 @@ pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>>
         }
         _ => return None,
     })
+}
+
+/// `put-directive d-1 hold for=5000 [to=shop]`: the text is one word, or so many bytes as `bytes=` says.
+fn put_directive(words: &mut Words) -> Result<Command, NameError> {
+    let id = name(words)?;
+    let mut text = words.next();
+    if let Some(bytes) = words.named_as("bytes") {
+        text = "x".repeat(bytes);
+    }
+    let lifetime_ms = words.named_as("for").expect("for= is needed");
+    let targets = Targets { database: words.named_as("to"), ..Targets::default() };
+    let directive = Box::new(Directive { text, targets, lifetime_ms, by: Name::new("dba")? });
+    Ok(Command::PutDirective { id, directive })
 }
 
 /// `1/a`: server 1 in incarnation a.

@@ -28,6 +28,9 @@ pub const REJECTIONS: &[&str] = &[
     "DatabaseCopied",
     "CannotAdopt",
     "DatabaseKnown",
+    "DirectiveUnknown",
+    "DirectiveKnown",
+    "DirectivesFull",
 ];
 
 /// A fleet, and the revision of the next entry.
@@ -88,6 +91,7 @@ impl Interpreter {
             "flood-creates" => self.flood_creates(words.parse()),
             "flood-users" => self.flood_users(words.parse()),
             "counts" => self.counts(),
+            "flood-directives" => self.flood_directives(words.parse()),
             _ => panic!("no such command: {verb}"),
         }
     }
@@ -144,6 +148,26 @@ impl Interpreter {
             self.now(Command::RecordEvents { facts: vec![fact.clone()] }).expect("facts are always taken");
         }
         vec![format!("{} events, forgotten up to {}", self.fleet.events().len(), self.fleet.events().floor())]
+    }
+
+    /// Puts that many directives that stand for a second.
+    fn flood_directives(&mut self, count: u64) -> Vec<String> {
+        for number in 0..count {
+            let name = |text: &str| Name::new(text).expect("a good name");
+            let (id, by) = (name(&format!("flood{number}")), name("dba"));
+            let targets = model::Targets::default();
+            let directive = model::Directive { text: "hold".into(), targets, lifetime_ms: 1_000, by };
+            self.fleet
+                .apply(
+                    Revision(self.fleet.revision().0 + 1),
+                    &Entry::new(
+                        TimestampMs(100),
+                        Command::PutDirective { id, directive: Box::new(directive) },
+                    ),
+                )
+                .expect("there is room");
+        }
+        vec![format!("{} directives", self.fleet.directives().len())]
     }
 
     fn counts(&self) -> Vec<String> {
@@ -229,6 +253,9 @@ fn name_of(rejection: &Rejection) -> &'static str {
         Rejection::LevelLow { .. } => "LevelLow",
         Rejection::CannotAdopt { .. } => "CannotAdopt",
         Rejection::DatabaseKnown { .. } => "DatabaseKnown",
+        Rejection::DirectiveUnknown { .. } => "DirectiveUnknown",
+        Rejection::DirectiveKnown { .. } => "DirectiveKnown",
+        Rejection::DirectivesFull { .. } => "DirectivesFull",
     }
 }
 
@@ -238,5 +265,6 @@ fn change((revision, change): &(Revision, Change)) -> String {
         Change::Server(id) => format!("{revision}: server {id}"),
         Change::Handler(id) => format!("{revision}: handler {id}"),
         Change::User(name) => format!("{revision}: user {name}"),
+        Change::Directives => format!("{revision}: directives"),
     }
 }

@@ -180,4 +180,29 @@ impl ControllerApi for Controllers {
     ) -> Result<model::DatabaseId, rpc::Refusal> {
         unreachable!("not called")
     }
+
+    async fn directives(self, _: Context) -> Vec<rpc::directives::DirectiveInfo> {
+        unreachable!("not called")
+    }
+
+    async fn report_directives(
+        self,
+        _: Context,
+        _: rpc::directives::DirectivesReport,
+    ) -> Result<Vec<rpc::directives::Question>, Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn count_targets(
+        self,
+        _: Context,
+        _: model::Name,
+        _: model::Targets,
+    ) -> Result<rpc::directives::TargetsCount, Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn directive_tallies(self, _: Context) -> Result<Vec<rpc::directives::DirectiveTally>, Refusal> {
+        unreachable!("not called")
+    }
 }
