@@ -32,6 +32,7 @@ mod python_driver;
 mod refusing_clients;
 mod restoring_the_map;
 mod rust_client;
+mod sending_directives;
 mod stale_routes;
 mod telling_clients;
 mod telling_what_happened;
