@@ -133,7 +133,7 @@ async fn remove(cluster: &Cluster, index: usize) {
     let (cli, id) = (cluster.cli(), (index + 1).to_string());
     blocking(move || cli.run(&["controllers", "remove", &id])).await.ok();
     let status = cluster.controllers[index].ended().await;
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(69), "it is told that it was removed");
     let log = cluster.controllers[index].log().text();
     assert!(log.contains("was removed from the fleet"), "{log}");
 }

@@ -127,9 +127,12 @@ impl Listing {
     }
 }
 
-/// Prints the one or the other. A reader that has gone away (`| head`) is no failure.
+/// Prints the one or the other, up to the end of its last line. A reader that has gone away (`| head`) is no failure.
 pub fn print(json: bool, value: impl FnOnce() -> Value, human: impl FnOnce() -> String) -> io::Result<()> {
-    let text = if json { format!("{:#}\n", value()) } else { human() };
+    let mut text = if json { format!("{:#}", value()) } else { human() };
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
