@@ -1,7 +1,7 @@
 //! What the handler finds out by itself, as the gateway between clients and servers (R59): that a database has no
 //! server that answers, and that it has one again.
 //!
-//! Sessions that wait for a server say so. One that has waited for [`GATEWAY_PATIENCE`] holds the database's clients:
+//! Sessions that wait for a server say so. One that has waited for [a while](crate::limits::GATEWAY_PATIENCE) holds the database's clients:
 //! they are not to open connections, which could only wait as well. The first that is served ends the hold.
 //! Nobody else is needed for that, neither the server nor the controllers.
 

@@ -18,6 +18,22 @@ use model::Epoch;
 use super::{commits_and_takeovers, store_at};
 use crate::world::*;
 
+/// moto with one request at a time: it looks whether an object is there and puts it in two steps, so that two owners
+/// could both be told that they made it, which no S3 does.
+const ONE_AT_A_TIME: &str = "
+import sys, threading
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+moto, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+def answer(environ, start_response):
+    with turn:
+        return list(moto(environ, start_response))
+
+run_simple('127.0.0.1', int(sys.argv[1]), answer, threaded=True)
+";
+
 /// A running moto, ended when dropped.
 struct Moto {
     child: Child,
@@ -36,11 +52,8 @@ impl Moto {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
-        let mut command = Command::new(program);
-        command
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        let mut command = Command::new(interpreter(&program));
+        command.args(["-c", ONE_AT_A_TIME, &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
         let moto = Self { child: command.spawn().expect("it starts"), port };
         let give_up = Instant::now() + Duration::from_secs(60);
         while !moto.make_bucket() {
@@ -70,6 +83,13 @@ impl Drop for Moto {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The Python that a script is for.
+fn interpreter(script: &Path) -> PathBuf {
+    let text = std::fs::read_to_string(script).expect("moto_server is a script");
+    let first = text.lines().next().and_then(|line| line.strip_prefix("#!"));
+    PathBuf::from(first.unwrap_or("python3").trim())
 }
 
 /// The one that `.ci/run` installed, or one in the path.
