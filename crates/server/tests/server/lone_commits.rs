@@ -132,8 +132,8 @@ async fn each_commit_of_one_alone_is_put_by_its_own_thread_but_for_the_owners_lo
     for n in 0..200 {
         client.simple_query(&format!("put k{n} v{n}")).await.expect("written");
     }
-    // The first carries the whole image, and every now and then the owner looks.
-    assert!((190..200).contains(&store.tried()), "{}", store.tried());
+    // The first carries the whole image, and every now and then the owner looks, and may be at it for a few.
+    assert!((100..200).contains(&store.tried()), "{}", store.tried());
     server.release(1, 1, 0).await.expect("put away");
     server.load(1, 2).await.expect("loads");
     for n in [0, 63, 64, 65, 199] {
