@@ -121,7 +121,9 @@ async fn supervise(
         () = node.peers.until_removed() => {
             stop.cancel();
             let path = node.settings.data_dir.clone();
-            attending.await.ok();
+            if let Err(error) = outcome(attending.await) {
+                tracing::warn!(%error, "removed, and the end was not clean");
+            }
             return Err(Error::Removed { id: node.settings.id, path });
         }
         () = node.host.shutdown.cancelled() => None,
@@ -134,6 +136,11 @@ async fn supervise(
             attending.await
         }
     };
+    outcome(ended)
+}
+
+/// What the attending task came to; one that panicked has stopped.
+fn outcome(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
     ended.unwrap_or_else(|error| Err(Error::Stopped { reason: error.to_string() }))
 }
 

@@ -208,8 +208,14 @@ impl Writer {
     pub fn put_here(&mut self) -> Option<Position> {
         let Pending { record, .. } = self.pending.as_ref()?;
         let key = self.log.key(&Name::Record(record.header.position));
-        let created = self.log.store().objects().blocking()?.create_here(&key, &record.parts);
-        matches!(created, Ok(Created::Made)).then(|| self.appended())
+        match self.log.store().objects().blocking()?.create_here(&key, &record.parts) {
+            Ok(Created::Made) => Some(self.appended()),
+            Ok(Created::Taken) => None,
+            Err(error) => {
+                tracing::warn!(%key, reason = %error.source, "a record was not put at the first attempt");
+                None
+            }
+        }
     }
 
     /// Makes the next record of a group.

@@ -47,6 +47,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // It may never have been made.
         let _ = std::fs::remove_file(&self.0);
     }
 }

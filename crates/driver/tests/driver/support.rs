@@ -152,6 +152,7 @@ impl Server {
     /// Takes no more connections, and breaks those that there are.
     pub async fn stop(&mut self) {
         self.accepting.abort();
+        // It says that it was aborted.
         let _ = (&mut self.accepting).await;
         self.break_all();
     }
@@ -159,6 +160,7 @@ impl Server {
     /// Sends bytes to every session.
     pub fn push(&self, bytes: &[u8]) {
         for session in lock(&self.inner.sessions).iter() {
+            // One that has ended listens to nothing.
             let _ = session.push.send(BytesMut::from(bytes));
         }
     }
@@ -184,6 +186,7 @@ impl Server {
                 action: action.clone(),
             };
             let notice = postgres::notice(&directive).expect("a directive");
+            // One that has ended listens to nothing.
             let _ = session.push.send(frame(&notice.detail));
         }
     }
