@@ -18,6 +18,9 @@ pub fn binary() -> &'static PathBuf {
 fn build() -> PathBuf {
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.args(["build", "--quiet", "--package", "stationmaster", "--bin", "stationmaster"]);
+    if cfg!(feature = "cloud") {
+        build.args(["--features", "cloud"]);
+    }
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }

@@ -18,6 +18,8 @@ pub struct Cli {
     pub controllers: Vec<String>,
     /// The fleet's secret.
     pub secret_file: Option<PathBuf>,
+    /// Further environment variables.
+    pub variables: Vec<(String, String)>,
 }
 
 /// A command that goes on. Killed when it is dropped.
@@ -76,7 +78,8 @@ impl Cli {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        without_our_environment(&mut command).args(arguments);
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        without_our_environment(&mut command).envs(variables).args(arguments);
         if !self.controllers.is_empty() {
             command.env("STATIONMASTER_CONTROLLERS", self.controllers.join(","));
         }

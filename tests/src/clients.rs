@@ -41,6 +41,7 @@ pub fn program(name: &str) -> Command {
         "psql" => "postgresql-client",
         "pgbench" => "postgresql",
         "java" => "default-jdk-headless",
+        "node" => "nodejs",
         _ => "the one that has it",
     };
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -119,6 +120,20 @@ pub fn java_class_path() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// A program of `tests/clients/` for Node.js with node-postgres; `None` where that is not there, as it is in no test's list of
+/// things to install: its Debian package goes with one release of Node.js alone.
+pub fn node(script: &str) -> Option<Command> {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/node/usr/share/nodejs");
+    let mut command = program("node");
+    command.env("NODE_PATH", unpacked);
+    let mut probe = Command::new(command.get_program());
+    probe
+        .envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))))
+        .args(["-e", "require('pg')"]);
+    command.arg(clients().join(script));
+    probe.output().is_ok_and(|output| output.status.success()).then_some(command)
 }
 
 /// A Java program of `tests/clients/`, compiled as it starts.

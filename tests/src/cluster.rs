@@ -3,7 +3,12 @@
 mod builder;
 mod config;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use futures::FutureExt;
 use model::{Digest, IdempotencyKey, RequestId};
@@ -14,6 +19,7 @@ use rpc::{
 };
 use tokio::sync::{OnceCell, SemaphorePermit};
 use tokio_postgres::Error;
+use wire::scram::Verifier;
 
 pub use builder::Builder;
 use config::Layout;
@@ -24,6 +30,9 @@ use crate::{Cli, PgEnv, Ports, Process, Session, until};
 pub const USER: &str = "alice";
 /// That user's password.
 pub const PASSWORD: &str = "open sesame";
+
+/// The database that handlers serve themselves.
+const ADMIN: &str = "stationmaster";
 
 /// The file that says where a controller is to die.
 const FAULT: &str = "fault";
@@ -39,6 +48,15 @@ pub enum Role {
     Server,
 }
 
+/// Where a process runs, when that is not simply here.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Its address; others reach it there, and this process does, too.
+    pub address: IpAddr,
+    /// What starts it: see [`Process::within`].
+    pub command: Vec<String>,
+}
+
 /// Processes, their files and their ports. Everything goes with it.
 pub struct Cluster {
     /// In the order of their ids, from 1.
@@ -52,6 +70,8 @@ pub struct Cluster {
     directory: PathBuf,
     secret: Secret,
     ports: Ports,
+    hosts: BTreeMap<String, Host>,
+    variables: Vec<(String, String)>,
     _turn: Option<SemaphorePermit<'static>>,
 }
 
@@ -65,6 +85,27 @@ impl Cluster {
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<Cluster> = OnceCell::const_new();
         SHARED.get_or_init(|| Self::builder().shared().start()).await
+    }
+
+    /// Starts what was prepared, and waits until all of it can do its work.
+    ///
+    /// # Panics
+    /// When something cannot be started.
+    pub async fn boot(&self) {
+        for process in self.processes() {
+            process.start();
+        }
+        for process in self.processes() {
+            process.ready().await;
+        }
+        if !self.controllers.is_empty() {
+            let verifier = Verifier::random(PASSWORD, &mut rand::rng()).to_string();
+            self.operate(Operation::PutUser { name: USER.into(), verifier }).await;
+            // Handlers hear of a new user in a moment.
+            for handler in 0..self.handlers.len() {
+                until("the user can log in", async || self.connect(handler, ADMIN).await.map(drop)).await;
+            }
+        }
     }
 
     /// Every process.
@@ -93,7 +134,8 @@ impl Cluster {
 
     /// The command line, pointed at this cluster.
     pub fn cli(&self) -> Cli {
-        Cli { controllers: self.controller_addresses.clone(), secret_file: Some(self.secret_file()) }
+        let controllers = self.controller_addresses.clone();
+        Cli { controllers, secret_file: Some(self.secret_file()), ..Cli::default() }
     }
 
     /// The file with its secret.
@@ -131,15 +173,28 @@ impl Cluster {
 
     /// Starts one more controller, which is on no list and waits to be added; its index.
     pub fn join_controller(&mut self) -> usize {
-        let (address, admin) = (self.ports.next().to_string(), self.ports.next());
         let (index, id) = (self.controllers.len(), self.controllers.len() + 1);
+        let name = format!("controller-{id}");
+        let next = || next_at(&self.ports, &self.hosts, &name);
+        let (address, admin) = (next().to_string(), next());
         let (extra, log) = Default::default();
         let layout = Layout { directory: &self.directory, controllers: &[], extra: &extra, log: &log };
         let config = layout.joining_controller(id, &address, admin);
-        self.controllers.push(Process::new(&format!("controller-{id}"), "controller", &config, admin));
+        self.controllers.push(self.dressed(Process::new(&name, "controller", &config, admin)));
         self.controller_addresses.push(address);
         self.controllers[index].start();
         index
+    }
+
+    /// A process with what all of this cluster have, and with where it runs.
+    fn dressed(&self, mut process: Process) -> Process {
+        for (name, value) in &self.variables {
+            process = process.with_variable(name, value.into());
+        }
+        match self.hosts.get(process.name()) {
+            Some(host) => process.within(&host.command.clone()),
+            None => process,
+        }
     }
 
     /// A session through a handler.
@@ -306,6 +361,15 @@ impl Cluster {
     pub fn tails(&self, lines: usize) -> String {
         self.processes().map(|process| process.log().last(process.name(), lines)).collect()
     }
+}
+
+/// A free address where that process runs.
+fn next_at(ports: &Ports, hosts: &BTreeMap<String, Host>, name: &str) -> SocketAddr {
+    let mut address = ports.next();
+    if let Some(host) = hosts.get(name) {
+        address.set_ip(host.address);
+    }
+    address
 }
 
 impl Drop for Cluster {

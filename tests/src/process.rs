@@ -22,6 +22,7 @@ pub struct Process {
     admin: SocketAddr,
     log: PathBuf,
     environment: Vec<(String, PathBuf)>,
+    within: Vec<String>,
     child: Mutex<Option<Child>>,
 }
 
@@ -29,13 +30,20 @@ impl Process {
     /// A process that is not started yet.
     pub fn new(name: &str, role: &'static str, config: &Path, admin: SocketAddr) -> Self {
         let log = config.with_extension("log");
-        let (environment, child) = (Vec::new(), Mutex::new(None));
-        Self { name: name.into(), role, config: config.into(), admin, log, environment, child }
+        let (environment, within, child) = (Vec::new(), Vec::new(), Mutex::new(None));
+        Self { name: name.into(), role, config: config.into(), admin, log, environment, within, child }
     }
 
     /// The same with an environment variable.
     pub fn with_variable(mut self, name: &str, value: PathBuf) -> Self {
         self.environment.push((name.into(), value));
+        self
+    }
+
+    /// The same, started by this command, to which the program and its arguments are added. It must become the program
+    /// (exec), as `ip netns exec NAME` does.
+    pub fn within(mut self, command: &[String]) -> Self {
+        self.within = command.to_vec();
         self
     }
 
@@ -68,7 +76,15 @@ impl Process {
         assert!(child.is_none(), "{} runs already", self.name);
         let log =
             OpenOptions::new().create(true).append(true).open(&self.log).expect("the log can be written");
-        let spawned = without_our_environment(&mut Command::new(binary()))
+        let mut command = match self.within.split_first() {
+            None => Command::new(binary()),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary());
+                command
+            }
+        };
+        let spawned = without_our_environment(&mut command)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .arg(self.role)
             .arg("--config")

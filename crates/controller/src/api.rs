@@ -14,6 +14,8 @@ use rpc::{
     controller::*,
     directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, TargetsCount},
     events::{EventsPage, EventsRequest},
+    load::{ClientsOf, ClientsReport, LoadsInfo, ServerUsage},
+    placement::{PlacementAnswer, PlacementRequest},
     tarpc::context::Context,
     time_limit::{Overrun, Verdict},
 };
@@ -148,5 +150,25 @@ impl ControllerApi for Api {
 
     async fn directive_tallies(self, _: Context) -> Result<Vec<DirectiveTally>, Refusal> {
         self.0.directive_tallies()
+    }
+
+    async fn report_usage(self, _: Context, usage: ServerUsage) -> Result<(), Refusal> {
+        self.0.report_usage(&usage)
+    }
+
+    async fn report_clients(self, _: Context, report: ClientsReport) -> Result<(), Refusal> {
+        self.0.report_clients(&report)
+    }
+
+    async fn loads(self, _: Context) -> Result<LoadsInfo, Refusal> {
+        self.0.loads()
+    }
+
+    async fn placement(self, _: Context, request: PlacementRequest) -> Result<PlacementAnswer, Refusal> {
+        self.0.placement(request).await
+    }
+
+    async fn clients_of(self, _: Context, database: DatabaseRef) -> Result<Vec<ClientsOf>, Refusal> {
+        self.0.clients_of(&database)
     }
 }

@@ -7,17 +7,21 @@
 //! - [`machine`]: the map, changed by committed entries and read by everybody;
 //! - [`raft`]: the consensus engine's types and how controllers speak to each other;
 //! - [`decide`]: everything that a leader decides, as pure functions of facts and time;
+//! - [`balance`]: whether and how databases are moved by policy;
+//! - [`loads`]: what is known of loads, by which databases are moved;
 //! - [`node`]: the thin shell that gathers the facts, asks what to do, proposes and acts.
 
 mod answering;
 mod api;
 pub mod backup;
+mod balance;
 mod blocking;
 mod decide;
 mod error;
 mod fault;
 mod formation;
 mod limits;
+mod loads;
 mod machine;
 mod meter;
 mod node;
@@ -31,8 +35,10 @@ mod store;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod untrusted;
 
+pub use balance::{BalanceSettings, Mode};
 pub use blocking::{Gone, Worker};
 pub use error::Error;
+pub use loads::{LoadSettings, Place, PrometheusSettings};
 pub use run::{run, run_on};
 #[doc(hidden)]
 pub use seed::seed;

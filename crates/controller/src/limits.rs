@@ -68,8 +68,10 @@ pub const APPENDS_IN_FLIGHT_MAX: usize = 2;
 
 /// How long a follower may take to answer an append, or one piece of a snapshot, before its connection is given up.
 pub const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a follower may take to install a snapshot after its last piece.
+/// How long a follower may take to install any snapshot after its last piece.
 pub const INSTALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many bytes of one it installs per second at the slowest, on a busy machine: large ones may take longer.
+pub const INSTALL_BYTES_PER_SECOND: u64 = 8 << 20;
 /// How long connecting to another controller may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -149,6 +151,12 @@ pub const SLOW_JOURNAL: Duration = Duration::from_millis(500);
 pub const SLOW_WORKERS: Duration = Duration::from_millis(250);
 /// A server is slow whose timers are late by so much. They are late by less than a millisecond.
 pub const SLOW_TIMERS: Duration = Duration::from_millis(250);
+/// Moves of the placement policy whose effect is remembered. The oldest is forgotten first.
+pub const BALANCE_RECORDS_MAX: usize = 1_024;
+/// How long after a move its effect is looked at. A decayed average takes about that long to show it.
+pub const EFFECT_AFTER: Duration = Duration::from_secs(30);
+/// Most moves that are listed as made or to be made.
+pub const PLACEMENT_LISTED_MAX: usize = 1_000;
 /// Lives of servers remembered that ended lately, for the background failover of what they had. Of older ones the
 /// databases are loaded by the next request.
 pub const FALLEN_MAX: usize = 64;
@@ -200,7 +208,11 @@ pub const HEAR_WAIT_MAX: Duration = Duration::from_millis(700);
 /// Pause between looks at whether they have.
 pub const HEAR_PAUSE: Duration = Duration::from_millis(10);
 /// How long an operator waits for one change of the list of controllers. It goes on without, and the next call asks.
-pub const MEMBERS_STEP_WAIT: Duration = Duration::from_secs(3);
+pub const MEMBERS_STEP_WAIT: Duration = Duration::from_secs(2);
+/// How long one that is to be added may take to answer: it may just be starting.
+pub const NEWCOMER_WAIT: Duration = Duration::from_millis(2_200);
+/// Pause before it is asked again.
+pub const NEWCOMER_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long handing leadership over may take, before this controller just stops or goes on.
 pub const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -218,7 +230,7 @@ const _: () = assert!(ROUTE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_mill
 const _: () = assert!(FORK_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());
 const _: () = assert!(FORM_SETTLE.as_millis() > 2 * FORM_PAUSE.as_millis());
 const _: () = assert!(
-    MEMBERS_STEP_WAIT.as_millis() + CONNECT_TIMEOUT.as_millis() + HEAR_WAIT_MAX.as_millis()
+    MEMBERS_STEP_WAIT.as_millis() + NEWCOMER_WAIT.as_millis() + HEAR_WAIT_MAX.as_millis()
         < rpc::limits::CALL_TIMEOUT.as_millis()
 );
 const _: () = assert!(MOVE_WAIT.as_millis() < rpc::limits::CALL_TIMEOUT.as_millis());

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use model::placement;
 use openraft::EntryPayload;
-use rpc::time_limit::Blame;
+use rpc::{load::LoadSource, time_limit::Blame};
 
 use crate::{
     decide::Cause,
+    loads::Gauges,
     raft::{Applied, LogEntry},
 };
 
@@ -18,6 +20,17 @@ const CHANGES: &str = "stationmaster_controller_changes_total";
 const LOADS: &str = "stationmaster_controller_loads_prompted_total";
 const MOVES: &str = "stationmaster_controller_moves_total";
 const MOVE_SECONDS: &str = "stationmaster_controller_move_seconds";
+const BALANCE_MOVES: &str = "stationmaster_controller_balance_moves_total";
+const BALANCE_FLAPS: &str = "stationmaster_controller_balance_flaps_total";
+const BALANCE_HELD: &str = "stationmaster_controller_balance_held";
+const BALANCE_IN_FLIGHT: &str = "stationmaster_controller_balance_moves_in_flight";
+const BALANCE_TOKENS: &str = "stationmaster_controller_balance_tokens";
+const BALANCE_SKIPPED: &str = "stationmaster_controller_plan_skipped_total";
+const PLAN_SECONDS: &str = "stationmaster_controller_plan_seconds";
+const UTILIZATION_MEAN: &str = "stationmaster_controller_utilization_mean_ratio";
+const UTILIZATION_HOTTEST: &str = "stationmaster_controller_utilization_hottest_ratio";
+const TOO_HOT: &str = "stationmaster_controller_databases_too_hot";
+const UNPLACEABLE: &str = "stationmaster_controller_databases_unplaceable";
 const OVERRUNS: &str = "stationmaster_controller_time_limit_overruns_total";
 const SLOW_SERVERS: &str = "stationmaster_controller_slow_servers_total";
 const FSYNC_SECONDS: &str = "stationmaster_controller_fsync_seconds";
@@ -32,6 +45,11 @@ const DATABASES: &str = "stationmaster_controller_databases";
 const EXPIRIES: &str = "stationmaster_controller_expiries_total";
 const BRAKE: &str = "stationmaster_controller_brake_engaged";
 const FAILOVER_WAITING: &str = "stationmaster_controller_failover_waiting";
+const LOAD_STALE: &str = "stationmaster_controller_load_stale";
+const LOAD_SOURCE: &str = "stationmaster_controller_load_source";
+const LOAD_AGE: &str = "stationmaster_controller_load_sample_age_seconds";
+const LOAD_DISAGREEMENT: &str = "stationmaster_controller_load_disagreement_ratio";
+const PROMETHEUS_QUERIES: &str = "stationmaster_controller_prometheus_queries_total";
 const SERVERS_UP: &str = "stationmaster_controller_servers_up";
 
 /// Why a database was given to a server.
@@ -51,6 +69,12 @@ pub enum Reason {
     TimeLimit,
     /// Its owner died while it was in use.
     Failover,
+    /// Its owner carries more than its share.
+    Load,
+    /// Most of its clients are closer to another location.
+    Location,
+    /// It is pinned elsewhere.
+    Pin,
 }
 
 impl Reason {
@@ -63,6 +87,9 @@ impl Reason {
             Self::Drain => "drain",
             Self::TimeLimit => "time_limit",
             Self::Failover => "failover",
+            Self::Load => "load",
+            Self::Location => "location",
+            Self::Pin => "pin",
         }
     }
 }
@@ -101,6 +128,20 @@ pub fn describe() {
         metrics::Unit::Seconds,
         "One planned change of owner that was done, from asking the owner to let go to the new one having loaded"
     );
+    describe_counter!(BALANCE_MOVES, "Moves that the placement policy began, by reason and result");
+    describe_counter!(BALANCE_FLAPS, "Moves of the policy back to the server that the database came from");
+    describe_gauge!(
+        BALANCE_HELD,
+        "1 while the policy moves nothing for load and distance: paused, off or stale"
+    );
+    describe_gauge!(BALANCE_IN_FLIGHT, "Moves of the policy under way");
+    describe_gauge!(BALANCE_TOKENS, "Moves that the policy's budgets allow now, by budget");
+    describe_counter!(BALANCE_SKIPPED, "Times that the policy did not move something, by why");
+    describe_histogram!(PLAN_SECONDS, metrics::Unit::Seconds, "One round of the placement policy");
+    describe_gauge!(UTILIZATION_MEAN, "Mean utilisation of the servers that take databases");
+    describe_gauge!(UTILIZATION_HOTTEST, "Utilisation of the hottest of them");
+    describe_gauge!(TOO_HOT, "Databases that no server can carry below its limits");
+    describe_gauge!(UNPLACEABLE, "Databases that cannot be where they are pinned to");
     describe_counter!(
         OVERRUNS,
         "Requests that took longer than their database's limit, by who is to blame and what was done"
@@ -125,6 +166,24 @@ pub fn describe() {
         FAILOVER_WAITING,
         "Databases of dead servers that wait for being loaded elsewhere in the background"
     );
+    describe_gauge!(
+        LOAD_STALE,
+        "1 while nothing is moved for load, as too little is known of it; on the leader"
+    );
+    describe_gauge!(
+        LOAD_SOURCE,
+        "Servers whose load is known from this source, or from none; on the leader, 0 elsewhere"
+    );
+    describe_gauge!(
+        LOAD_AGE,
+        metrics::Unit::Seconds,
+        "Age of the oldest sample that counts, by source; on the leader"
+    );
+    describe_gauge!(
+        LOAD_DISAGREEMENT,
+        "The largest difference of two sources over one server's load, as a share of its capacity"
+    );
+    describe_counter!(PROMETHEUS_QUERIES, "Queries to Prometheus, by query and result");
     describe_gauge!(SERVERS_UP, "Servers that are up in the map");
 }
 
@@ -152,6 +211,24 @@ pub fn moved(done: Option<Duration>) {
     }
 }
 
+/// What is known of loads.
+pub fn loads(gauges: &Gauges) {
+    gauge!(LOAD_STALE).set(f64::from(u8::from(gauges.stale)));
+    for source in [LoadSource::Heartbeat, LoadSource::Prometheus] {
+        let (servers, age) = gauges.used.get(&source).copied().unwrap_or_default();
+        gauge!(LOAD_SOURCE, "source" => source.name()).set(servers as f64);
+        gauge!(LOAD_AGE, "source" => source.name()).set(age);
+    }
+    gauge!(LOAD_SOURCE, "source" => "none").set(gauges.without as f64);
+    gauge!(LOAD_DISAGREEMENT).set(gauges.disagreement);
+}
+
+/// Prometheus was asked.
+pub fn prometheus_asked(query: &'static str, answered: bool) {
+    let result = if answered { "ok" } else { "failed" };
+    counter!(PROMETHEUS_QUERIES, "query" => query, "result" => result).increment(1);
+}
+
 /// A server was declared dead.
 pub fn expired(cause: Cause) {
     counter!(EXPIRIES, "cause" => cause.label()).increment(1);
@@ -174,6 +251,32 @@ pub fn overrun(blame: Blame, outcome: &'static str) {
 /// So many databases wait for the background failover.
 pub fn failover_waiting(databases: usize) {
     gauge!(FAILOVER_WAITING).set(databases as f64);
+}
+
+/// The policy planned a round.
+pub fn planned(plan: &placement::Plan, tokens: [f64; 3], held: bool, in_flight: usize, took: Duration) {
+    histogram!(PLAN_SECONDS).record(took.as_secs_f64());
+    for (why, count) in &plan.skipped {
+        counter!(BALANCE_SKIPPED, "why" => why.name()).increment(u64::from(*count));
+    }
+    for (budget, tokens) in ["tidy", "location", "urgent"].into_iter().zip(tokens) {
+        gauge!(BALANCE_TOKENS, "budget" => budget).set(tokens);
+    }
+    gauge!(BALANCE_HELD).set(f64::from(u8::from(held)));
+    gauge!(BALANCE_IN_FLIGHT).set(in_flight as f64);
+    gauge!(UTILIZATION_MEAN).set(plan.limits.mean);
+    gauge!(UTILIZATION_HOTTEST).set(plan.gauges.hottest);
+    gauge!(TOO_HOT).set(plan.too_hot.len() as f64);
+    gauge!(UNPLACEABLE).set(plan.unplaceable.len() as f64);
+}
+
+/// A move of the policy ended.
+pub fn balanced(reason: Reason, done: bool, back: bool) {
+    counter!(BALANCE_MOVES, "reason" => reason.label(), "result" => if done { "ok" } else { "error" })
+        .increment(1);
+    if done && back {
+        counter!(BALANCE_FLAPS).increment(1);
+    }
 }
 
 /// A slow server is emptied, or is well again.

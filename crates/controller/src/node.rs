@@ -2,6 +2,7 @@
 
 mod assign;
 mod backups;
+mod balancing;
 mod directives;
 mod draining;
 mod duties;
@@ -11,10 +12,13 @@ mod forking;
 mod grey;
 mod heartbeats;
 mod levels;
+mod loads;
 mod lookups;
 mod members;
 mod moving;
 mod operate;
+mod placement;
+mod prometheus;
 mod propose;
 mod read_index;
 mod reasons;

@@ -19,8 +19,10 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    balance::Balance,
     decide::{Brake, Errands, Grey, Liveness, Overruns, Pending, Rescue, Told},
     limits::{OVERRUN_WINDOW, OVERRUNS_MAX},
+    loads::Loads,
     settings::Settings,
 };
 
@@ -83,6 +85,12 @@ pub struct State {
     pub replacing: Option<(u64, u64)>,
     /// What handlers told of directives.
     pub told: Told,
+    /// Moves of the placement policy.
+    pub balance: Balance,
+    /// What servers and databases use.
+    pub loads: Loads,
+    /// Whether it was said that something is wrong with what Prometheus says.
+    pub prometheus_troubled: bool,
     /// Directives whose time is over, and which are being ended.
     pub ending: BTreeSet<Name>,
 }
@@ -111,6 +119,9 @@ impl Reign {
             members_changing: false,
             replacing: None,
             told: Told::default(),
+            balance: Balance::new(now),
+            prometheus_troubled: false,
+            loads: Loads::new(settings.load.clone(), settings.prometheus.clone(), now),
             ending: BTreeSet::new(),
         };
         Self { term, state: Mutex::new(state), word: watch::Sender::default(), flights: Mutex::default() }

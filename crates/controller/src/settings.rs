@@ -4,8 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use model::{ControllerId, Level};
 
+use crate::balance::BalanceSettings;
 use crate::fault;
 use crate::limits::{HEARTBEAT_MIN, LEASE_HEARTBEATS_MIN, SNAPSHOT_EVERY_MIN};
+use crate::loads::{LoadSettings, PrometheusSettings};
 
 /// A controller's settings.
 #[derive(Clone, Debug)]
@@ -60,6 +62,12 @@ pub struct Settings {
     pub failover_per_second: u64,
     /// How many of them at a time. 1 to 1,000. Default 8.
     pub failover_in_flight: u64,
+    /// Whether and how databases are moved by load and distance.
+    pub balance: BalanceSettings,
+    /// Which loads placement goes by.
+    pub load: LoadSettings,
+    /// A Prometheus server as a source of loads.
+    pub prometheus: Option<PrometheusSettings>,
     /// The newest level that this controller knows. Lower than what it knows only where a test has it act as a controller
     /// of an earlier release.
     pub level: Level,
@@ -156,6 +164,9 @@ impl Settings {
             brake_window: Self::DEFAULT_BRAKE_WINDOW,
             failover_per_second: Self::DEFAULT_FAILOVER_PER_SECOND,
             failover_in_flight: Self::DEFAULT_FAILOVER_IN_FLIGHT,
+            balance: BalanceSettings::default(),
+            load: LoadSettings::default(),
+            prometheus: None,
             level: fault::level(),
         }
     }

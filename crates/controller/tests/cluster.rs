@@ -18,8 +18,6 @@ mod fleet;
 mod forks;
 #[path = "cluster/linearizability.rs"]
 mod linearizability;
-#[path = "cluster/linearizable.rs"]
-mod linearizable;
 #[path = "cluster/losing_disks.rs"]
 mod losing_disks;
 #[path = "cluster/members.rs"]

@@ -30,6 +30,7 @@ use crate::{
     processor::Processor,
     protocol::{Dial, Plain, Tls, Watched, addresses},
     recovery::{Breakers, Budget},
+    routines::{DIAGNOSTICS, ROUTINES},
     session::Outbox,
     telemetry::{self, Sample, Telemetry},
     view::Cached,
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) processor: Processor,
     pub(crate) meter: Meter,
     pub(crate) telemetry: Telemetry,
+    /// Tells this driver from others in what it reports.
+    pub(crate) instance: u64,
     /// A rate was set at some time: only then operations are told apart.
     pub(crate) rated: AtomicBool,
     breakers: Mutex<Breakers>,
@@ -96,10 +99,12 @@ impl Driver {
             let own = addresses(postgres)?.iter().map(ToString::to_string).collect::<Vec<_>>();
             config.policy.addresses.0.extend(own);
         }
-        if !config.policy.routines.is_empty() {
-            return Err(Error::Config(
-                "this driver has no built-in routines; leave policy.routines empty".into(),
-            ));
+        let known = |name: &String| ROUTINES.contains(&name.as_str());
+        if let Some(unknown) = config.policy.routines.iter().find(|name| !known(name)) {
+            let known = ROUTINES.join(" and ");
+            return Err(Error::Config(format!(
+                "policy.routines: there is no {unknown}; built in are {known}"
+            )));
         }
         config.policy.destinations.extend(config.destinations.keys().cloned());
         let mut announcement = Announcement::new();
@@ -111,6 +116,7 @@ impl Driver {
             dial,
             meter: Meter::default(),
             telemetry: Telemetry::default(),
+            instance: rand::random(),
             rated: AtomicBool::new(false),
             breakers: Mutex::default(),
             budget: Mutex::default(),
@@ -217,6 +223,7 @@ impl Shared {
             outbox.push(acknowledgement);
         }
         match (obeyed.effect, id) {
+            (Effect::Changed(Kind::Activate), _) => self.diagnose("diagnostics are on"),
             (Effect::Changed(Kind::Rate), _) => self.rated.store(true, Ordering::Relaxed),
             (Effect::Changed(Kind::Collect | Kind::Upload), _) => telemetry::begin(self),
             (Effect::Changed(_) | Effect::Nothing, _) => {}
@@ -253,8 +260,26 @@ impl Shared {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a built-in routine is switched on.
+    pub(crate) fn is_on(&self, routine: &str) -> bool {
+        // Most owners allow none, and then nothing is looked up.
+        !self.config.policy.routines.is_empty()
+            && self.processor.state().routine(routine, self.processor.now()).is_some()
+    }
+
+    /// Writes the state to the log, if it is to be there.
+    fn diagnose(&self, why: &str) {
+        if self.is_on(DIAGNOSTICS) {
+            let status = serde_json::to_string(&self.status()).unwrap_or_default();
+            tracing::info!(why, status, "diagnostics");
+        }
+    }
+
     /// A call is over.
     pub(crate) fn called(&self, work: Work<'_>, began: Instant, result: &Result<Answer, Error>) {
+        if let Err(error) = result {
+            self.diagnose(&error.to_string());
+        }
         self.meter.called(result.is_err());
         let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let rows = result.as_ref().map_or(0, Answer::rows_count);

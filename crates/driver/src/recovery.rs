@@ -8,4 +8,4 @@ mod verdict;
 pub(crate) use backoff::backoff;
 pub(crate) use breaker::{Breakers, Permit};
 pub(crate) use budget::Budget;
-pub(crate) use verdict::{BROKEN, Facts, Request, Verdict, verdict};
+pub(crate) use verdict::{BROKEN, Facts, REPEATABLE, Request, Verdict, verdict};

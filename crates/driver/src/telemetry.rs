@@ -11,6 +11,7 @@ mod upload;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -106,7 +107,9 @@ impl Telemetry {
             // Collected for nobody: it is thrown away, as memory is not the place to keep it.
             let Some(destination) = destination else { continue };
             let bytes_max = usize::try_from(collection.spec.bytes_max).unwrap_or(usize::MAX);
-            let Some(body) = otlp::body(&shared.config, records, bytes_max) else { continue };
+            let Some(body) = otlp::body(&shared.config, shared.instance, records, bytes_max) else {
+                continue;
+            };
             reports.push_back(Report { destination, body });
         }
         let bytes =
@@ -163,6 +166,11 @@ async fn attend(shared: Weak<Shared>) {
         };
         match upload::send(&shared, &report).await {
             Ok(()) => pause = Duration::ZERO,
+            // A client at work: it pauses soon.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                telemetry.state().reports.push_front(report);
+                pause = TICK;
+            }
             Err(error) => {
                 // An outage: kept, and tried again later, behind nothing that is newer.
                 tracing::debug!(destination = report.destination, %error, "a report was not taken");

@@ -198,4 +198,32 @@ impl ControllerApi for Lone {
     async fn directive_tallies(self, _: Context) -> Result<Vec<rpc::directives::DirectiveTally>, Refusal> {
         unreachable!("not called")
     }
+
+    async fn report_usage(self, _: Context, _: rpc::load::ServerUsage) -> Result<(), Refusal> {
+        unreachable!("handlers use nothing")
+    }
+
+    async fn report_clients(self, _: Context, _: rpc::load::ClientsReport) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn loads(self, _: Context) -> Result<rpc::load::LoadsInfo, Refusal> {
+        unreachable!("handlers do not ask")
+    }
+
+    async fn placement(
+        self,
+        _: Context,
+        _: rpc::placement::PlacementRequest,
+    ) -> Result<rpc::placement::PlacementAnswer, Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn clients_of(
+        self,
+        _: Context,
+        _: rpc::controller::DatabaseRef,
+    ) -> Result<Vec<rpc::load::ClientsOf>, Refusal> {
+        unreachable!("not called")
+    }
 }

@@ -2,14 +2,17 @@
 //! drivers ask of any server when they connect. Everything else is refused, with a hint.
 
 mod cursor;
+mod directives;
 mod lists;
 mod parse;
+mod placement;
 mod run;
 mod scalar;
 mod show;
 mod statement;
 mod table;
 
+pub(crate) use directives::Waiting;
 pub(crate) use parse::parse;
 pub(crate) use run::{Asker, run};
 pub(crate) use scalar::greeting;

@@ -16,6 +16,7 @@ use crate::{
     admin::{Asker, greeting},
     answering::{Answering, Stopped},
     cancel::Key,
+    clients,
     directives::{self, Mailbox},
     failure::{self, Failure},
     handler::Handler,
@@ -24,7 +25,7 @@ use crate::{
     login::{self, Ended, Login},
     metrics::{self, InStage, Stage},
     session,
-    sessions::{Entry, Handle, Order},
+    sessions::{Entry, Handle, Order, Who},
 };
 
 /// The database that is the admin console.
@@ -37,6 +38,16 @@ pub(crate) struct Client {
     pub(crate) login: Login,
     pub(crate) entry: Entry,
     pub(crate) stage: InStage,
+}
+
+impl Client {
+    /// Where it is, by what it says of itself and by its address.
+    pub(crate) fn location(&self, handler: &Handler) -> Arc<str> {
+        let announced =
+            self.entry.handle.mailbox().and_then(|mailbox| mailbox.announcement().location.as_deref());
+        let said = clients::Said { announced, application: self.login.application() };
+        handler.locations.of(&self.peer, said)
+    }
 }
 
 /// How a session ends.
@@ -73,7 +84,12 @@ pub(crate) async fn serve(
     let Some(_room) = handler.room() else {
         return refuse(link, &peer, &failure::too_many("sessions", handler.settings.sessions_max)).await;
     };
-    let entry = handler.sessions.enter(|| Key::random(handler.own.id(), &mut rand::rng()));
+    let who = Who {
+        user: login.user.clone(),
+        database: login.database.clone(),
+        application: login.application().to_owned(),
+    };
+    let entry = handler.sessions.enter(who, || Key::random(handler.own.id(), &mut rand::rng()));
     if handler.host.shutdown.is_cancelled() {
         entry.handle.tell(Order::Drain);
     }

@@ -11,10 +11,13 @@ mod board;
 mod gateway;
 mod mailbox;
 mod post;
+mod probing;
 mod report;
+mod silence;
 
 pub(crate) use board::Board;
 pub(crate) use mailbox::{Mailbox, Urgency};
+pub(crate) use probing::probe;
 pub(crate) use report::report;
 
 use std::sync::Arc;

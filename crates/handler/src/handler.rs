@@ -10,8 +10,10 @@ use tokio::{
 
 use crate::{
     Settings,
+    admin::Waiting,
     backend::{LoginKeys, Turns},
     cancel::Rate,
+    clients::{Counts, LocationMap},
     directives::Board,
     fleet::{Own, Peers, Router, Users},
     held::Held,
@@ -30,10 +32,15 @@ pub(crate) struct Handler {
     pub(crate) peers: Arc<Peers>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) board: Arc<Board>,
+    pub(crate) waiting_directives: Waiting,
     pub(crate) login_keys: LoginKeys,
     pub(crate) turns: Turns,
     pub(crate) held: Arc<Held>,
     pub(crate) traffic: Traffic,
+    /// Where clients are.
+    pub(crate) locations: LocationMap,
+    /// How many requests came from there.
+    pub(crate) counts: Counts,
     /// True once the map has been read.
     pub(crate) synced: watch::Receiver<bool>,
     room: Arc<Semaphore>,
@@ -55,10 +62,13 @@ impl Handler {
             peers: Arc::default(),
             sessions: Arc::default(),
             board: Arc::default(),
+            waiting_directives: Waiting::default(),
             login_keys: LoginKeys::default(),
             turns: Turns::default(),
             held: Arc::new(Held::new(&settings)),
             traffic: Traffic::new(),
+            locations: LocationMap::new(&settings.location, &settings.client_locations),
+            counts: Counts::default(),
             synced,
             room: Arc::new(Semaphore::new(settings.sessions_max.min(Semaphore::MAX_PERMITS))),
             cancels: Mutex::default(),

@@ -12,6 +12,7 @@ mod admin;
 mod answering;
 mod backend;
 mod cancel;
+mod clients;
 mod connection;
 mod directives;
 mod door;
@@ -34,6 +35,7 @@ mod settings;
 mod sql;
 mod threads;
 
+pub use clients::{Locations, Network, NetworkError};
 pub use error::Error;
 pub use run::run;
 pub use settings::Settings;

@@ -58,6 +58,12 @@ pub const GATEWAY_PATIENCE: Duration = Duration::from_secs(1);
 pub const GATEWAY_HOLD: Duration = Duration::from_secs(10);
 /// Over which time they come back afterwards.
 pub const GATEWAY_SPREAD: Duration = Duration::from_secs(1);
+/// How often the servers of clients that understand directives are asked whether they are there.
+pub const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// How long each may take to say anything.
+pub const PROBE_TIMEOUT: Duration = Duration::from_millis(800);
+/// Servers that are asked. Silence of further ones is found by those who wait.
+pub const PROBED_SERVERS_MAX: usize = 1_024;
 /// Databases whose clients are held at a time. Those of further ones find out by waiting.
 pub const HELD_DATABASES_MAX: usize = 1_024;
 

@@ -29,6 +29,11 @@ pub(crate) fn describe() {
         "stationmaster_handler_backends_lost_total",
         "Server sessions lost, by what became of the client's"
     );
+    describe_gauge!(
+        "stationmaster_handler_location_rtt_seconds",
+        Unit::Seconds,
+        "Round trip to the servers of a location, the least of the last ones"
+    );
     describe_gauge!("stationmaster_handler_held", "Requests that wait for a server now");
     describe_counter!(
         "stationmaster_handler_held_total",
@@ -52,6 +57,10 @@ pub(crate) fn describe() {
         "Requests that exceeded their database's time limit, by what became of them"
     );
     describe_counter!("stationmaster_handler_directives_total", "Directives given to sessions");
+    describe_gauge!(
+        "stationmaster_handler_silent_servers",
+        "Servers of clients that understand directives, that do not answer this handler"
+    );
     describe_counter!(
         "stationmaster_handler_directives_acknowledged_total",
         "Directives acknowledged by sessions, by what became of them"
@@ -80,6 +89,11 @@ pub(crate) enum Stage {
     Serving,
     /// At the admin console.
     Admin,
+}
+
+/// Servers that do not answer this handler, of those that it asks.
+pub(crate) fn silent_servers(count: usize) {
+    gauge!("stationmaster_handler_silent_servers").set(count as f64);
 }
 
 /// A session was given a directive.
@@ -239,6 +253,12 @@ impl Traffic {
     pub(crate) fn down(&self, bytes: usize) {
         self.from_server.increment(bytes as u64);
     }
+}
+
+/// So far are the servers of a location.
+pub(crate) fn round_trip(location: &str, us: u64) {
+    gauge!("stationmaster_handler_location_rtt_seconds", "location" => location.to_owned())
+        .set(us as f64 / 1e6);
 }
 
 /// A statement was answered by the handler itself.

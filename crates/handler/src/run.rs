@@ -12,8 +12,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
-    Error, Settings,
-    directives::report,
+    Error, Settings, clients,
+    directives::{probe, report},
     door::Door,
     fleet::{Own, Watch},
     handler::Handler,
@@ -56,6 +56,11 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) -> Resul
     let reporting = handler.clone();
     let end = end_of_watch.clone();
     tokio::spawn(end.run_until_cancelled_owned(async move { report(&reporting).await }));
+    let probing = handler.clone();
+    let end = end_of_watch.clone();
+    tokio::spawn(end.run_until_cancelled_owned(async move { probe(&probing).await }));
+    let (reporting, end) = (handler.clone(), end_of_watch.clone());
+    tokio::spawn(end.run_until_cancelled_owned(async move { clients::report(&reporting).await }));
     info!(handler = %id, name = %handler.settings.name, address = handler.settings.address, "handler started");
     let door = Door::new(handler.clone(), listener);
     let threads = Threads::start(handler.settings.threads, &door);

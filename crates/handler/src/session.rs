@@ -29,6 +29,7 @@ use rpc::controller::Route;
 use tokio::time::Sleep;
 
 use crate::{
+    clients::Counted,
     connection::{Client, End},
     handler::Handler,
     local::Local,
@@ -53,6 +54,8 @@ struct Session<'a> {
     /// The last epoch that it was served under; 0 before.
     epoch: Epoch,
     route: Option<Arc<Route>>,
+    /// Where its requests are counted, once it is known which database they are for.
+    counted: Option<Counted>,
     /// The route that turned out stale.
     stale: Option<Arc<Route>>,
     /// The client's inbox has frames that are to be read before more comes.
@@ -83,6 +86,7 @@ pub(crate) async fn run(handler: &Handler, client: &mut Client) -> End {
         database: None,
         epoch: Epoch(0),
         route: None,
+        counted: None,
         stale: None,
         client_fresh: true,
         holding: false,

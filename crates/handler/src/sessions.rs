@@ -28,6 +28,16 @@ pub(crate) enum Order {
     End,
 }
 
+/// Who has a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Who {
+    pub(crate) user: String,
+    /// As the client named it.
+    pub(crate) database: String,
+    /// The client's `application_name`.
+    pub(crate) application: String,
+}
+
 /// The part of a session that others can reach.
 #[derive(Debug, Default)]
 pub(crate) struct Handle {
@@ -44,9 +54,16 @@ pub(crate) struct Handle {
     target: Mutex<Option<Target>>,
     /// There once the client has said that it understands directives.
     mailbox: OnceLock<Mailbox>,
+    /// Set when it begins.
+    who: OnceLock<Box<Who>>,
 }
 
 impl Handle {
+    /// Who has it; `None` before it has begun.
+    pub(crate) fn who(&self) -> Option<&Who> {
+        self.who.get().map(Box::as_ref)
+    }
+
     /// What the session has been told. Wakes the task when that changes.
     pub(crate) fn poll_order(&self, cx: &mut Context<'_>) -> Order {
         self.waker.register(cx.waker());
@@ -220,9 +237,9 @@ pub(crate) struct Entry {
 }
 
 impl Sessions {
-    /// Enters a session under a key that `draw` makes up.
-    pub(crate) fn enter(self: &Arc<Self>, mut draw: impl FnMut() -> Key) -> Entry {
-        let handle = Arc::new(Handle::default());
+    /// Enters somebody's session under a key that `draw` makes up.
+    pub(crate) fn enter(self: &Arc<Self>, who: Who, mut draw: impl FnMut() -> Key) -> Entry {
+        let handle = Arc::new(Handle { who: OnceLock::from(Box::new(who)), ..Handle::default() });
         let mut sessions = self.lock();
         let key = loop {
             let key = draw();
@@ -236,6 +253,14 @@ impl Sessions {
 
     pub(crate) fn find(&self, key: Key) -> Option<Arc<Handle>> {
         self.lock().get(&key).cloned()
+    }
+
+    /// All of them, by process id.
+    pub(crate) fn all(&self) -> Vec<(u32, Arc<Handle>)> {
+        let mut all: Vec<_> =
+            self.lock().iter().map(|(key, handle)| (key.process_id, handle.clone())).collect();
+        all.sort_by_key(|(process_id, _)| *process_id);
+        all
     }
 
     /// Tells every session.
@@ -263,6 +288,10 @@ impl Drop for Entry {
 mod tests {
     use super::*;
 
+    fn ann() -> Who {
+        Who { user: "ann".into(), database: "shop".into(), application: String::new() }
+    }
+
     fn key(process_id: u32) -> Key {
         Key { process_id, secret: [0; 4] }
     }
@@ -270,7 +299,7 @@ mod tests {
     #[tokio::test]
     async fn an_order_reaches_a_waiting_session_and_is_never_taken_back() {
         let sessions = Arc::new(Sessions::default());
-        let entry = sessions.enter(|| key(1));
+        let entry = sessions.enter(ann(), || key(1));
         let handle = entry.handle.clone();
         let waiting = tokio::spawn(async move { handle.ordered(Order::Drain).await });
         tokio::task::yield_now().await;
@@ -283,9 +312,9 @@ mod tests {
     #[test]
     fn no_two_sessions_share_a_key_and_an_ended_one_is_forgotten() {
         let sessions = Arc::new(Sessions::default());
-        let first = sessions.enter(|| key(1));
+        let first = sessions.enter(ann(), || key(1));
         let mut draws = [1, 1, 2].into_iter();
-        let second = sessions.enter(|| key(draws.next().expect("enough draws")));
+        let second = sessions.enter(ann(), || key(draws.next().expect("enough draws")));
         assert_eq!(second.key, key(2));
         drop(first);
         assert!(sessions.find(key(1)).is_none() && sessions.find(key(2)).is_some());

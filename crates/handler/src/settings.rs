@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use model::Name;
 
+use crate::clients::Locations;
+
 /// A handler's settings, validated by whoever read them. [`Settings::new`] fills in the defaults.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -13,6 +15,8 @@ pub struct Settings {
     pub address: String,
     /// Region, zone or rack: free text. Default empty.
     pub location: String,
+    /// What tells where its clients are, beside that. Default: nothing, they count as being where the handler is.
+    pub client_locations: Locations,
     /// Controllers to ask first, `host:port` each. At least one; the others are learned from these.
     pub controllers: Vec<String>,
     /// Sessions at a time. One more is refused with 53300. Default 20,000.
@@ -45,6 +49,8 @@ pub struct Settings {
     pub threads: usize,
     /// Databases whose route is remembered. The one not used for longest is forgotten first. Default 100,000.
     pub routes_max: usize,
+    /// Users who may send and revoke directives on the console. Default: nobody.
+    pub directive_senders: Vec<Name>,
 }
 
 impl Settings {
@@ -77,6 +83,7 @@ impl Settings {
             name,
             address,
             location: String::new(),
+            client_locations: Locations::default(),
             controllers,
             sessions_max: Self::DEFAULT_SESSIONS_MAX,
             unauthenticated_max: Self::DEFAULT_UNAUTHENTICATED_MAX,
@@ -90,6 +97,7 @@ impl Settings {
             frame_bytes_max: Self::DEFAULT_FRAME_BYTES_MAX,
             threads: 0,
             routes_max: Self::DEFAULT_ROUTES_MAX,
+            directive_senders: Vec::new(),
         }
     }
 }

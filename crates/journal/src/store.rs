@@ -14,7 +14,7 @@ use crate::{
     Local, Nonce, ObjectError, Objects, Patience, Threads,
     log::Log,
     names,
-    objects::{Key, OnBroken, ProofError, prove},
+    objects::{ErrorKind, Key, OnBroken, ProofError, prove},
     place::{Place, PlaceError},
 };
 
@@ -56,6 +56,13 @@ pub enum StoreError {
     /// It failed its self-test.
     #[error("the store failed its self-test")]
     Unproven(#[from] ProofError),
+}
+
+impl StoreError {
+    /// It may pass by itself: the store answered badly or not at all, but nothing says that it is unfit.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unproven(ProofError::Store(error)) if error.kind == ErrorKind::Unknown)
+    }
 }
 
 impl Store {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DatabaseId, DatabaseOption, Directive, Epoch, Fact, FleetId, HandlerId, IdempotencyKey, Incarnation,
-    Level, Name, NameError, ServerId, Tenure, TimestampMs, Why,
+    Level, Name, NameError, PinnedTo, ServerId, Tenure, TimestampMs, Why,
 };
 
 /// One log entry: a command, and when the leader read its clock for it.
@@ -30,7 +30,7 @@ impl Entry {
 
     /// The oldest level that can say this.
     pub fn level(&self) -> Level {
-        let why = if self.why.is_some() { Level::EVENTS } else { Level::FIRST };
+        let why = self.why.as_ref().map_or(Level::FIRST, |why| why.cause.level());
         why.max(self.command.level())
     }
 }
@@ -196,6 +196,20 @@ pub enum Command {
         /// Which.
         id: Name,
     },
+    /// Says where a database must be, or that it may be anywhere. Moves nothing by itself.
+    PinDatabase {
+        /// Which.
+        database: DatabaseId,
+        /// Where.
+        to: Option<PinnedTo>,
+    },
+    /// Stops moving databases for load and distance, or goes on. Repeating it is harmless.
+    PauseBalancing {
+        /// Who says so.
+        by: Name,
+        /// Whether to stop.
+        paused: bool,
+    },
 }
 
 impl Command {
@@ -219,10 +233,11 @@ impl Command {
             | Self::FormDatabase { .. }
             | Self::AbandonDatabase { .. }
             | Self::SetDatabaseOptions { .. }
-            | Self::RecordEvents { .. }
             | Self::ReserveDatabase { .. }
             | Self::AdoptDatabase { .. } => Level::EVENTS,
+            Self::RecordEvents { facts } => facts.iter().map(Fact::level).max().unwrap_or(Level::EVENTS),
             Self::PutDirective { .. } | Self::EndDirective { .. } => Level::DIRECTIVES,
+            Self::PinDatabase { .. } | Self::PauseBalancing { .. } => Level::PLACEMENT,
             // Only those are asked to read it that know that level.
             Self::RaiseLevel { level } => *level,
         }

@@ -3,6 +3,8 @@
 //! The map does not know what a directive means: its text is whatever the leader has read and found right.
 //! Nothing here asks a clock. A directive counts as over when an entry says so, or is *at* a time past its lifetime.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Name, TimestampMs};
@@ -47,6 +49,33 @@ pub struct Targets {
     pub session: Option<Name>,
     /// The share of those sessions, in thousandths; `None` for all. Whoever is in a share is in every larger one.
     pub share: Option<u16>,
+}
+
+impl Targets {
+    /// What is said, by name.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let Self { database, user, application, location, driver, session, share } = self;
+        let fields = [
+            ("database", database),
+            ("user", user),
+            ("application", application),
+            ("location", location),
+            ("driver", driver),
+            ("session", session),
+        ];
+        let said =
+            fields.into_iter().filter_map(|(what, pattern)| Some((what, pattern.as_ref()?.to_string())));
+        said.chain(share.map(|share| ("share", format!("{}%", f64::from(share) / 10.0)))).collect()
+    }
+}
+
+/// In one line, for people.
+impl fmt::Display for Targets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<String> =
+            self.fields().into_iter().map(|(what, pattern)| format!("{what}={pattern}")).collect();
+        if fields.is_empty() { f.write_str("all") } else { f.write_str(&fields.join(" ")) }
+    }
 }
 
 /// What a session is known by.

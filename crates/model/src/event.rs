@@ -15,7 +15,7 @@ pub use fact::Fact;
 pub use log::{EventFilter, EventLog, EventPage, EventsFrom};
 pub use why::{Cause, Evidence, Why};
 
-use crate::{DatabaseId, Epoch, Name, ParseIdError, Revision, ServerId, TimestampMs};
+use crate::{DatabaseId, Epoch, Level, Name, ParseIdError, Revision, ServerId, TimestampMs};
 
 /// Names an event for ever, and orders all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,11 +126,25 @@ pub enum What {
     DirectiveSent,
     /// A directive was revoked, or its time is over.
     DirectiveEnded,
+    /// A database must be somewhere from now on, or may be anywhere again; the evidence says where.
+    Pinned,
+    /// Databases are not moved for load and distance any more.
+    BalancingPaused,
+    /// Databases are moved for load and distance again.
+    BalancingResumed,
+    /// What is known of loads is too old or contradicts itself: nothing is moved by it.
+    LoadsStale,
+    /// Loads are known again.
+    LoadsFresh,
+    /// A database needs more than any server has.
+    DatabaseTooHot,
+    /// A database cannot be where it is pinned to; the evidence says what to do.
+    Unplaceable,
 }
 
 impl What {
     /// All of them, in order.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 41] = [
         Self::FleetFounded,
         Self::Created,
         Self::Renamed,
@@ -165,7 +179,19 @@ impl What {
         Self::ControllersChanged,
         Self::DirectiveSent,
         Self::DirectiveEnded,
+        Self::Pinned,
+        Self::BalancingPaused,
+        Self::BalancingResumed,
+        Self::LoadsStale,
+        Self::LoadsFresh,
+        Self::DatabaseTooHot,
+        Self::Unplaceable,
     ];
+
+    /// The oldest level that facts can say it at.
+    pub fn level(self) -> Level {
+        if self as usize >= Self::Pinned as usize { Level::PLACEMENT } else { Level::EVENTS }
+    }
 
     /// Its name in listings.
     pub fn name(self) -> &'static str {
@@ -204,6 +230,13 @@ impl What {
             Self::ControllersChanged => "controllers changed",
             Self::DirectiveSent => "directive sent",
             Self::DirectiveEnded => "directive ended",
+            Self::Pinned => "pinned",
+            Self::BalancingPaused => "balancing paused",
+            Self::BalancingResumed => "balancing resumed",
+            Self::LoadsStale => "loads stale",
+            Self::LoadsFresh => "loads fresh",
+            Self::DatabaseTooHot => "database too hot",
+            Self::Unplaceable => "unplaceable",
         }
     }
 }

@@ -10,6 +10,7 @@ mod databases;
 mod directives;
 mod events;
 mod forks;
+mod pinning;
 mod records;
 mod restoring;
 mod servers;
@@ -23,7 +24,7 @@ pub use records::{Database, Handler, Server, ServerState, User};
 
 use crate::{
     DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Level, Name,
-    Revision, ServerId, Standing, Tenure, codec,
+    Paused, PinnedTo, Revision, ServerId, Standing, Tenure, codec,
 };
 
 /// The whole replicated state.
@@ -50,6 +51,10 @@ pub struct Fleet {
     pub(crate) keys_in_order: Vector<IdempotencyKey>,
     /// What administrators tell clients.
     pub(crate) directives: BTreeMap<Name, Standing>,
+    /// Where databases must be, for those of which that was said.
+    pub(crate) pins: OrdMap<DatabaseId, PinnedTo>,
+    /// Whether databases are moved for load and distance.
+    pub(crate) paused: Option<Paused>,
     /// What happened lately. Not part of the digest: it tells how the map came to be, not what it is, and reaches back
     /// less far where the map came from a snapshot of an earlier release.
     pub(crate) events: EventLog,

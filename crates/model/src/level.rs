@@ -19,8 +19,10 @@ impl Level {
     pub const EVENTS: Self = Self(2);
     /// Adds directives.
     pub const DIRECTIVES: Self = Self(3);
+    /// Adds pins of databases, the pause of balancing, and the events that tell of moves by policy.
+    pub const PLACEMENT: Self = Self(4);
     /// The newest that this release knows.
-    pub const NEWEST: Self = Self::DIRECTIVES;
+    pub const NEWEST: Self = Self::PLACEMENT;
 }
 
 impl Default for Level {

@@ -14,6 +14,7 @@ mod level;
 mod limits;
 mod name;
 mod options;
+mod pinning;
 pub mod placement;
 mod time;
 
@@ -31,3 +32,4 @@ pub use level::Level;
 pub use limits::*;
 pub use name::{Name, NameError};
 pub use options::{DatabaseOption, DatabaseOptions, OnTimeLimit, OptionError};
+pub use pinning::{Paused, PinnedTo};

@@ -1,79 +1,53 @@
-//! Where a database goes: a pure choice, whose result a command carries.
+//! Where databases should be: one pure policy for creation, failover, drains, load and clients' distance (R23-R26, R34).
 //!
-//! For now the server that carries least for its capacity. Equal ones are told apart by a hash of database and
-//! server (rendezvous hashing), so that every leader makes the same choice and no server is everybody's second.
+//! Every mover uses the same objective, [`Objective`]: a penalty that is convex in a server's load, the distance of
+//! clients, and the cost of moving. It refuses to know clocks, names, the log and how a move is carried out: whoever calls
+//! it brings a [`Snapshot`] of dense arrays and the time in milliseconds, and executes what it is told.
+//! The controllers' leader and the simulator call the same functions.
+//!
+//! # Public interface
+//! - [`Snapshot`] with [`Server`], [`Database`], [`ClientShare`], [`RoundTrips`] and [`Flight`]: what is. Servers, databases
+//!   and locations are meant by their index in it.
+//! - [`Settings`]: what an operator can set.
+//! - [`Memory`]: what is carried from round to round: budgets, who gives, who was moved lately. [`Memory::commit`] tells
+//!   it of a planned move that is carried out, [`Memory::moved`] of any other.
+//! - [`plan`]: what to move now. It changes of the memory only what time changes, so a dry run is a plan nobody commits.
+//! - [`place`]: the server for one database: creation, failover, drain.
+//! - [`explain`]: what every server would mean for one database, term by term.
+//! - [`Limits`]: the ceilings of a round, which float with the mean.
+//!
+//! # The algorithm
+//! A server *gives* when it is above `urgent`, or above its location's mean by `band_high` for `sustain`, until it is within
+//! `band_low`. From the hottest to the coolest, while there are tokens, the move is made that lowers the objective most:
+//! among the giver's 64 biggest databases that were not moved lately, and the three least loaded servers and the least
+//! loaded big one of every location. What is on its way counts on both sides, what is added counts a tenth more, no target
+//! goes over the ceiling, nobody gets back what it gave lately, and no move only carries the hot spot elsewhere.
+//! Beside that, a part of the databases is looked at for clients that are mostly closer to another location.
+//! The figures and what they were compared with are in the simulator's documentation.
 
-use crate::{DatabaseId, Incarnation, ServerId, Tenure};
+mod explain;
+mod giving;
+mod limits;
+mod location;
+mod memory;
+mod objective;
+mod place;
+mod round;
+mod settings;
+mod snapshot;
+mod tie;
+mod work;
 
-/// A server that could take a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// Which.
-    pub server: ServerId,
-    /// Its present life.
-    pub incarnation: Incarnation,
-    /// How much it can carry, relative to the others. At least 1.
-    pub capacity: u32,
-    /// What it carries already, in thousandths of an average database, those on their way included.
-    pub load: u64,
-}
+pub use explain::{Explanation, Giving, Offer, Verdict, explain};
+pub use limits::Limits;
+pub use memory::{Memory, Moved};
+pub use objective::{Objective, Terms};
+pub use place::{Placement, Wanted, place};
+pub use round::{Gauges, Measure, Move, Plan, Reason, Skip, Skipped, TooHot, plan};
+pub use settings::Settings;
+pub use snapshot::{ClientShare, Database, Flight, NOWHERE, Pin, RoundTrips, Server, Snapshot};
 
-/// An average database, in the unit of [`Candidate::load`].
-pub const DATABASE_LOAD: u64 = 1_000;
-
-/// The best of the candidates; `None` when there is none.
-pub fn choose(database: DatabaseId, candidates: impl IntoIterator<Item = Candidate>) -> Option<Tenure> {
-    let best = candidates.into_iter().min_by(|a, b| {
-        // What each would carry with this one more, for its capacity, without dividing.
-        let left = (u128::from(a.load) + u128::from(DATABASE_LOAD)) * u128::from(b.capacity);
-        let right = (u128::from(b.load) + u128::from(DATABASE_LOAD)) * u128::from(a.capacity);
-        left.cmp(&right).then_with(|| tie(database, b.server).cmp(&tie(database, a.server)))
-    })?;
-    Some(Tenure { server: best.server, incarnation: best.incarnation })
-}
-
-fn tie(database: DatabaseId, server: ServerId) -> u64 {
-    let mut key = [0; 12];
-    key[..8].copy_from_slice(&database.0.to_be_bytes());
-    key[8..].copy_from_slice(&server.0.to_be_bytes());
-    xxhash_rust::xxh3::xxh3_64(&key)
-}
+pub use crate::ServerState as State;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn candidate(server: u32, capacity: u32, databases: u64) -> Candidate {
-        let load = databases * DATABASE_LOAD;
-        Candidate { server: ServerId(server), incarnation: Incarnation(1), capacity, load }
-    }
-
-    fn chosen(candidates: &[Candidate]) -> Option<u32> {
-        choose(DatabaseId(1), candidates.iter().copied()).map(|tenure| tenure.server.0)
-    }
-
-    #[test]
-    fn nobody_is_chosen_from_nobody() {
-        assert_eq!(chosen(&[]), None);
-    }
-
-    #[test]
-    fn the_least_loaded_for_its_capacity_is_chosen() {
-        assert_eq!(chosen(&[candidate(1, 1, 5), candidate(2, 1, 4)]), Some(2));
-        assert_eq!(chosen(&[candidate(1, 4, 10), candidate(2, 1, 4)]), Some(1));
-    }
-
-    #[test]
-    fn ties_do_not_depend_on_the_order_of_the_candidates_and_spread() {
-        let servers: Vec<_> = (1..=4).map(|server| candidate(server, 1, 0)).collect();
-        let mut hits = [0; 4];
-        for database in 0..400 {
-            let forwards = choose(DatabaseId(database), servers.iter().copied()).expect("four candidates");
-            let backwards =
-                choose(DatabaseId(database), servers.iter().rev().copied()).expect("four candidates");
-            assert_eq!(forwards, backwards);
-            hits[forwards.server.0 as usize - 1] += 1;
-        }
-        assert!(hits.iter().all(|hits| *hits > 60), "{hits:?}");
-    }
-}
+mod tests;

@@ -14,6 +14,8 @@ use crate::{
     backup::{BackupPiece, BackupRequest},
     directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, TargetsCount},
     events::{EventsPage, EventsRequest},
+    load::{ClientsOf, ClientsReport, LoadsInfo, ServerUsage},
+    placement::{PinTarget, PlacementAnswer, PlacementRequest},
     time_limit::{Overrun, Verdict},
 };
 
@@ -76,6 +78,17 @@ pub trait ControllerApi {
     async fn count_targets(directive: Name, targets: Targets) -> Result<TargetsCount, Refusal>;
     /// What became of the directives that stand, as far as handlers have told. Leader only.
     async fn directive_tallies() -> Result<Vec<DirectiveTally>, Refusal>;
+    /// A server tells what its databases use (R25). Leader only; a lost one changes nothing.
+    async fn report_usage(usage: ServerUsage) -> Result<(), Refusal>;
+    /// A handler tells where the clients of databases are, and how far the servers (R22). Leader only; a lost one
+    /// changes nothing.
+    async fn report_clients(report: ClientsReport) -> Result<(), Refusal>;
+    /// What is known of all loads, and from where. Leader only.
+    async fn loads() -> Result<LoadsInfo, Refusal>;
+    /// What placement does and why (R23, S10): see [`crate::placement`]. Leader only.
+    async fn placement(request: PlacementRequest) -> Result<PlacementAnswer, Refusal>;
+    /// Where a database's requests come from, most first, as far as it was used lately (R22). Leader only.
+    async fn clients_of(database: DatabaseRef) -> Result<Vec<ClientsOf>, Refusal>;
 }
 
 /// A database, named either way (R9, R14).
@@ -369,6 +382,20 @@ pub enum Operation {
         /// Which.
         id: Option<String>,
         /// Who revokes.
+        by: String,
+    },
+    /// Say where a database must be, or that it may be anywhere. The next round moves it there.
+    PinDatabase {
+        /// Which.
+        database: DatabaseRef,
+        /// Where.
+        to: Option<PinTarget>,
+    },
+    /// Stop moving databases for load, distance and pins, or go on.
+    PauseBalancing {
+        /// Whether to stop.
+        paused: bool,
+        /// Who says so.
         by: String,
     },
 }

@@ -20,7 +20,8 @@
 //! gives the number after the last one it asks about can go on with whatever has to be sent again.
 //!
 //! What a handler itself sends to make a session again is counted too; it has the last word on the count by
-//! `SET _stationmaster.number TO N`, in a Query of its own: the request after that one is number N.
+//! `SET _stationmaster.number TO 'SESSION N'`, in a Query of its own: the request after that one is number N. No client
+//! knows its session's id, so none can miscount its own requests.
 //!
 //! After a cut the handler asks the owner about the requests that have no answer, [`PARAM_SETTLE`]. Before it answers, the
 //! owner has fenced the journal and has ended any older connection of the session, so what it calls absent stays absent.
@@ -37,6 +38,8 @@ pub const USER: &str = "_stationmaster_handler";
 
 /// Start-up parameter: the client's user.
 pub const PARAM_USER: &str = "_stationmaster.user";
+/// Start-up parameter: the handler's own name.
+pub const PARAM_HANDLER: &str = "_stationmaster.handler";
 /// Start-up parameter: the epoch the handler believes in, in decimal.
 pub const PARAM_EPOCH: &str = "_stationmaster.epoch";
 /// Start-up parameter: the database's name, as `current_database()` shows it.

@@ -229,6 +229,42 @@ impl ControllerApi for Api {
     ) -> Result<Vec<crate::directives::DirectiveTally>, Refusal> {
         unreachable!("not called")
     }
+
+    async fn report_usage(
+        self,
+        _: tarpc::context::Context,
+        _: crate::load::ServerUsage,
+    ) -> Result<(), Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn report_clients(
+        self,
+        _: tarpc::context::Context,
+        _: crate::load::ClientsReport,
+    ) -> Result<(), Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn loads(self, _: tarpc::context::Context) -> Result<crate::load::LoadsInfo, Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn placement(
+        self,
+        _: tarpc::context::Context,
+        _: crate::placement::PlacementRequest,
+    ) -> Result<crate::placement::PlacementAnswer, Refusal> {
+        unreachable!("not called")
+    }
+
+    async fn clients_of(
+        self,
+        _: tarpc::context::Context,
+        _: DatabaseRef,
+    ) -> Result<Vec<crate::load::ClientsOf>, Refusal> {
+        unreachable!("not called")
+    }
 }
 
 fn fake(leader: Option<&str>, secret: u8) -> Fake {

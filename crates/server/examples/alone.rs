@@ -101,6 +101,7 @@ fn settings(dir: &str) -> Settings {
         control_address: "control".into(),
         location: String::new(),
         capacity: 1,
+        cpu_cores: None,
         controllers: vec![controllers::Controllers::ADDRESS.into()],
         data_dir: dir.join("server"),
         journal: dir.join("journal").display().to_string(),

@@ -6,7 +6,7 @@ use conditions::{Filter, Raised, Scope};
 use model::{Incarnation, Name};
 use rpc::{
     ByteStream, Secret, Service,
-    environment::{BadWish, ConditionInfo, EnvironmentApi, Watching},
+    environment::{BadWish, ClientTold, ConditionInfo, EnvironmentApi, Watching},
     handshake::Role,
     server::{
         ForkRequest, Forked, LoadRequest, Loaded, PurgeRequest, ReleaseRequest, ServerApi, ServerRefusal,
@@ -16,7 +16,12 @@ use rpc::{
 };
 use tracing::Instrument;
 
-use crate::{environment::Environment, life::Life, residency::Residents, session::Front};
+use crate::{
+    environment::Environment,
+    life::Life,
+    residency::Residents,
+    session::{Front, Roster},
+};
 
 /// Answers calls.
 #[derive(Clone)]
@@ -30,7 +35,8 @@ pub struct Control {
 pub async fn serve(control: Control, mut stream: Box<dyn ByteStream>, peer: String, secret: Secret) {
     match rpc::accept(&mut stream, &secret, &[Service::Server, Service::Environment]).await {
         Ok((Service::Environment, Role::Controller | Role::Operator)) => {
-            rpc::serve!(stream, Watched(control.front.environment.clone()).serve());
+            let (environment, roster) = (control.front.environment.clone(), control.front.roster.clone());
+            rpc::serve!(stream, Watched { environment, roster }.serve());
         }
         Ok((_, Role::Controller | Role::Operator)) => rpc::serve!(stream, control.serve()),
         Ok((_, role @ (Role::Handler | Role::Server))) => {
@@ -122,18 +128,21 @@ impl ServerApi for Control {
 
 /// Tells of a server's environment.
 #[derive(Clone)]
-struct Watched(Environment);
+struct Watched {
+    environment: Environment,
+    roster: Roster,
+}
 
 impl Watched {
     fn now(&self) -> Watching {
-        let (filter, passage) = self.0.passage();
+        let (filter, passage) = self.environment.passage();
         Watching {
-            conditions: self.0.raised().into_iter().map(info).collect(),
+            conditions: self.environment.raised().into_iter().map(info).collect(),
             filter: filter.to_string(),
             seen: passage.seen,
             passed: passage.passed,
             dropped: passage.dropped,
-            absent: self.0.absent().into_iter().map(str::to_owned).collect(),
+            absent: self.environment.absent().into_iter().map(str::to_owned).collect(),
         }
     }
 }
@@ -145,13 +154,17 @@ impl EnvironmentApi for Watched {
 
     async fn set_filter(self, _: Context, filter: String) -> Result<Watching, BadWish> {
         let filter: Filter = filter.parse().map_err(bad_wish)?;
-        self.0.set_filter(filter);
+        self.environment.set_filter(filter);
         Ok(self.now())
     }
 
     async fn reload_rules(self, _: Context) -> Result<Watching, BadWish> {
-        self.0.reload().map_err(bad_wish)?;
+        self.environment.reload().map_err(bad_wish)?;
         Ok(self.now())
+    }
+
+    async fn told(self, _: Context, within_ms: u64) -> Vec<ClientTold> {
+        self.roster.reports().told(Duration::from_millis(within_ms), tokio::time::Instant::now())
     }
 }
 

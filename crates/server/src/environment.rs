@@ -5,7 +5,7 @@
 //! [`Sink`]s hear of every condition that is raised or cleared. What is done about it is `protection`'s.
 
 mod errors;
-mod linux;
+pub mod linux;
 mod own;
 mod posts;
 mod sensor;

@@ -5,6 +5,7 @@
 //! * `session` is one client's conversation; `workers` has the threads that engines run on.
 //! * `vitals` measures what shows that this server itself is slow; [`environment`] measures everything else, and decides what is
 //!   wrong; `protection` acts on that.
+//! * `usage` counts what each database uses, and tells the controllers.
 //! * [`engine`] is the seam to what stores and queries a database, and the engines themselves.
 //!
 //! It decides nothing about who owns what: it does what controllers say, and the journal's fence keeps it honest.
@@ -26,6 +27,8 @@ mod residency;
 mod run;
 mod session;
 mod settings;
+mod telemetry;
+mod usage;
 mod vitals;
 mod workers;
 
@@ -33,6 +36,7 @@ pub use environment::Environment;
 pub use error::Error;
 pub use run::{Parts, run, run_with};
 pub use settings::Settings;
+pub use usage::exposition;
 pub use workers::Workers;
 
 /// An error and all its causes in one line, for logs and for operators.

@@ -97,6 +97,24 @@ pub const DIRECTIVES_UNANSWERED_MAX: usize = 64;
 /// Longest statement, in bytes, that is looked at for what a client says of directives.
 pub const SAID_BYTES_MAX: usize = 20 << 10;
 
+/// Longest report of a client's measurements, in bytes, that is read: what directives may ask for, with its quotes doubled.
+pub const REPORT_BYTES_MAX: usize = 2 << 20;
+
+/// Clients whose reports are kept. The one that has been silent for longest makes room.
+pub const REPORTING_CLIENTS_MAX: usize = 4_096;
+
+/// Reports that are kept of each.
+pub const REPORTS_KEPT_EACH: usize = 32;
+
+/// How long reports are kept.
+pub const REPORTS_KEPT: Duration = Duration::from_secs(3_600);
+
+/// Longest text of a client's about itself, in bytes, that is kept.
+pub const TOLD_TEXT_BYTES_MAX: usize = 64;
+
+/// Kinds of errors that are told apart in what a client tells.
+pub const ERRORS_TOLD_MAX: usize = 16;
+
 /// Idle databases put away in one go while the server protects itself.
 pub const UNLOAD_AT_ONCE: usize = 50;
 
@@ -164,9 +182,20 @@ pub const FILES_PER_SESSION: u64 = 3;
 /// Bytes that SQLite may allocate in the whole process. A statement that needs more fails with 53200.
 pub const SQLITE_MEMORY_BYTES_MAX: u64 = 2 << 30;
 
+/// How often the controllers are told what databases use.
+pub const USAGE_TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// How long that may take. What was not told is told with the next report.
+pub const USAGE_TIMEOUT: Duration = Duration::from_secs(5);
+
 const _: () = assert!(DISK_PROBE_EVERY.as_millis() < HEALTH_WINDOW.as_millis());
 const _: () = assert!(WORKERS_PER_CORE <= WORKERS_MAX_PER_CORE);
 const _: () = assert!(READ_BYTES <= READ_AHEAD_BYTES);
 const _: () =
     assert!(READ_AHEAD_BYTES < MESSAGE_BYTES_MAX && MESSAGE_BYTES_MAX <= wire::limits::FRAME_LEN_MAX);
 const _: () = assert!(KEPT_BUFFER_BYTES <= OUTPUT_BYTES);
+
+/// How long a starting server tries a journals' store that fails for the moment, before it ends and says why.
+pub const STORE_PATIENCE: Duration = Duration::from_secs(60);
+/// How long it waits between two tries.
+pub const STORE_PAUSE: Duration = Duration::from_secs(1);

@@ -297,3 +297,8 @@ pub fn acknowledged(kind: &'static str, outcome: &'static str) {
     )
     .increment(1);
 }
+
+/// A client told what it measured.
+pub fn reported(outcome: &'static str) {
+    counter!("stationmaster_server_client_reports_total", "outcome" => outcome).increment(1);
+}

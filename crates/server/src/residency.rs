@@ -28,7 +28,10 @@ use std::{
 };
 
 use model::{DatabaseId, Epoch};
-use rpc::server::{Loaded, LoadedDatabase, ServerRefusal};
+use rpc::{
+    load::DatabaseUsage,
+    server::{Loaded, LoadedDatabase, ServerRefusal},
+};
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
@@ -226,6 +229,16 @@ impl Residents {
     pub fn checkpoint(&self, most: usize) -> usize {
         let residents: Vec<_> = self.0.table().residents.values().cloned().collect();
         residents.iter().filter(|resident| resident.checkpoint()).take(most).count()
+    }
+
+    /// What each of those here has used since it was loaded.
+    pub fn used(&self) -> Vec<DatabaseUsage> {
+        let table = self.0.table();
+        let used = |resident: &Arc<Resident>| {
+            let (cpu_us, requests) = resident.used.counts();
+            DatabaseUsage { database: resident.id, epoch: resident.epoch, cpu_us, requests }
+        };
+        table.residents.values().map(used).collect()
     }
 
     /// How many are here.

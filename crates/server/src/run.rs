@@ -20,12 +20,16 @@ use crate::{
     environment::{Environment, Linux, Own, Sensors},
     lease::Lease,
     life::Life,
-    limits::{ACCEPT_PAUSE, FILES_PER_SESSION, SQLITE_MEMORY_BYTES_MAX, UNAUTHENTICATED_MAX},
+    limits::{
+        ACCEPT_PAUSE, FILES_PER_SESSION, SQLITE_MEMORY_BYTES_MAX, STORE_PATIENCE, STORE_PAUSE,
+        UNAUTHENTICATED_MAX,
+    },
     measures,
     protection::{Admission, Protection},
     registration::Registrar,
     residency::{Parts as Shares, Residents, World, cache::Cache, reports::Reports},
     session::{self, Front, Herald, Roster, startup::Logins},
+    usage::{Processor, Teller},
     vitals::Vitals,
     workers::Workers,
 };
@@ -121,7 +125,11 @@ pub async fn run_with(
 async fn live(registrar: &Registrar, parts: Parts, cache: Cache, settings: &Settings) -> Result<(), Error> {
     let Some(registered) = registrar.register().await? else { return Ok(()) };
     let Parts { engine, workers, objects, environment, sensors } = parts;
-    let store = open_store(objects, workers.journal_threads(), settings, registered.fleet).await?;
+    let opened = open_store(objects, workers.journal_threads(), settings, registered.fleet);
+    let store = tokio::select! {
+        opened = opened => opened?,
+        () = registrar.host.shutdown.cancelled() => return Ok(()),
+    };
     let vitals = registrar.front.vitals.clone();
     let watching = vitals.clone().watch(workers.clone(), store.clone());
     let shares = Shares {
@@ -153,13 +161,19 @@ async fn live(registrar: &Registrar, parts: Parts, cache: Cache, settings: &Sett
     let protection =
         Protection { environment: watched, residents: residents.clone(), roster, herald, admission };
     residents.world().chore(protection.act());
-    residents.world().chore(environment.watch(sensors, own, workers));
+    residents.world().chore(environment.watch(sensors, own, workers.clone()));
+    let (controllers, life) = (registrar.controllers.clone(), registrar.life.clone());
+    let processor = Processor::new(settings.cpu_cores);
+    let name = settings.name.clone();
+    let teller = Teller { name, controllers, life, residents: residents.clone(), processor, workers };
+    residents.world().chore(teller.tell());
     let lived = registrar.live(registered, &residents).await;
     // New connections are still taken and told where not to go, until everything is away.
     registrar.leave(&residents).await;
     lived
 }
 
+/// A store that only fails for the moment is tried again, as it would be by servers that run already.
 async fn open_store(
     objects: Option<Arc<dyn journal::Objects>>,
     threads: journal::Threads,
@@ -167,10 +181,17 @@ async fn open_store(
     fleet: model::FleetId,
 ) -> Result<journal::Store, Error> {
     let process = Incarnation(rand::random());
-    match objects {
-        None => Ok(journal::Store::at(&settings.journal, fleet, process).await?),
-        Some(objects) => {
-            Ok(journal::Store::with(objects, fleet, process, journal::Patience::default(), threads))
+    if let Some(objects) = objects {
+        return Ok(journal::Store::with(objects, fleet, process, journal::Patience::default(), threads));
+    }
+    let until = Instant::now() + STORE_PATIENCE;
+    loop {
+        match journal::Store::at(&settings.journal, fleet, process).await {
+            Err(error) if error.may_pass() && Instant::now() < until => {
+                tracing::warn!(reason = crate::chain(&error), "the journals' store is not usable yet");
+                sleep(STORE_PAUSE).await;
+            }
+            opened => return Ok(opened?),
         }
     }
 }

@@ -154,7 +154,7 @@ async fn start(
     backend::backend_key_data(out, asked.minor, key.wire())?;
     backend::ready_for_query(out, backend::TransactionStatus::Idle);
     key.arm(inside.session.interrupt());
-    let place = front.roster.enter(asked.database, &asked.name, inside.session.interrupt());
+    let place = front.roster.enter(asked, inside.session.interrupt());
     if let Some(announcement) = announcement(asked) {
         place.announce(announcement);
         front.herald.greet(&place);

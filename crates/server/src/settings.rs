@@ -19,6 +19,9 @@ pub struct Settings {
     pub location: String,
     /// How much this server can carry, relative to the others. At least 1.
     pub capacity: u32,
+    /// How many cores it could use, for placement by load. `None`: the limit of its control group, or all of the machine.
+    /// To be set where several processes share a machine.
+    pub cpu_cores: Option<f64>,
     /// Addresses of controllers, `host:port`; at least one. Others are learned from them.
     pub controllers: Vec<String>,
     /// Working copies of loaded databases. A cache: wiped at start, lost without harm. One process at a time.

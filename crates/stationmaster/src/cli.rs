@@ -12,7 +12,7 @@ use crate::{
     config::{self, Config, Overrides, Role},
     dev,
     failure::{USAGE, Usage},
-    offline, operate, role, secret,
+    offline, operate, role, secret, simulate,
 };
 
 /// A database router: any PostgreSQL client reaches its database through a replicated map.
@@ -38,6 +38,8 @@ enum Command {
     /// Databases' journals, without any server: inspect, verify, restore
     #[command(subcommand)]
     Journal(offline::Request),
+    /// Try placement policies on synthetic or recorded load, without any fleet
+    Simulate(simulate::Request),
     /// Configuration files
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -101,6 +103,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Dev(flags) => return dev::run(flags),
         Command::Operate(request) => return operate::run(request),
         Command::Journal(request) => return offline::run(request),
+        Command::Simulate(request) => return simulate::run(&request),
         Command::Controller(flags) => return play(Role::Controller, flags),
         Command::Handler(flags) => return play(Role::Handler, flags),
         Command::Server(flags) => return play(Role::Server, flags),

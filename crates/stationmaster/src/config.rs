@@ -3,9 +3,11 @@
 //! One pass without IO turns them into settings or into the list of everything that is wrong, each with its line.
 //! The reading is by hand rather than by serde, which stops at the first mistake.
 
+mod balance;
 mod controller;
 mod document;
 mod handler;
+mod load;
 mod origin;
 mod process;
 mod reader;
@@ -28,6 +30,9 @@ use reader::Reader;
 /// The table that every role's file may have beside the role's own.
 const LOG: &str = "log";
 
+/// A controller's table of what it moves by itself.
+const BALANCE: &str = "balance";
+
 /// Which role a process plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -41,7 +46,7 @@ pub enum Role {
 
 impl Role {
     /// Its name on the command line, in files and in logs.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Controller => "controller",
             Self::Handler => "handler",
@@ -65,7 +70,7 @@ pub struct Config {
 /// A role's settings, and where it listens.
 pub enum Settings {
     /// `[controller]`.
-    Controller(Controller),
+    Controller(Box<Controller>),
     /// `[handler]`.
     Handler(Handler),
     /// `[server]`.
@@ -96,12 +101,17 @@ pub fn read(role: Option<Role>, path: &str, text: &str, overrides: &Overrides) -
             return Err(Problems::new(path, document.problems));
         }
     };
-    document.override_with(overrides, role.name(), &[role.name(), LOG]);
+    let tables: &[&str] = match role {
+        Role::Controller => &[Role::Controller.name(), LOG, BALANCE, load::LOAD, load::PROMETHEUS],
+        Role::Handler => &[Role::Handler.name(), LOG],
+        Role::Server => &[Role::Server.name(), LOG],
+    };
+    document.override_with(overrides, role.name(), tables);
     let mut reader = Reader::new(&mut document, role.name());
-    let (settings, common) = match role {
+    let (mut settings, common) = match role {
         Role::Controller => {
             let (settings, common) = controller::read(&mut reader);
-            (settings.map(Settings::Controller), common)
+            (settings.map(|controller| Settings::Controller(Box::new(controller))), common)
         }
         Role::Handler => {
             let (settings, common) = handler::read(&mut reader);
@@ -113,10 +123,22 @@ pub fn read(role: Option<Role>, path: &str, text: &str, overrides: &Overrides) -
         }
     };
     let mut resolved = reader.finish();
+    if role == Role::Controller {
+        let (balance, resolved_balance) = balance::read(&mut document);
+        resolved.extend(resolved_balance);
+        if let Some(Settings::Controller(controller)) = &mut settings {
+            controller.settings.balance = balance;
+        }
+        let (load, prometheus, resolved_load) = load::read(&mut document);
+        resolved.extend(resolved_load);
+        if let Some(Settings::Controller(controller)) = &mut settings {
+            (controller.settings.load, controller.settings.prometheus) = (load, prometheus);
+        }
+    }
     let (log, resolved_log) = Log::read(&mut document);
     resolved.extend(resolved_log);
     for (table, head) in std::mem::take(&mut document.heads) {
-        if table != role.name() && table != LOG {
+        if !tables.contains(&&*table) {
             let what = format!("table [{table}] has no place in the configuration of a {}", role.name());
             document.problems.push(Problem { origin: Some(head), what });
         }

@@ -13,10 +13,14 @@ mod operate;
 mod role;
 mod secret;
 mod signals;
+mod simulate;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(warning) = sabotage::warning() {
+        eprintln!("{warning}");
+    }
     match cli::run() {
         Ok(code) => code,
         Err(error) => failure::report(&error),

@@ -71,7 +71,8 @@ impl Metrics {
             gauge!("process_open_fds").set(usage.open_fds);
             gauge!("process_start_time_seconds").set(usage.started_at);
         }
-        self.0.render()
+        // What only a server has: elsewhere it is empty.
+        self.0.render() + &server::exposition()
     }
 
     /// Folds histograms for ever.

@@ -11,16 +11,20 @@ mod drain;
 mod events;
 mod handlers;
 mod listing;
+mod loads;
 mod map;
 mod members;
 mod password;
+mod placement;
 mod servers;
 mod status;
+mod telemetry;
 mod users;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use model::Name;
 
 pub use cluster::{Cluster, Reach, explain};
 pub use listing::{Cell, Listing, print};
@@ -31,7 +35,7 @@ pub use users::verifier;
 pub enum Request {
     /// How the whole fleet is doing; fails when no leader can be reached
     Status(Reach),
-    /// Databases: list, show, create, fork, adopt, drop, rename, move, assign, unassign, set, reset
+    /// Databases: list, show, create, fork, adopt, drop, rename, move, assign, unassign, pin, unpin, set, reset
     #[command(subcommand)]
     Databases(databases::Request),
     /// Servers: list, drain, expire, conditions, filter, reload-rules
@@ -43,17 +47,33 @@ pub enum Request {
     /// Handlers: list
     #[command(subcommand)]
     Handlers(handlers::Request),
+    /// What placement goes by: list, clients
+    #[command(subcommand)]
+    Loads(loads::Request),
     /// Users who may log in: list, create, password, drop
     #[command(subcommand)]
     Users(users::Request),
     /// What clients are told to do: send, list, revoke, acks
     #[command(subcommand)]
     Directives(directives::Request),
+    /// What clients measure: start, stop, report
+    #[command(subcommand)]
+    Telemetry(telemetry::Request),
+    /// Where databases go, and why: status, plan, explain, log, pause, resume
+    #[command(subcommand)]
+    Placement(placement::Request),
     /// What happened in the fleet, and why: every decision, oldest first
     Events(events::Request),
     /// The replicated map: digest, get, backup, restore, export, import
     #[command(subcommand)]
     Map(map::Request),
+}
+
+/// The user of this machine, as far as the environment tells.
+fn user() -> Name {
+    let said = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    said.and_then(|user| Name::new(&user).ok())
+        .unwrap_or_else(|| Name::new("operator").expect("BUG: a good name"))
 }
 
 /// Does it.
@@ -66,8 +86,11 @@ pub fn run(request: Request) -> anyhow::Result<ExitCode> {
             Request::Servers(request) => servers::run(request).await,
             Request::Controllers(request) => controllers::run(request).await,
             Request::Handlers(request) => handlers::run(request).await,
+            Request::Loads(request) => loads::run(request).await,
             Request::Users(request) => users::run(request).await,
             Request::Directives(request) => directives::run(request).await,
+            Request::Telemetry(request) => telemetry::run(request).await,
+            Request::Placement(request) => placement::run(request).await,
             Request::Events(request) => events::run(request).await,
             Request::Map(request) => map::run(request).await,
         }

@@ -98,7 +98,8 @@ async fn play(config: Config, end_with_stdin: bool) -> anyhow::Result<()> {
 
 async fn act(settings: Settings, environment: Environment, host: Host) -> anyhow::Result<()> {
     match settings {
-        Settings::Controller(Controller { listen: at, settings }) => {
+        Settings::Controller(controller) => {
+            let Controller { listen: at, settings } = *controller;
             let listener = listen(at, "listen").await?;
             Ok(controller::run(settings, host, listener).await?)
         }

@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::Context;
 
+use crate::requirements::{self, Verdicts};
+
 #[derive(clap::Args)]
 pub struct Args {
     /// Leave a step out; may be repeated
@@ -20,7 +22,7 @@ pub struct Args {
     fuzz_seconds: u32,
 }
 
-const STEPS: [&str; 6] = ["format", "lint", "docs", "test", "cloud", "fuzz"];
+const STEPS: [&str; 8] = ["format", "lint", "docs", "test", "rules", "cloud", "requirements", "fuzz"];
 
 /// What a step came to.
 struct Outcome {
@@ -38,24 +40,24 @@ struct Counts {
 
 /// Runs the steps.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut verdicts) = (Vec::new(), Verdicts::default());
     for step in STEPS.into_iter().filter(|step| !args.skip.iter().any(|skipped| skipped == step)) {
         println!("\n== {step}");
         std::io::stdout().flush()?;
         let began = Instant::now();
-        let counts = play(step, args).with_context(|| format!("cannot run step {step}"))?;
+        let counts = play(step, args, &mut verdicts).with_context(|| format!("cannot run step {step}"))?;
         outcomes.push(Outcome { step, counts, took: began.elapsed() });
     }
     let total = outcomes.iter().fold(Counts::default(), |sum, outcome| sum.and(outcome.counts));
-    println!("\n{:<8} {:>8} {:>8} {:>9}", "step", "passed", "failed", "seconds");
+    println!("\n{:<12} {:>8} {:>8} {:>9}", "step", "passed", "failed", "seconds");
     for Outcome { step, counts, took } in &outcomes {
-        println!("{step:<8} {:>8} {:>8} {:>9.1}", counts.passed, counts.failed, took.as_secs_f64());
+        println!("{step:<12} {:>8} {:>8} {:>9.1}", counts.passed, counts.failed, took.as_secs_f64());
     }
     println!("\n{} passed, {} failed", total.passed, total.failed);
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn play(step: &str, args: &Args) -> anyhow::Result<Counts> {
+fn play(step: &str, args: &Args, verdicts: &mut Verdicts) -> anyhow::Result<Counts> {
     let workspace = ["--workspace", "--locked"];
     match step {
         "format" => check(cargo(&["fmt", "--all", "--check"])),
@@ -66,16 +68,35 @@ fn play(step: &str, args: &Args) -> anyhow::Result<Counts> {
                 // Private items are documented too, so links to them are welcome.
                 .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"),
         ),
-        "test" => test(cargo(&["test", "--no-fail-fast"]).args(workspace)),
+        "test" => test(cargo(&["test", "--no-fail-fast"]).args(workspace), verdicts),
+        // What is not in the usual build: expressions in directives.
+        "rules" => {
+            let feature = ["-p", "directive", "--features", "rules", "--locked"];
+            let lint =
+                check(cargo(&["clippy", "--all-targets"]).args(feature).args(["--", "-D", "warnings"]))?;
+            Ok(lint.and(test(cargo(&["test", "--no-fail-fast"]).args(feature), verdicts)?))
+        }
+        "requirements" if args.skip.iter().any(|skipped| ["test", "rules"].contains(&skipped.as_str())) => {
+            println!("not looked at, because the tests were left out");
+            Ok(Counts::default())
+        }
+        "requirements" => {
+            let (passed, failed) = requirements::judge(verdicts)?;
+            Ok(Counts { passed, failed })
+        }
         // What is not in the usual build: the stores of clouds, against a server of one in the tests.
         "cloud" => {
             let feature = ["--features", "cloud", "--locked"];
             let lint = check(
-                cargo(&["clippy", "-p", "stationmaster"]).args(feature).args(["--", "-D", "warnings"]),
+                cargo(&["clippy", "-p", "stationmaster", "-p", "tests", "--all-targets"])
+                    .args(feature)
+                    .args(["--", "-D", "warnings"]),
             )?;
             let mut tests = cargo(&["test", "--no-fail-fast", "-p", "journal"]);
             // Its server in Python must be there: `.ci/run` installs it.
-            Ok(lint.and(test(tests.args(feature).env("STATIONMASTER_REQUIRE_MOTO", "1"))?))
+            let journal = test(tests.args(feature).env("STATIONMASTER_REQUIRE_MOTO", "1"), verdicts)?;
+            let mut fleet = cargo(&["test", "-p", "tests", "--test", "object_store"]);
+            Ok(lint.and(journal).and(test(fleet.args(feature), verdicts)?))
         }
         "fuzz" => check(cargo(&["xtask", "fuzz", "--seconds"]).arg(args.fuzz_seconds.to_string())),
         _ => unreachable!("BUG: {step} is not among STEPS"),
@@ -94,8 +115,8 @@ fn check(mut command: impl std::borrow::BorrowMut<Command>) -> anyhow::Result<Co
     Ok(Counts::one(status.success()))
 }
 
-/// A command that runs tests: shows what it prints, and counts.
-fn test(command: &mut Command) -> anyhow::Result<Counts> {
+/// A command that runs tests: shows what it prints, counts, and notes what became of each.
+fn test(command: &mut Command, verdicts: &mut Verdicts) -> anyhow::Result<Counts> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take().context("BUG: its output is piped")?;
     let mut counts = Counts::default();
@@ -104,6 +125,7 @@ fn test(command: &mut Command) -> anyhow::Result<Counts> {
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
         counts = counts.and(counted(&line));
+        verdicts.add(&line);
     }
     let status = child.wait()?;
     // What does not even compile has no failed test to show for it.

@@ -1,10 +1,12 @@
 //! Developer commands: `cargo xtask …`.
 
 mod bench;
+mod chaos;
 mod ci;
 #[cfg(test)]
 mod claims;
 mod fuzz;
+mod requirements;
 
 use std::process::ExitCode;
 
@@ -17,14 +19,31 @@ enum Command {
     /// Measure something and print the figures
     #[command(subcommand)]
     Bench(Bench),
+    /// Run clients under faults on a cluster of real processes, and judge what they were told: see jepsen/README.md
+    Chaos {
+        /// How long, in minutes
+        #[arg(long, default_value_t = 5)]
+        minutes: u64,
+        /// More for `stationmaster-jepsen run`, such as `--seed 7 --faults kill,pause`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
+    },
     /// Check everything: format, lints, documentation, tests, fuzzing
     Ci(ci::Args),
     /// Fuzz what comes from outside, guided by coverage, on the stable toolchain
     Fuzz(fuzz::Args),
+    /// Run the tests that are named for requirements, and print which requirements pass
+    Requirements(requirements::Args),
 }
 
 #[derive(Subcommand)]
 enum Bench {
+    /// The same application with a stock driver and with ours, through killed servers and planned moves
+    Drivers {
+        /// How often each happens
+        #[arg(long, default_value_t = 3)]
+        rounds: u64,
+    },
     /// The map beside etcd, three members each, on the same disk; installs Debian's etcd when there is none
     Etcd {
         /// Rounds of each way
@@ -75,6 +94,8 @@ enum Bench {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
+        Command::Bench(Bench::Drivers { rounds }) => bench::cluster::run("drivers", &[rounds])?,
+        Command::Chaos { minutes, more } => return chaos::run(minutes, &more),
         Command::Bench(Bench::Etcd { rounds, seconds }) => bench::etcd::run(rounds, seconds)?,
         Command::Bench(Bench::Failover { rounds }) => bench::cluster::run("failover", &[rounds])?,
         Command::Bench(Bench::Journal { rounds, seconds, slower_sync_us }) => {
@@ -82,7 +103,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Bench(Bench::Leader { rounds }) => {
             bench::cluster::run("leader", &[rounds])?;
-            bench::cluster::run_of("controller", "leader", &[rounds])?;
+            bench::cluster::run_of("controller", "cut_off_leader", &[rounds])?;
         }
         Command::Bench(Bench::Map { databases, changes }) => {
             bench::cluster::run_of("controller", "map", &[databases, changes])?;
@@ -91,6 +112,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Bench(Bench::Wire) => bench::wire::run()?,
         Command::Ci(args) => return ci::run(&args),
         Command::Fuzz(args) => fuzz::run(&args)?,
+        Command::Requirements(args) => return requirements::run(&args),
     }
     Ok(ExitCode::SUCCESS)
 }

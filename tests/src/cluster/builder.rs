@@ -2,21 +2,18 @@
 
 use std::{collections::BTreeMap, os::unix::fs::PermissionsExt};
 
-use rpc::{Secret, controller::Operation};
+use rpc::Secret;
 use tokio::sync::Semaphore;
-use wire::scram::Verifier;
 
 use super::{
-    Cluster, FAULT, PASSWORD, Role, USER,
+    Cluster, FAULT, Host, Role,
     config::{Extra, Layout},
+    next_at,
 };
-use crate::{Ports, Process, reaper::Reaper, until};
+use crate::{Ports, Process, reaper::Reaper};
 
 /// Clusters that run at a time in one test process beside the shared one: each is eight processes.
 static TURNS: Semaphore = Semaphore::const_new(1);
-
-/// The database that handlers serve themselves.
-const ADMIN: &str = "stationmaster";
 
 /// What a cluster will be.
 #[derive(Clone, Debug)]
@@ -25,15 +22,29 @@ pub struct Builder {
     handlers: usize,
     servers: usize,
     extra: Extra,
+    server_variables: Vec<(String, String)>,
     log: BTreeMap<String, String>,
     shared: bool,
     faults: bool,
+    hosts: BTreeMap<String, Host>,
+    variables: Vec<(String, String)>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        let (extra, log) = (Vec::new(), BTreeMap::new());
-        Self { controllers: 3, handlers: 2, servers: 3, extra, log, shared: false, faults: false }
+        let (extra, log, hosts, variables, server_variables) = Default::default();
+        Self {
+            controllers: 3,
+            handlers: 2,
+            servers: 3,
+            extra,
+            log,
+            shared: false,
+            faults: false,
+            hosts,
+            variables,
+            server_variables,
+        }
     }
 }
 
@@ -59,6 +70,12 @@ impl Builder {
         self
     }
 
+    /// An environment variable for every server.
+    pub fn server_variable(mut self, name: &str, value: &str) -> Self {
+        self.server_variables.push((name.into(), value.into()));
+        self
+    }
+
     /// A setting of the log.
     pub fn log(mut self, key: &str, value: &str) -> Self {
         self.log.insert(key.into(), value.into());
@@ -68,6 +85,18 @@ impl Builder {
     /// With controllers that die where they are told to: see [`Cluster::arm`].
     pub fn faults(self) -> Self {
         Self { faults: true, ..self }
+    }
+
+    /// Where the process of that name (`controller-1`, `handler-1`, `server-1` …) runs, unless simply here.
+    pub fn host(mut self, name: &str, host: Host) -> Self {
+        self.hosts.insert(name.into(), host);
+        self
+    }
+
+    /// An environment variable for every process.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
     }
 
     /// Does not wait its turn: there is only one such cluster.
@@ -81,20 +110,7 @@ impl Builder {
     /// When something cannot be started.
     pub async fn start(self) -> Cluster {
         let cluster = self.prepare().await;
-        for process in cluster.processes() {
-            process.start();
-        }
-        for process in cluster.processes() {
-            process.ready().await;
-        }
-        if !cluster.controllers.is_empty() {
-            let verifier = Verifier::random(PASSWORD, &mut rand::rng()).to_string();
-            cluster.operate(Operation::PutUser { name: USER.into(), verifier }).await;
-            // Handlers hear of a new user in a moment.
-            for handler in 0..cluster.handlers.len() {
-                until("the user can log in", async || cluster.connect(handler, ADMIN).await.map(drop)).await;
-            }
-        }
+        cluster.boot().await;
         cluster
     }
 
@@ -115,39 +131,57 @@ impl Builder {
         let private = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&secret_file, private).expect("a file of our own");
         let ports = Ports::reserve();
-        let controllers: Vec<String> = (0..self.controllers).map(|_| ports.next().to_string()).collect();
+        let next = |name: &str| next_at(&ports, &self.hosts, name);
+        let controllers = (1..=self.controllers).map(|id| next(&format!("controller-{id}")).to_string());
+        let controllers: Vec<String> = controllers.collect();
         let layout =
             Layout { directory: &directory, controllers: &controllers, extra: &self.extra, log: &self.log };
         let controller = |id: usize| {
-            let admin = ports.next();
             let name = format!("controller-{id}");
+            let admin = next(&name);
             let process = Process::new(&name, "controller", &layout.controller(id, admin), admin);
             match self.faults {
                 true => process.with_variable("STATIONMASTER_FAULT_POINT", directory.join(FAULT)),
                 false => process,
             }
         };
-        let handler_addresses: Vec<_> = (0..self.handlers).map(|_| ports.next()).collect();
+        let handler_addresses: Vec<_> =
+            (1..=self.handlers).map(|at| next(&format!("handler-{at}"))).collect();
         let handler = |number: usize| {
-            let admin = ports.next();
+            let name = format!("handler-{number}");
+            let admin = next(&name);
             let config = layout.handler(number, handler_addresses[number - 1], admin);
-            Process::new(&format!("handler-{number}"), "handler", &config, admin)
+            Process::new(&name, "handler", &config, admin)
         };
         let server = |number: usize| {
-            let admin = ports.next();
-            let config = layout.server(number, ports.next(), ports.next(), admin);
-            Process::new(&format!("server-{number}"), "server", &config, admin)
+            let name = format!("server-{number}");
+            let admin = next(&name);
+            let config = layout.server(number, next(&name), next(&name), admin);
+            let server = Process::new(&name, "server", &config, admin);
+            let variables = self.server_variables.iter();
+            variables.fold(server, |server, (name, value)| server.with_variable(name, value.into()))
         };
-        Cluster {
-            controllers: (1..=self.controllers).map(controller).collect(),
-            handlers: (1..=self.handlers).map(handler).collect(),
-            servers: (1..=self.servers).map(server).collect(),
+        let started: [Vec<Process>; 3] = [
+            (1..=self.controllers).map(controller).collect(),
+            (1..=self.handlers).map(handler).collect(),
+            (1..=self.servers).map(server).collect(),
+        ];
+        let mut cluster = Cluster {
+            controllers: Vec::new(),
+            handlers: Vec::new(),
+            servers: Vec::new(),
             controller_addresses: controllers.clone(),
             handler_addresses: handler_addresses.clone(),
             directory: directory.clone(),
             secret,
             ports,
+            hosts: self.hosts.clone(),
+            variables: self.variables.clone(),
             _turn: turn,
-        }
+        };
+        let [controllers, handlers, servers] =
+            started.map(|processes| processes.into_iter().map(|process| cluster.dressed(process)).collect());
+        (cluster.controllers, cluster.handlers, cluster.servers) = (controllers, handlers, servers);
+        cluster
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::Role;
 
-/// Settings beside the ones that every process needs, by role. Values are TOML.
+/// Settings beside the ones that every process needs, by role. Values are TOML; `balance.mode` is `mode` in `[balance]`.
 pub type Extra = Vec<(Role, String, String)>;
 
 /// The files and ports of one cluster.
@@ -102,8 +102,18 @@ impl Layout<'_> {
         let extra: BTreeMap<&str, &String> = extra.map(|(_, key, value)| (&**key, value)).collect();
         let all =
             settings.iter().map(|(key, value)| (*key, value)).filter(|(key, _)| !extra.contains_key(key));
-        for (key, value) in all.chain(extra.iter().map(|(key, value)| (*key, *value))) {
+        let (apart, own): (Vec<_>, Vec<_>) = extra.iter().partition(|(key, _)| key.contains('.'));
+        for (key, value) in all.chain(own.into_iter().map(|(key, value)| (*key, *value))) {
             writeln!(toml, "{key} = {value}").expect("writing to memory cannot fail");
+        }
+        let mut tables: BTreeMap<&str, String> = BTreeMap::new();
+        for (key, value) in apart {
+            let (table, key) = key.split_once('.').expect("parted by that");
+            writeln!(tables.entry(table).or_default(), "{key} = {value}")
+                .expect("writing to memory cannot fail");
+        }
+        for (table, settings) in tables {
+            write!(toml, "\n[{table}]\n{settings}").expect("writing to memory cannot fail");
         }
         toml.push_str("\n[log]\n");
         for (key, value) in self.log {

@@ -120,8 +120,8 @@ async fn by_rpc(
 async fn add(cluster: &mut Cluster) -> usize {
     let index = cluster.join_controller();
     let address = cluster.controller_address(index).to_string();
-    let (cli, copy) = (cluster.cli(), address.clone());
-    until("the new one listens", async || tokio::net::TcpStream::connect(&copy).await.map(drop)).await;
+    let cli = cluster.cli();
+    until("the new one answers", async || cluster.status(index).await).await;
     let said = blocking(move || cli.run(&["controllers", "add", &address])).await;
     assert!(said.ok().contains("votes"), "{said:?}");
     cluster.controllers[index].ready().await;

@@ -80,7 +80,7 @@ async fn failures_end_with_1_and_wrong_usage_with_64() {
     cli.run(&["--help"]).ok();
     cli.run(&["--version"]).ok();
     // Nobody is there: said so, with the address, in a bounded time.
-    let alone = Cli { controllers: vec!["127.0.0.1:1".into()], secret_file: cli.secret_file.clone() };
+    let alone = Cli { controllers: vec!["127.0.0.1:1".into()], ..cli.clone() };
     assert!(alone.run(&["status"]).fails(1).contains("127.0.0.1:1"));
 }
 

@@ -29,7 +29,7 @@ async fn a_name_that_is_taken_is_refused_42p04() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_user_look_the_same_28p01() {
+async fn a_wrong_password_and_an_unknown_user_look_the_same_28p01_r52() {
     let cluster = Cluster::shared().await;
     let refused = async |user: &str, password: &str| {
         let opened = Session::open(cluster.handler_address(0), user, password, "stationmaster").await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use directive::{Action, Kind};
-use tests::{Cluster, Listener, PASSWORD, Ran, USER, program, until};
+use tests::{Cluster, Listener, PASSWORD, Ran, Role, Session, USER, code, program, until};
 use tokio_postgres::Config;
 
 fn config(cluster: &Cluster, handler: usize, database: &str) -> Config {
@@ -104,7 +104,7 @@ async fn directives_reach_those_who_announced_themselves_and_survive_the_leader_
     hears(&west, "it is taken back", Kind::Revoke, "west").await;
     assert_eq!(cli.run(&["directives", "list", "--json"]).json().as_array().map(Vec::len), Some(0));
     let events = cli.run(&["events", "--limit", "200"]);
-    for line in ["directive sent", "directive ended", "by dba", "location west*"] {
+    for line in ["directive sent", "directive ended", "by dba", "location=west*"] {
         assert!(events.ok().contains(line), "{line}: {}", events.stdout);
     }
 
@@ -112,4 +112,75 @@ async fn directives_reach_those_who_announced_themselves_and_survive_the_leader_
     assert_eq!((plain.notices(), psql(&cluster, "SELECT 1")), (0, before), "nobody else sees anything (S9)");
     assert!(cli.run(&["directives", "revoke", "west"]).fails(1).contains("does not exist"));
     assert!(cli.run(&["directives", "send", "jump", "--for", "5s"]).fails(64).contains("there are hold"));
+}
+
+/// The state that a statement about a directive tells.
+async fn state(console: &Session, sql: &str) -> Result<String, String> {
+    let row = console.query_one(sql, &[]).await.map_err(|error| code(&error))?;
+    Ok(row.get("state"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_console_sends_for_those_who_may_and_takes_two_of_them_for_code_and_updates_r92_r93() {
+    let senders = r#"["alice", "bob"]"#;
+    let cluster = Cluster::builder().controllers(1).handlers(1).servers(1);
+    let cluster = cluster.set(Role::Handler, "directive_senders", senders).start().await;
+    cluster.create("d_shop").await;
+    let west = announced(&cluster, 0, "west-1").await;
+    let cli = cluster.cli();
+    for user in ["bob", "carol"] {
+        cli.run_with(&["users", "create", user, "--password-stdin"], "secret\n").ok();
+    }
+    let console = async |user: &str, password: &str| {
+        until("the console is open", async || {
+            let opened = Session::open(cluster.handler_address(0), user, password, "stationmaster").await;
+            opened.map_err(|error| error.to_string())
+        })
+        .await
+    };
+    let (alice, bob, carol) =
+        (console(USER, PASSWORD).await, console("bob", "secret").await, console("carol", "secret").await);
+
+    let send = "SEND DIRECTIVE hold FOR '9min' ON DATABASE d_shop ID west TO location 'west*'";
+    assert_eq!(state(&carol, send).await, Err("42501".into()), "she has not the right");
+    let counted = state(&alice, &format!("{send} DRY RUN")).await.expect("counted");
+    assert!(counted.starts_with("would reach"), "{counted}");
+    assert_eq!(state(&alice, send).await.as_deref(), Ok("sent"));
+    hears(&west, "the west is told", Kind::Hold, "west").await;
+    west.applied("west").await;
+    until("what became of it is shown", async || {
+        let row = alice.query_one("SHOW DIRECTIVES", &[]).await.map_err(|error| error.to_string())?;
+        let said = (row.get::<_, String>("by"), row.get::<_, i64>("reached"), row.get::<_, i64>("applied"));
+        if said == ("alice@handler-1".into(), 1, 1) { Ok(()) } else { Err(format!("{said:?}")) }
+    })
+    .await;
+
+    let update = format!(
+        r#"SEND DIRECTIVE "update" FOR '1h' ID newer WITH '{{"version":"9","urgency":"available","sha256":"{}","key":"ops","signature":"{}=="}}'"#,
+        "a".repeat(64),
+        "A".repeat(86),
+    );
+    let waits = state(&alice, &update).await.expect("taken");
+    assert!(waits.contains("another user"), "{waits}");
+    for (who, refused) in [(&alice, "42501"), (&carol, "42501")] {
+        assert_eq!(state(who, "APPROVE DIRECTIVE newer").await, Err(refused.into()));
+    }
+    assert!(west.directives().iter().all(|directive| directive.id != "newer"), "it waits");
+    assert_eq!(state(&bob, "APPROVE DIRECTIVE newer").await.as_deref(), Ok("sent"));
+    hears(&west, "it is sent once two agree", Kind::Update, "newer").await;
+    assert_eq!(state(&bob, "APPROVE DIRECTIVE newer").await, Err("42704".into()), "once");
+
+    assert_eq!(
+        carol.batch_execute("REVOKE DIRECTIVE west").await.map_err(|error| code(&error)),
+        Err("42501".into())
+    );
+    bob.batch_execute("REVOKE DIRECTIVE west").await.expect("revoked");
+    hears(&west, "it is taken back", Kind::Revoke, "west").await;
+    // The same at the controllers, for who has the fleet's secret.
+    cli.run(&["directives", "send", "flush", "--id", "all", "--for", "1h", "--by", "dba"]).ok();
+    hears(&west, "the controllers send, too", Kind::Flush, "all").await;
+    let events = cli.run(&["events", "--limit", "200"]);
+    for by in ["by alice@handler-1", "by alice+bob@handler-1", "by bob@handler-1", "by dba"] {
+        assert!(events.ok().contains(by), "{by}: {}", events.stdout);
+    }
 }

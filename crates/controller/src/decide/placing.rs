@@ -1,99 +1,81 @@
-//! Who may get a database, and how much each carries already, before the model chooses among them (R26).
+//! Who may get a database that has to go somewhere: made, failed over, or drained (R26).
 //!
-//! What a server carries is counted in average databases: half by how many it has, those on their way included, and
-//! half by the requests it answers, for the average of all candidates. So an idle server goes before a busy one with as
-//! many databases, and one that only just came does not get everything before its first requests are counted.
+//! The model's policy chooses among the servers that were heard of lately, or among all that are up where there is none.
 
 use std::collections::BTreeSet;
 
 use model::{
-    DatabaseId, Fleet, ServerId, ServerState, Tenure,
-    placement::{Candidate, DATABASE_LOAD, choose},
+    DatabaseId, ServerId, Tenure,
+    placement::{self, Pin, Placement, Wanted},
 };
 use tokio::time::Instant;
 
-use super::{Liveness, Pending};
-use crate::machine::Tally;
+use super::{
+    Scene,
+    scene::{Known, worth},
+};
 
-/// What a placement looks at.
-pub struct Candidacy<'a> {
-    /// The map.
-    pub fleet: &'a Fleet,
-    /// Databases by owner.
-    pub tally: &'a Tally,
-    /// Who was heard of lately.
-    pub liveness: &'a Liveness,
-    /// What is on its way to them.
-    pub pending: &'a Pending,
-    /// Who must not get it.
-    pub avoid: &'a BTreeSet<ServerId>,
+/// Where a database goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Chosen {
+    /// The server.
+    pub tenure: Tenure,
+    /// What the database is expected to need there, in cores.
+    pub load: f64,
+    /// What that means for the server.
+    pub placement: Placement,
 }
 
-/// The best server for a database: one that was heard of within half a lease if there is one, else any that is up.
+/// The best server for a database: one that was heard of within `fresh` if there is one, else any that is up; none that
+/// is to be avoided, and where it is pinned to.
 pub fn place(
     database: DatabaseId,
-    candidacy: &Candidacy<'_>,
+    known: &Known<'_>,
+    avoid: &BTreeSet<ServerId>,
+    settings: &placement::Settings,
     fresh: std::time::Duration,
     now: Instant,
-) -> Option<Tenure> {
-    let all = candidates(candidacy);
-    let heard = |candidate: &&Candidate| candidacy.liveness.silent(tenure(candidate), now) <= fresh;
-    choose(database, all.iter().filter(heard).copied()).or_else(|| choose(database, all.iter().copied()))
+) -> Option<Chosen> {
+    let scene = Scene::of_servers(known);
+    let told = known.sketch.database(database);
+    let clients = scene.clients(told);
+    let load = told.map_or(0.0, |told| told.cores as f32).max(scene.idle);
+    let wanted = Wanted {
+        id: database,
+        load,
+        requests: told.map_or(0.0, |told| worth(told) as f32),
+        clients: &clients,
+        pin: scene.pin(known.fleet.pin(database)),
+        owner: placement::NOWHERE,
+    };
+    let avoided = |index: &u32| avoid.contains(&scene.tenures[*index as usize].server);
+    let silent = |index: &u32| known.liveness.silent(scene.tenures[*index as usize], now) > fresh;
+    let all = 0..scene.tenures.len() as u32;
+    let not_fresh: Vec<u32> = all.clone().filter(|index| avoided(index) || silent(index)).collect();
+    let not_allowed: Vec<u32> = all.filter(avoided).collect();
+    let place = |avoid: &[u32]| placement::place(&scene.snapshot, settings, &wanted, avoid);
+    let placement = place(&not_fresh).or_else(|| place(&not_allowed))?;
+    Some(Chosen { tenure: scene.tenures[placement.server as usize], load: load.into(), placement })
 }
 
-fn candidates(candidacy: &Candidacy<'_>) -> Vec<Candidate> {
-    let up = candidacy
-        .fleet
-        .servers()
-        .filter(|(id, server)| server.state == ServerState::Up && !candidacy.avoid.contains(id));
-    let counted: Vec<(Tenure, u32, u64, f64)> = up
-        .map(|(id, server)| {
-            let tenure = Tenure { server: id, incarnation: server.incarnation };
-            let databases = candidacy.tally.owned(tenure) + candidacy.pending.to(tenure);
-            let requests = candidacy.liveness.seen(tenure).map_or(0.0, |seen| seen.requests_per_second);
-            (tenure, server.capacity, databases, requests)
-        })
-        .collect();
-    let databases: u64 = counted.iter().map(|(_, _, databases, _)| databases).sum();
-    let requests: f64 = counted.iter().map(|(_, _, _, requests)| requests).sum();
-    let average = requests / databases.max(1) as f64;
-    counted
-        .into_iter()
-        .map(|(tenure, capacity, databases, requests)| Candidate {
-            server: tenure.server,
-            incarnation: tenure.incarnation,
-            capacity,
-            load: load(databases, requests, average),
-        })
-        .collect()
-}
-
-/// What a server carries, in thousandths of an average database, which answers `average` requests per second.
-fn load(databases: u64, requests: f64, average: f64) -> u64 {
-    let by_count = databases.saturating_mul(DATABASE_LOAD);
-    if average < REQUESTS_MIN {
-        return by_count;
-    }
-    // Far below where the conversion would lose anything: a rate for the average of all.
-    let by_requests = (requests / average * DATABASE_LOAD as f64) as u64;
-    by_count / 2 + by_requests / 2
-}
-
-/// Below so many requests per second and database nobody is busy, and only databases count.
-const REQUESTS_MIN: f64 = 0.01;
-
-fn tenure(candidate: &Candidate) -> Tenure {
-    Tenure { server: candidate.server, incarnation: candidate.incarnation }
+/// Whether a pin is what leaves a database without a server.
+pub fn pinned(database: DatabaseId, known: &Known<'_>) -> bool {
+    Scene::of_servers(known).pin(known.fleet.pin(database)) != Pin::Anywhere
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use model::{Command, Entry, Incarnation, Name, Registration, Revision, TimestampMs};
-    use rpc::controller::ServerLoad;
+    use model::{Command, Entry, Fleet, Incarnation, Name, PinnedTo, Registration, Revision, TimestampMs};
+    use rpc::{controller::ServerLoad, load::LoadSource};
 
     use super::*;
+    use crate::{
+        decide::{Liveness, Pending, Sketch},
+        loads::{Picture, ServerPicture},
+        machine::Tally,
+    };
 
     const LEASE: Duration = Duration::from_secs(2);
 
@@ -123,14 +105,16 @@ mod tests {
             liveness.heard(tenure, ServerLoad::default(), now);
         }
         let fleet = fleet();
-        let candidacy = Candidacy {
+        let known = Known {
             fleet: &fleet,
             tally: &Tally::of(&fleet),
             liveness: &liveness,
             pending: &Pending::default(),
-            avoid: &avoid.iter().copied().map(ServerId).collect(),
+            sketch: &Sketch::new(Picture::default(), now),
         };
-        place(DatabaseId(1), &candidacy, LEASE / 2, now).map(|tenure| tenure.server.0)
+        let avoid = avoid.iter().copied().map(ServerId).collect();
+        let chosen = place(DatabaseId(1), &known, &avoid, &placement::Settings::default(), LEASE / 2, now);
+        chosen.map(|chosen| chosen.tenure.server.0)
     }
 
     #[tokio::test]
@@ -151,7 +135,7 @@ mod tests {
     }
 
     /// Places so many databases one after the other, none of which gets into the map: how many go to each.
-    fn spread(count: u64, requests: [u64; 2]) -> [u64; 2] {
+    fn spread(count: u64, requests: [u64; 2], utilization: &[f64]) -> [u64; 2] {
         let start = Instant::now();
         let mut liveness = Liveness::new(LEASE, LEASE / 4, start);
         for second in 0..10 {
@@ -162,17 +146,26 @@ mod tests {
             }
         }
         let (fleet, pending) = (fleet(), Pending::default());
-        let candidacy = Candidacy {
+        let now = start + Duration::from_secs(9);
+        let told = |utilization: &f64| ServerPicture {
+            utilization: *utilization,
+            capacity_cores: 4.0,
+            source: LoadSource::Heartbeat,
+            age_seconds: 0.5,
+        };
+        let servers = (1..).map(ServerId).zip(utilization.iter().map(told)).collect();
+        let known = Known {
             fleet: &fleet,
             tally: &Tally::of(&fleet),
             liveness: &liveness,
             pending: &pending,
-            avoid: &BTreeSet::new(),
+            sketch: &Sketch::new(Picture { servers, ..Picture::default() }, now),
         };
-        let mut promises = Vec::new();
+        let (mut promises, settings) = (Vec::new(), placement::Settings::default());
         for database in 1..=count {
-            let to = place(DatabaseId(database), &candidacy, LEASE, start + Duration::from_secs(9));
-            promises.push(pending.promise(to.expect("two are up")));
+            let chosen = place(DatabaseId(database), &known, &BTreeSet::new(), &settings, LEASE, now);
+            let chosen = chosen.expect("two are up");
+            promises.push(pending.promise(chosen.tenure, chosen.load));
         }
         [1, 2]
             .map(|server| promises.iter().filter(|promise| promise.tenure.server.0 == server).count() as u64)
@@ -180,12 +173,38 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_on_its_way_counts_r26() {
-        assert_eq!(spread(30, [0, 0]), [15, 15]);
+        assert_eq!(spread(30, [0, 0], &[]), [15, 15]);
+        assert_eq!(spread(30, [0, 0], &[0.01, 0.01]), [15, 15]);
     }
 
     #[tokio::test]
     async fn most_go_to_the_idle_of_two_r26() {
-        let [busy, idle] = spread(30, [1_000, 0]);
-        assert!(idle > 20 && busy + idle == 30, "{busy} {idle}");
+        for utilization in [&[][..], &[0.5, 0.01]] {
+            let [busy, idle] = spread(30, [1_000, 0], utilization);
+            assert!(idle > 20 && busy + idle == 30, "{utilization:?}: {busy} {idle}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pin_is_obeyed_and_names_its_server_alone() {
+        let now = Instant::now();
+        let mut fleet = fleet();
+        let mut apply = |number, command| {
+            fleet.apply(Revision(number), &Entry::new(TimestampMs(0), command)).expect("a good history");
+        };
+        apply(3, Command::CreateDatabase { name: Name::new("d").expect("a name"), owner: None, key: None });
+        let to = Some(PinnedTo::Server(ServerId(2)));
+        apply(4, Command::PinDatabase { database: DatabaseId(1), to });
+        let known = Known {
+            fleet: &fleet,
+            tally: &Tally::of(&fleet),
+            liveness: &Liveness::new(LEASE, LEASE / 4, now),
+            pending: &Pending::default(),
+            sketch: &Sketch::new(Picture::default(), now),
+        };
+        let settings = placement::Settings::default();
+        let place = |avoid| place(DatabaseId(1), &known, &avoid, &settings, LEASE, now);
+        assert_eq!(place(BTreeSet::new()).map(|chosen| chosen.tenure.server), Some(ServerId(2)));
+        assert_eq!(place(BTreeSet::from([ServerId(2)])), None);
     }
 }

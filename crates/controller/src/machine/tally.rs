@@ -93,6 +93,8 @@ impl Tally {
             | Command::AdoptDatabase { .. }
             | Command::PutDirective { .. }
             | Command::EndDirective { .. }
+            | Command::PinDatabase { .. }
+            | Command::PauseBalancing { .. }
             // A copy that forms is nobody's.
             | Command::ForkDatabase { .. }
             | Command::FormDatabase { .. }
@@ -150,7 +152,9 @@ fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
         | Command::ReserveDatabase { .. }
         | Command::AdoptDatabase { .. }
         | Command::PutDirective { .. }
-        | Command::EndDirective { .. } => None,
+        | Command::EndDirective { .. }
+        | Command::PinDatabase { .. }
+        | Command::PauseBalancing { .. } => None,
     }
 }
 
@@ -185,7 +189,9 @@ fn ended(fleet: &Fleet, command: &Command) -> Option<Tenure> {
         | Command::ReserveDatabase { .. }
         | Command::AdoptDatabase { .. }
         | Command::PutDirective { .. }
-        | Command::EndDirective { .. } => None,
+        | Command::EndDirective { .. }
+        | Command::PinDatabase { .. }
+        | Command::PauseBalancing { .. } => None,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use model::{Command, DatabaseId, Epoch, Fact, RequestId, ServerId, ServerState, Tenure, What, Why};
+use model::{
+    Command, DatabaseId, Epoch, Fact, Fleet, PinnedTo, RequestId, ServerId, ServerState, Tenure, What, Why,
+};
 use rpc::{
     Refusal,
     server::{LoadRequest, ReleaseRequest, ServerRefusal},
@@ -11,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Node;
 use crate::{
-    decide::{Candidacy, Cause, LoadFailure, Promise, place},
+    decide::{Cause, Known, LoadFailure, Promise, pinned, place},
     fault,
     limits::{BETWEEN_LIVES, RELEASE_PATIENCE},
     meter::{self, Reason},
@@ -32,14 +34,25 @@ impl Node {
     ) -> Result<Promise, Refusal> {
         let now = Instant::now();
         self.view.read(|state| {
-            let chosen = reign.state(|known| {
-                let (fleet, tally) = (state.fleet(), state.tally());
-                let (liveness, pending) = (&known.liveness, &known.pending);
-                let candidacy = Candidacy { fleet, tally, liveness, pending, avoid };
-                let chosen = place(database, &candidacy, self.settings.lease / 2, now);
-                chosen.map(|tenure| known.pending.promise(tenure))
+            let (chosen, pinned) = reign.state(|known| {
+                let sketch = known.balance.sketch(&known.loads, now);
+                let all = Known {
+                    fleet: state.fleet(),
+                    tally: state.tally(),
+                    liveness: &known.liveness,
+                    pending: &known.pending,
+                    sketch: &sketch,
+                };
+                let policy = &self.settings.balance.policy;
+                let chosen = place(database, &all, avoid, policy, self.settings.lease / 2, now);
+                let pinned = chosen.is_none() && pinned(database, &all);
+                (chosen.map(|chosen| known.pending.promise(chosen.tenure, chosen.load)), pinned)
             });
             chosen.ok_or_else(|| {
+                if pinned {
+                    let reason = unplaceable(state.fleet(), database);
+                    return Refusal::NoServer { reason };
+                }
                 let up = state.fleet().servers().filter(|(_, server)| server.state == ServerState::Up);
                 let reason = match (state.fleet().servers().count(), up.count()) {
                     (0, _) => "none has ever registered; start one".into(),
@@ -69,6 +82,9 @@ impl Node {
         match proposed.outcome {
             Ok(_) => {
                 meter::assigned(reason);
+                if let Some(reign) = self.reign_if_any() {
+                    reign.state(|state| state.loads.moved(database, to, Instant::now()));
+                }
                 let epoch = epoch_expected.next();
                 tracing::info!(%database, %epoch, server = %to.server, ?reason, "database assigned");
                 Ok(Some(epoch))
@@ -213,4 +229,18 @@ impl Node {
             }
         }
     }
+}
+
+/// Why a pinned database has no server, and what to do.
+pub(super) fn unplaceable(fleet: &Fleet, database: DatabaseId) -> String {
+    let pin = match fleet.pin(database) {
+        Some(PinnedTo::Server(server)) => match fleet.server(*server) {
+            Some(record) => format!("server {}, which does not take databases now", record.name),
+            None => format!("server {server}, which is not known any more"),
+        },
+        Some(PinnedTo::Location(location)) => format!("location {location}, where no server can take it"),
+        None => "nothing".into(),
+    };
+    let name = fleet.database(database).map_or_else(|| database.to_string(), |known| known.name.to_string());
+    format!("{name} is pinned to {pin}: start one there, or `stationmaster databases unpin {name}`")
 }

@@ -50,7 +50,7 @@ impl Node {
             Some(_) | None => self.order(reign, directive.scope.database.as_deref()),
         };
         let text = directive::encode(&directive).map_err(|refusal| invalid(&refusal))?;
-        let why = Why::new(Cause::Operator, format!("request {request}; to {}", shown(&targets)));
+        let why = Why::new(Cause::Operator, format!("request {request}; to {targets}"));
         let directive = model::Directive { text, targets, lifetime_ms: directive.lifetime_ms, by };
         let command = Command::PutDirective { id, directive: Box::new(directive) };
         let (revision, _) = self.propose_because(why, command).await?.accepted()?;
@@ -193,21 +193,4 @@ impl Node {
 
 fn invalid(refusal: &directive::Refusal) -> Refusal {
     Refusal::DirectiveInvalid { reason: refusal.to_string() }
-}
-
-/// Targets for people.
-fn shown(targets: &Targets) -> String {
-    let Targets { database, user, application, location, driver, session, share } = targets;
-    let fields = [
-        ("database", database),
-        ("user", user),
-        ("application", application),
-        ("location", location),
-        ("driver", driver),
-        ("session", session),
-    ];
-    let fields = fields.iter().filter_map(|(what, pattern)| Some(format!("{what} {}", pattern.as_ref()?)));
-    let share = share.map(|share| format!("{} % of them", f64::from(share) / 10.0));
-    let shown: Vec<String> = fields.chain(share).collect();
-    if shown.is_empty() { "all".into() } else { shown.join(", ") }
 }

@@ -60,6 +60,7 @@ impl Node {
     /// Ends the reign.
     fn depose(&self) {
         meter::brake(false);
+        meter::loads(&crate::loads::Gauges::default());
         *self.reign.write().expect("BUG: nothing panics while holding this lock") = None;
         // The next leader finds out by itself.
         *self.facts.lock().expect("BUG: nothing panics while holding this lock") = Facts::default();
@@ -88,8 +89,9 @@ impl Node {
                     tracing::info!(term, revision = %self.view.revision(), "this controller leads now");
                     let reign = Reign::new(term, &self.settings, Instant::now());
                     reign.state(|state| state.emptied = self.emptied_before());
-                    *self.reign.write().expect("BUG: nothing panics while holding this lock") =
-                        Some(Arc::new(reign));
+                    let reign = Arc::new(reign);
+                    self.ask_prometheus(&reign);
+                    *self.reign.write().expect("BUG: nothing panics while holding this lock") = Some(reign);
                     let evidence = format!("controller {}, term {term}", self.settings.id);
                     self.note(Fact::new(What::LeaderElected).evidence(evidence));
                     self.tick();
@@ -108,6 +110,7 @@ impl Node {
         self.raise_level(&reign, now);
         let up = self.servers_up();
         self.judge_silence(&reign, &up, now);
+        self.weigh(&reign, &up, now);
         self.look_after(&reign, &up, now);
         self.survey(&reign, &up);
         self.fail_over(&reign);
@@ -115,6 +118,7 @@ impl Node {
         self.make_copies(&reign, &up, now);
         self.look_after_slow(&reign, now);
         self.drain_servers(&reign);
+        self.balance(&reign, now);
         self.end_directives_in_time(&reign);
     }
 

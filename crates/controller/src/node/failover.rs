@@ -94,7 +94,13 @@ impl Node {
             let databases = found.len();
             tracing::info!(server = %tenure.server, databases, knows, "databases of a dead server go elsewhere");
         }
-        reign.state(|state| state.rescue.on_found(found));
+        reign.state(|state| {
+            // The biggest first: the small ones fill the gaps.
+            let sketch = state.balance.sketch(&state.loads, Instant::now());
+            let cores = |id: &DatabaseId| sketch.database(*id).map_or(0.0, |told| told.cores);
+            found.sort_by(|a, b| cores(b).total_cmp(&cores(a)));
+            state.rescue.on_found(found);
+        });
         self.rescue_next(reign);
     }
 

@@ -11,6 +11,7 @@ use rpc::{
     },
     limits::PAGE_MAX,
 };
+use sabotage::Sabotage;
 use tokio::time::Instant;
 
 use super::{Node, resolve, standing::millis};
@@ -24,7 +25,10 @@ impl Node {
     pub async fn look_up(self: &Arc<Self>, request: LookUp) -> Result<DatabaseInfo, Refusal> {
         match request.consistency {
             Consistency::AtLeast(revision) => self.at_least(revision).await?,
-            Consistency::Linearizable if fault::planted(&self.settings.data_dir, "no read index") => {
+            Consistency::Linearizable
+                if fault::planted(&self.settings.data_dir, "no read index")
+                    || sabotage::is(Sabotage::ReadIndex) =>
+            {
                 self.reign().map(drop)?;
             }
             Consistency::Linearizable => self.read_index().await?,

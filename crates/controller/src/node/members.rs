@@ -25,7 +25,10 @@ use super::Node;
 use crate::{
     decide::members::{Answer, Members, Step},
     formation::Newcomer,
-    limits::{HAND_OVER_TIMEOUT, HEAR_PAUSE, HEAR_WAIT_MAX, LEARNER_LAG_MAX, MEMBERS_STEP_WAIT},
+    limits::{
+        CONNECT_TIMEOUT, HAND_OVER_TIMEOUT, HEAR_PAUSE, HEAR_WAIT_MAX, LEARNER_LAG_MAX, MEMBERS_STEP_WAIT,
+        NEWCOMER_PAUSE, NEWCOMER_WAIT,
+    },
     raft::TypeConfig,
     reign::Reign,
 };
@@ -77,10 +80,18 @@ impl Node {
 
     async fn newcomer(&self, address: &str) -> Result<Newcomer, Refusal> {
         let kept = |reason| Refusal::ControllersKept { reason };
-        let status = self
-            .status_of(address)
-            .await
-            .map_err(|error| kept(format!("no controller answers at {address}; start it first ({error})")))?;
+        let until = Instant::now() + NEWCOMER_WAIT;
+        let status = loop {
+            match self.status_of(address).await {
+                Ok(status) => break status,
+                // It may just be starting, or be taking a snapshot in.
+                Err(_) if Instant::now() + CONNECT_TIMEOUT < until => sleep(NEWCOMER_PAUSE).await,
+                Err(error) => {
+                    let reason = format!("no controller answers at {address}; start it first ({error})");
+                    return Err(kept(reason));
+                }
+            }
+        };
         let newcomer = Newcomer::new(&status, address);
         let level = self.view.read(|state| state.fleet().level());
         if newcomer.level < level {

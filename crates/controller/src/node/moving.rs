@@ -141,7 +141,7 @@ impl Node {
                 }
                 Move::Assign(to) => {
                     let why = match found.owner {
-                        Some(_) => self.why_moved(request, reason),
+                        Some(_) => self.why_moved(reign, request, id, reason),
                         None => self.why_given(id, reason, None),
                     };
                     fresh = self.assign(id, found.epoch, to, reason, why).await?;
@@ -153,7 +153,7 @@ impl Node {
                 }
                 Move::Unassign => {
                     let command = Command::UnassignDatabase { database: id, epoch_expected: found.epoch };
-                    let why = self.why_moved(request, reason);
+                    let why = self.why_moved(reign, request, id, reason);
                     match self.propose_because(why, command).await?.outcome {
                         Ok(_) => sure = true,
                         Err(rejection) => {

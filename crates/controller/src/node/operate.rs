@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    Cause, Command, DatabaseId, Epoch, Fact, IdempotencyKey, Name, Outcome, Rejection, RequestId, Revision,
-    ServerState, Tenure, What, Why,
+    Cause, Command, DatabaseId, Epoch, Fact, IdempotencyKey, Name, Outcome, PinnedTo, Rejection, RequestId,
+    Revision, ServerState, Tenure, What, Why,
 };
 use rpc::{
     Refusal,
     controller::{DatabaseRef, Operated, Operation},
+    placement::PinTarget,
 };
 use tokio::time::Instant;
 
@@ -47,6 +48,7 @@ impl Node {
             }
             Operation::AssignDatabase { database, server: Some(server) } => {
                 let to = self.taker_named(&server)?;
+                self.pin_allows(&database, to)?;
                 self.change_owner(&reign, request, &database, Aim::To(to)).await
             }
             Operation::AssignDatabase { database, server: None } => {
@@ -55,6 +57,7 @@ impl Node {
             }
             Operation::MoveDatabase { database, server } => {
                 let to = self.taker_named(&server)?;
+                self.pin_allows(&database, to)?;
                 self.change_owner(&reign, request, &database, Aim::To(to)).await
             }
             Operation::UnassignDatabase { database } => {
@@ -106,6 +109,11 @@ impl Node {
                 let by = Name::new(&by).map_err(Rejection::from)?;
                 self.end_directives(&reign, request, id, &by).await
             }
+            Operation::PinDatabase { database, to } => self.pin(request, &database, to).await,
+            Operation::PauseBalancing { paused, by } => {
+                let by = Name::new(&by).map_err(Rejection::from)?;
+                self.change(request, Command::PauseBalancing { by, paused }, None).await
+            }
             Operation::PutUser { name, verifier } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
                 self.change(request, Command::PutUser { name, verifier }, None).await
@@ -115,6 +123,68 @@ impl Node {
                 self.change(request, Command::DropUser { name }, None).await
             }
         }
+    }
+
+    /// Says where a database must be.
+    async fn pin(
+        &self,
+        request: RequestId,
+        database: &DatabaseRef,
+        to: Option<PinTarget>,
+    ) -> Result<Operated, Refusal> {
+        let database = self.view.read(|state| resolve(state, database))?;
+        let to = to.map(|target| self.pinned_to(target)).transpose()?;
+        self.change(request, Command::PinDatabase { database, to }, Some(database)).await
+    }
+
+    /// A pin, if there is such a server, or one in such a location, up or not.
+    fn pinned_to(&self, target: PinTarget) -> Result<PinnedTo, Refusal> {
+        self.view.read(|state| {
+            let fleet = state.fleet();
+            match target {
+                PinTarget::Server(name) => match fleet.server_named(&name) {
+                    Some((server, _)) => Ok(PinnedTo::Server(server)),
+                    None => Err(Refusal::ServerNameUnknown { name: shortened(&name) }),
+                },
+                PinTarget::Location(location) => {
+                    let known: BTreeSet<&str> =
+                        fleet.servers().map(|(_, server)| server.location.as_str()).collect();
+                    if known.contains(location.as_str()) {
+                        return Ok(PinnedTo::Location(location));
+                    }
+                    let known: Vec<&str> = known.into_iter().filter(|name| !name.is_empty()).collect();
+                    let reason = format!(
+                        "no server is in location \"{}\"; there are: {}",
+                        shortened(&location),
+                        known.join(", ")
+                    );
+                    Err(Refusal::NoServer { reason })
+                }
+            }
+        })
+    }
+
+    /// Refuses to give a database to a server where its pin does not allow it.
+    fn pin_allows(&self, database: &DatabaseRef, to: Tenure) -> Result<(), Refusal> {
+        self.view.read(|state| {
+            let fleet = state.fleet();
+            let id = resolve(state, database)?;
+            let allowed = match fleet.pin(id) {
+                None => true,
+                Some(PinnedTo::Server(server)) => *server == to.server,
+                Some(PinnedTo::Location(location)) => {
+                    fleet.server(to.server).is_some_and(|server| server.location == *location)
+                }
+            };
+            if allowed {
+                return Ok(());
+            }
+            let name = &fleet.database(id).expect("BUG: resolved above").name;
+            let reason = format!(
+                "{name} is pinned elsewhere; pin it there, or `stationmaster databases unpin {name}` first"
+            );
+            Err(Refusal::NoServer { reason })
+        })
     }
 
     /// Gives away a database id without a database.

@@ -70,12 +70,21 @@ impl Node {
             }
             Reason::Drain => Cause::Drain.into(),
             Reason::TimeLimit => Cause::TimeLimit.into(),
+            Reason::Load => Cause::Balance.into(),
+            Reason::Location => Cause::Location.into(),
+            Reason::Pin => Cause::Pin.into(),
         }
     }
 
     /// Why a database is taken from a server that serves it.
-    pub(super) fn why_moved(&self, request: RequestId, reason: Reason) -> Why {
+    pub(super) fn why_moved(&self, reign: &Reign, request: RequestId, id: DatabaseId, reason: Reason) -> Why {
         let cause = match reason {
+            // The policy has said why.
+            Reason::Load | Reason::Location | Reason::Pin => {
+                let said =
+                    reign.state(|state| state.balance.flying.get(&id).map(|flying| flying.why.clone()));
+                return said.unwrap_or_else(|| Cause::Balance.into());
+            }
             Reason::Created | Reason::Request | Reason::Operator => Cause::Move,
             Reason::Failed => Cause::ServerUnable,
             Reason::Failover => Cause::BackgroundFailover,

@@ -37,8 +37,8 @@ use super::{
 };
 use crate::{
     limits::{
-        APPEND_BYTES_MAX, APPEND_TIMEOUT, APPENDS_IN_FLIGHT_MAX, CONNECT_TIMEOUT, INSTALL_TIMEOUT,
-        SNAPSHOT_CHUNK_BYTES,
+        APPEND_BYTES_MAX, APPEND_TIMEOUT, APPENDS_IN_FLIGHT_MAX, CONNECT_TIMEOUT, INSTALL_BYTES_PER_SECOND,
+        INSTALL_TIMEOUT, SNAPSHOT_CHUNK_BYTES,
     },
     machine::{Image, View},
 };
@@ -231,7 +231,7 @@ impl Connection {
                 bytes: wire::Blob(piece.to_vec()),
             };
             let last = offset + piece.bytes.0.len() as u64 == total;
-            let limit = if last { INSTALL_TIMEOUT } else { APPEND_TIMEOUT };
+            let limit = if last { install_timeout(total) } else { APPEND_TIMEOUT };
             let id = self.id;
             let answer = self
                 .call(limit, |client, context, to| async move { client.snapshot(context, to, piece).await });
@@ -245,6 +245,11 @@ impl Connection {
         }
         Ok(theirs)
     }
+}
+
+/// How long a follower may take for a snapshot of so many bytes once it has all of them.
+fn install_timeout(bytes: u64) -> Duration {
+    INSTALL_TIMEOUT + Duration::from_secs(bytes / INSTALL_BYTES_PER_SECOND)
 }
 
 #[derive(Debug, thiserror::Error)]

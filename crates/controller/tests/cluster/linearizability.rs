@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use history::linearizable::{Model, Operation, Verdict, check};
 use model::{IdempotencyKey, Rejection, RequestId, ServerId};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rpc::{
@@ -22,7 +23,6 @@ use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     fleet::{Fleet, address, eventually},
-    linearizable::{Model, Operation, Verdict, check},
     net::Net,
     server::Server,
 };

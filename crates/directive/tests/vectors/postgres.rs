@@ -65,7 +65,7 @@ fn r94_what_a_client_says_in_its_session_is_told_from_sql() {
 }
 
 #[test]
-fn r48_a_directive_travels_as_a_notice() {
+fn r48_r58_a_directive_travels_as_a_notice() {
     File::open("postgres.json").check("notices", |case| {
         let directive = decode(case["directive"].to_string().as_bytes()).expect("a directive");
         let notice = postgres::notice(&directive).expect("can be written");

@@ -19,7 +19,8 @@ use super::{Link, left};
 use crate::{
     error::{Effect, Error},
     processor::{ms, target},
-    recovery::{BROKEN, Facts, Request, Verdict, verdict},
+    recovery::{BROKEN, Facts, REPEATABLE, Request, Verdict, verdict},
+    routines::FAIL_FAST,
     session::{Failed, Session},
     work::{Answer, Work, control},
 };
@@ -186,11 +187,17 @@ impl Link {
             Verdict::InTransaction => return Next::End(Error::Postgres(error)),
             Verdict::Harmless => {}
         }
+        if self.shared.is_on(FAIL_FAST) {
+            return Next::End(Error::Postgres(error));
+        }
         let (address, database) = self.target();
         let (servers, databases) = ([address.as_str()], [database.as_str()]);
         let db = error.as_db_error();
+        let code = error.code().map(|code| code.code()).or(session.end_code()).unwrap_or(BROKEN);
         let failure = Failure {
-            sqlstate: error.code().map(|code| code.code()).or(session.end_code()).unwrap_or(BROKEN),
+            // Nobody knows what became of it, and it does not matter: done twice it is the same. So it is like what was
+            // certainly not done.
+            sqlstate: if matches!(code, "40003" | "08007") { REPEATABLE } else { code },
             attempts: tries - 1,
             harmless: broken || db.is_some(),
             of: call.operations(),

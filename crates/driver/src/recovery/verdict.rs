@@ -41,6 +41,9 @@ pub(crate) enum Verdict {
 /// The SQLSTATE by which a broken connection is looked up in a policy: connection failure.
 pub(crate) const BROKEN: &str = "08006";
 
+/// The SQLSTATE by which a request of unknown outcome is looked up where repeating it repeats nothing: serialization failure.
+pub(crate) const REPEATABLE: &str = "40001";
+
 /// Decides.
 pub(crate) fn verdict(request: Request, facts: Facts<'_>) -> Verdict {
     match request {

@@ -7,10 +7,11 @@ use crate::Config;
 
 /// Records as one request to `/v1/logs`, in at most so many bytes; the last ones are left out where they do not fit.
 /// `None` for nothing at all.
-pub(crate) fn body(config: &Config, records: Vec<Record>, bytes_max: usize) -> Option<String> {
+pub(crate) fn body(config: &Config, instance: u64, records: Vec<Record>, bytes_max: usize) -> Option<String> {
     let service = config.postgres.get_application_name().unwrap_or("unnamed");
     let mut resource =
         vec![text("service.name", service), text("telemetry.sdk.name", "stationmaster-driver")];
+    resource.push(text("service.instance.id", &format!("{instance:016x}")));
     resource.extend(config.location.as_deref().map(|location| text("stationmaster.location", location)));
     let whole = |records: &[Value]| {
         json!({"resourceLogs": [{
@@ -59,10 +60,10 @@ mod tests {
         };
         let records = vec![record; 40];
         for bytes_max in [0, 10, 256, 1_000, 5_000, 1_000_000] {
-            let body = body(&config, records.clone(), bytes_max);
+            let body = body(&config, 7, records.clone(), bytes_max);
             assert!(body.as_ref().is_none_or(|body| body.len() <= bytes_max), "{bytes_max}");
         }
-        let body = body(&config, records, 1_000_000).expect("it fits");
+        let body = body(&config, 7, records, 1_000_000).expect("it fits");
         let value: Value = serde_json::from_str(&body).expect("JSON");
         let logs = &value["resourceLogs"][0];
         assert_eq!(logs["resource"]["attributes"][0]["value"]["stringValue"], "shop");

@@ -41,7 +41,7 @@ async fn to_server(shared: &Shared, body: &str) -> io::Result<()> {
             return Ok(());
         }
     }
-    Err(io::Error::new(io::ErrorKind::NotConnected, "no session is idle"))
+    Err(io::Error::new(io::ErrorKind::WouldBlock, "no session is idle"))
 }
 
 async fn post(url: &str, body: &str) -> io::Result<()> {

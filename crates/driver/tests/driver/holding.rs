@@ -56,7 +56,7 @@ async fn r70_a_hold_ends_early_when_the_server_says_so() {
 }
 
 #[tokio::test]
-async fn r71_a_call_fails_at_once_when_the_hold_outlasts_its_deadline() {
+async fn r69_r71_a_call_that_is_forbidden_fails_at_once_when_the_hold_outlasts_its_deadline() {
     let server = Server::plain().await;
     let (driver, client) = connect(&server).await;
     server.direct(here(&server), 60_000, hold());
@@ -112,7 +112,7 @@ async fn r89_the_owner_of_the_client_has_the_last_word() {
 }
 
 #[tokio::test]
-async fn r81_operations_above_the_rate_wait_or_fail_as_the_directive_says() {
+async fn r69_r81_operations_above_the_rate_wait_or_fail_as_the_directive_says() {
     let server = Server::plain().await;
     let (driver, client) = connect(&server).await;
     let rate = |excess, burst| {
@@ -130,7 +130,9 @@ async fn r81_operations_above_the_rate_wait_or_fail_as_the_directive_says() {
     let mut refused = 0;
     for _ in 0..50 {
         if let Err(error) = ask(&client, "SELECT 1").await {
-            assert!(matches!(error, Error::Limited { .. }), "{error:?}");
+            let Error::Limited { reason, retry_in } = &error else { panic!("{error:?}") };
+            assert_eq!(reason, "a test");
+            assert!(*retry_in <= Duration::from_millis(50), "{retry_in:?}");
             refused += 1;
         }
     }

@@ -1,10 +1,12 @@
 //! What a client knows and says.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use directive::{
     Action, Outcome, Scope, Values,
-    action::{DataSource, Information, SourceChange},
+    action::{Activate, DataSource, Deactivate, Information, SourceChange, Update, Urgency},
 };
 use driver::{Config, Driver};
+use ed25519_dalek::{Signer, SigningKey};
 
 use super::{LONG, Reply, Server, ask, config, connect, until};
 
@@ -83,4 +85,72 @@ async fn r87_r88_a_logical_name_leads_where_a_directive_says_and_back() {
     let back = driver.connect_to("orders").await.expect("connected");
     assert_eq!(ask(&back, "SELECT 1").await.expect("answered"), "first");
     until(|| driver.status().clients.len() == 3, || format!("{:?}", driver.status())).await;
+}
+
+#[tokio::test]
+async fn r91_a_built_in_routine_is_switched_on_and_off_by_name() {
+    let server = Server::start(breaking_reads()).await;
+    let mut config = config(&server);
+    config.policy.routines.insert("no_such".into());
+    let error = Driver::new(config.clone()).err().expect("refused");
+    assert!(error.to_string().contains("fail_fast"), "it says which there are: {error}");
+    config.policy.routines = ["fail_fast".to_owned()].into();
+    let driver = Driver::new(config).expect("a driver");
+    let client = driver.connect().await.expect("connected");
+    assert_eq!(ask(&client, "SELECT 1").await.expect("sent again"), "ok");
+
+    let activate =
+        |routine: &str| Action::Activate(Activate { routine: routine.into(), parameters: Values::new() });
+    for unknown in ["diagnostics", "no_such"] {
+        let id = server.direct(Scope::everything(), 60_000, activate(unknown));
+        let refused = server.acknowledgement(&id, |_| true).await;
+        assert!(matches!(refused.outcome, Outcome::Refused { .. }), "{unknown}: {refused:?}");
+    }
+    let id = server.direct(Scope::everything(), 60_000, activate("fail_fast"));
+    server.acknowledgement(&id, |one| matches!(one.outcome, Outcome::Applied { .. })).await;
+    ask(&client, "SELECT 1").await.expect_err("it fails at once");
+    assert_eq!(ask(&client, "SELECT 1").await.expect("on another session"), "ok");
+    let off = Action::Deactivate(Deactivate { routine: "fail_fast".into() });
+    let id = server.direct(Scope::everything(), 60_000, off);
+    server.acknowledgement(&id, |one| matches!(one.outcome, Outcome::Applied { .. })).await;
+    assert_eq!(ask(&client, "SELECT 1").await.expect("sent again, as before"), "ok");
+}
+
+#[tokio::test]
+async fn r82_a_newer_driver_is_told_to_people_when_its_signature_is_right_and_never_installed() {
+    let server = Server::plain().await;
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let mut config = config(&server);
+    config.policy.keys.insert("ops".into(), key.verifying_key().to_bytes());
+    let driver = Driver::new(config).expect("a driver");
+    let _client = driver.connect().await.expect("connected");
+    let sha256 = "ab".repeat(32);
+    let signed = format!("stationmaster update 1\n9.1\nrecommended\n{sha256}");
+    let update = |signature: [u8; 64]| {
+        let signature = STANDARD.encode(signature);
+        Action::Update(Update {
+            version: "9.1".into(),
+            urgency: Urgency::Recommended,
+            sha256: sha256.clone(),
+            key: "ops".into(),
+            signature,
+        })
+    };
+    let id = server.direct(Scope::everything(), 60_000, update([3; 64]));
+    let refused = server.acknowledgement(&id, |_| true).await;
+    assert!(matches!(refused.outcome, Outcome::Refused { .. }), "{refused:?}");
+    assert!(driver.update().is_none());
+    let right = key.sign(signed.as_bytes()).to_bytes();
+    let id = server.direct(Scope::everything(), 60_000, update(right));
+    server.acknowledgement(&id, |one| matches!(one.outcome, Outcome::Applied { .. })).await;
+    assert_eq!(driver.update().expect("advised").version, "9.1");
+}
+
+/// Every other read meets a broken connection.
+fn breaking_reads() -> impl FnMut(&str) -> Reply + Send + 'static {
+    let mut count = 0;
+    move |_| {
+        count += 1;
+        if count % 2 == 1 { Reply::Break } else { Reply::Rows(vec!["ok".into()]) }
+    }
 }

@@ -5,6 +5,7 @@ mod collecting;
 mod holding;
 mod hostile;
 mod knowing;
+mod places;
 mod retrying;
 mod support;
 mod switching;

@@ -1,10 +1,12 @@
 //! A PostgreSQL server of a few words: tests say what it answers, break it, and have it send directives.
 
 mod session;
+pub mod wan;
 
 use std::{
     collections::HashMap,
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -15,7 +17,7 @@ use std::{
 use bytes::BytesMut;
 use directive::{Acknowledgement, Action, Directive, Order, Scope, postgres};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, UnixListener},
     sync::{mpsc, watch},
     task::JoinHandle,
 };
@@ -109,6 +111,18 @@ impl Server {
             }
         });
         Server { address, inner, accepting }
+    }
+
+    /// The same server at a socket in the file system, too.
+    pub fn also_at(&self, path: &Path) {
+        let listener = UnixListener::bind(path).expect("a path of our own");
+        let serving = self.inner.clone();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                serving.accepted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(session::serve(serving.clone(), socket));
+            }
+        });
     }
 
     /// A server that answers every query with `ok`.

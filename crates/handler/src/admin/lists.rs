@@ -1,7 +1,7 @@
 //! The fleet's lists as tables.
 
 use futures::FutureExt;
-use model::{Cause, EventsFrom, Name, ServerState};
+use model::{Cause, EventsFrom, Name};
 use rpc::{
     controller::{DatabaseInfo, DatabaseRef},
     events::{EventInfo, EventsRequest},
@@ -9,12 +9,15 @@ use rpc::{
 use wire::sqlstate;
 
 use super::{
-    Answer, Cell, Row,
+    Answer, Cell, Row, directives, placement,
     scalar::version,
     show::Show,
     statement::{Attribute, Condition, DatabaseQuery},
 };
-use crate::{failure, failure::Failure, handler::Handler, limits::LOCAL_ROWS_MAX};
+use crate::{
+    directives::Mailbox, failure, failure::Failure, handler::Handler, limits::LOCAL_ROWS_MAX,
+    sessions::Handle,
+};
 
 /// The names of all users.
 pub(super) async fn users(handler: &Handler) -> Result<Vec<Name>, Failure> {
@@ -84,11 +87,31 @@ pub(super) async fn show_list(handler: &Handler, show: &Show) -> Result<Answer, 
             });
             ask(asked.await)?.events.iter().map(event_row).collect()
         }
+        Show::Placement(shown) => placement::rows(handler, shown).await?,
         Show::Users => users(handler).await?.iter().map(|user| vec![user.as_str().into()]).collect(),
+        Show::Directives => directives::show(handler).await?,
+        Show::Sessions => {
+            let sessions = handler.sessions.all();
+            sessions.iter().filter_map(|(process_id, handle)| session_row(*process_id, handle)).collect()
+        }
         Show::Version => vec![vec![version().into()]],
         Show::Setting(_, value) => vec![vec![(*value).into()]],
     };
     Ok(Answer::rows("SHOW", rows))
+}
+
+/// What is known of a client, and what it says of itself.
+fn session_row(process_id: u32, handle: &Handle) -> Option<Row> {
+    let (who, announced) = (handle.who()?, handle.mailbox().map(Mailbox::announcement));
+    let said = |text: Option<&String>| text.map(String::as_str).into();
+    Some(vec![
+        u64::from(process_id).into(),
+        who.user.as_str().into(),
+        who.database.as_str().into(),
+        who.application.as_str().into(),
+        said(announced.and_then(|one| one.driver.as_ref())),
+        said(announced.and_then(|one| one.location.as_ref())),
+    ])
 }
 
 fn event_row(event: &EventInfo) -> Row {
@@ -106,16 +129,11 @@ fn event_row(event: &EventInfo) -> Row {
 }
 
 fn server_row(info: &rpc::controller::ServerInfo) -> Row {
-    let state = match info.state {
-        ServerState::Up => "up",
-        ServerState::Down => "down",
-        ServerState::Draining => "draining",
-    };
     let load = info.heartbeat.as_ref().map(|seen| seen.load);
     vec![
         info.name.as_str().into(),
         u64::from(info.server.0).into(),
-        state.into(),
+        placement::state(info.state).into(),
         info.data_address.as_str().into(),
         info.location.as_str().into(),
         u64::from(info.capacity).into(),

@@ -1,6 +1,7 @@
 //! From text to statements.
 
 mod databases;
+mod directives;
 mod select;
 mod users;
 
@@ -38,6 +39,9 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
         "create" if cursor.one_of(&["user", "role"]).is_some() => users::put(cursor, false),
         "alter" if cursor.one_of(&["user", "role"]).is_some() => users::put(cursor, true),
         "drop" if cursor.one_of(&["user", "role"]).is_some() => users::drop(cursor),
+        "send" => directives::send(cursor),
+        "approve" => directives::approve(cursor),
+        "revoke" if cursor.is_word("directive") || cursor.is_word("all") => directives::revoke(cursor),
         "show" => show::parse(cursor),
         "select" => select::parse(cursor),
         "begin" => Ok(skipping(cursor, Statement::Begin { tag: "BEGIN" })),
@@ -57,11 +61,14 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
     }
 }
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 21] = [
     "create",
     "drop",
     "alter",
     "move",
+    "send",
+    "approve",
+    "revoke",
     "show",
     "select",
     "begin",
@@ -130,8 +137,8 @@ fn unsupported(cursor: &Cursor<'_>) -> Failure {
 /// Makes sense to PostgreSQL, but not to a handler.
 fn not_here(what: &str) -> Failure {
     Failure::new(sqlstate::FEATURE_NOT_SUPPORTED, format!("{what} is not supported by the admin console")).hint(
-        "Here are CREATE, DROP, ALTER and MOVE DATABASE, CREATE, ALTER and DROP USER, SHOW DATABASES, SERVERS, HANDLERS, \
-         CONTROLLERS, USERS, EVENTS and VERSION. Connect to a database to work with tables.",
+        "Here are CREATE, DROP, ALTER and MOVE DATABASE, CREATE, ALTER and DROP USER, SEND, APPROVE and REVOKE DIRECTIVE, SHOW DATABASES, SERVERS, HANDLERS, \
+         CONTROLLERS, USERS, SESSIONS, DIRECTIVES, EVENTS, PLACEMENT and VERSION. Connect to a database to work with tables.",
     )
 }
 

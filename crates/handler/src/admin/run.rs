@@ -2,11 +2,14 @@
 
 use model::{ForkPoint, IdempotencyKey, RequestId};
 use rand::Rng;
-use rpc::controller::{DatabaseRef, Operation};
+use rpc::{
+    controller::{DatabaseRef, Operation},
+    placement::PinTarget,
+};
 use wire::{scram::Verifier, sqlstate};
 
 use super::{
-    Answer, Cell, Statement,
+    Answer, Cell, Statement, directives,
     lists::{databases, show_list, users},
     scalar::Scalar,
     statement::Password,
@@ -76,6 +79,11 @@ pub(crate) async fn run(
             let dropped = operate(handler, asker, Operation::DropUser { name: name.clone() }).await;
             skip_missing(dropped, *if_exists, title, &format!("role \"{name}\" does not exist, skipping"))
         }
+        Statement::SendDirective { draft, targets, dry_run } => {
+            directives::send(handler, asker, draft, targets, *dry_run).await
+        }
+        Statement::ApproveDirective { id } => directives::approve(handler, asker, id).await,
+        Statement::RevokeDirectives { id } => directives::revoke(handler, asker, id.as_ref()).await,
         Statement::Show(show) => show_list(handler, show).await,
         Statement::Databases(query) => databases(handler, query, parameters).await,
         Statement::Values(values) => {
@@ -90,7 +98,11 @@ pub(crate) async fn run(
     }
 }
 
-async fn operate(handler: &Handler, asker: Asker<'_>, operation: Operation) -> Result<(), Failure> {
+pub(super) async fn operate(
+    handler: &Handler,
+    asker: Asker<'_>,
+    operation: Operation,
+) -> Result<(), Failure> {
     // Which change: by name only, as one of them carries a verifier.
     let change = change(&operation);
     tracing::info!(request = %asker.request, user = asker.user, change, "change asked for");
@@ -121,6 +133,15 @@ fn change(operation: &Operation) -> String {
         Operation::SendDirective { id, .. } => format!("send directive {id}"),
         Operation::EndDirectives { id: Some(id), .. } => format!("revoke directive {id}"),
         Operation::EndDirectives { id: None, .. } => "revoke all directives".into(),
+        Operation::PinDatabase { database, to: Some(PinTarget::Server(server)) } => {
+            format!("pin database {database} to server {server}")
+        }
+        Operation::PinDatabase { database, to: Some(PinTarget::Location(location)) } => {
+            format!("pin database {database} to location {location}")
+        }
+        Operation::PinDatabase { database, to: None } => format!("unpin database {database}"),
+        Operation::PauseBalancing { paused: true, .. } => "pause balancing".into(),
+        Operation::PauseBalancing { paused: false, .. } => "resume balancing".into(),
         Operation::ReleaseBrake => "release the brake".into(),
         Operation::ChangeControllers(_) => "change the set of controllers".into(),
         Operation::AdoptDatabase { database, name, .. } => format!("adopt {database} as {name}"),

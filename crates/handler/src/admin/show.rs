@@ -2,7 +2,12 @@
 
 use wire::sqlstate;
 
-use super::{Column, Kind, Statement, cursor::Cursor, scalar};
+use super::{
+    Column, Kind, Statement,
+    cursor::Cursor,
+    placement::{self, Placement},
+    scalar,
+};
 use crate::failure::Failure;
 
 /// What is shown.
@@ -13,6 +18,10 @@ pub(crate) enum Show {
     Handlers,
     Controllers,
     Users,
+    /// Those that stand.
+    Directives,
+    /// The clients of this handler.
+    Sessions,
     Version,
     /// What happened lately, all of it or about one thing.
     Events {
@@ -20,6 +29,8 @@ pub(crate) enum Show {
         server: Option<String>,
         limit: u32,
     },
+    /// Where databases go, and why.
+    Placement(Placement),
     /// A setting and its value.
     Setting(String, &'static str),
 }
@@ -34,8 +45,11 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
         "handlers" => Show::Handlers,
         "controllers" => Show::Controllers,
         "users" | "roles" => Show::Users,
+        "sessions" => Show::Sessions,
+        "directives" => Show::Directives,
         "version" => Show::Version,
         "events" => events(cursor)?,
+        "placement" => Show::Placement(placement::parse(cursor)?),
         _ => {
             if name == "transaction" {
                 cursor.expect_word("isolation")?;
@@ -77,7 +91,7 @@ fn unknown(name: &str, cursor: &Cursor<'_>) -> Failure {
         code: sqlstate::UNDEFINED_OBJECT,
         message: format!("unrecognized configuration parameter \"{name}\""),
         hint: Some(
-            "SHOW DATABASES, SERVERS, HANDLERS, CONTROLLERS, USERS, EVENTS and VERSION are known here."
+            "SHOW DATABASES, SERVERS, HANDLERS, CONTROLLERS, USERS, SESSIONS, DIRECTIVES, EVENTS, PLACEMENT and VERSION are known here."
                 .into(),
         ),
         ..cursor.unexpected()
@@ -113,6 +127,26 @@ impl Show {
                 &[("id", Int8), ("address", Text), ("leader", Bool), ("voter", Bool), ("matched", Int8)]
             }
             Self::Users => &[("name", Text)],
+            Self::Directives => &[
+                ("id", Text),
+                ("action", Text),
+                ("left_s", Int8),
+                ("to", Text),
+                ("by", Text),
+                ("reason", Text),
+                ("reached", Int8),
+                ("applied", Int8),
+                ("done", Int8),
+                ("refused", Int8),
+            ],
+            Self::Sessions => &[
+                ("process_id", Int8),
+                ("user", Text),
+                ("database", Text),
+                ("application", Text),
+                ("driver", Text),
+                ("location", Text),
+            ],
             Self::Version => &[("version", Text)],
             Self::Events { .. } => &[
                 ("time", Text),
@@ -125,6 +159,7 @@ impl Show {
                 ("cause", Text),
                 ("evidence", Text),
             ],
+            Self::Placement(shown) => shown.columns(),
             Self::Setting(name, _) => return vec![Column::new(name, Text)],
         };
         columns.iter().map(|(name, kind)| Column::new(*name, *kind)).collect()

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use model::DatabaseOption;
+use directive::Draft;
+use model::{DatabaseOption, Targets};
 
 use super::{Cell, Column, Kind, scalar::Scalar, show::Show};
 
@@ -24,6 +25,12 @@ pub(crate) enum Statement {
     PutUser { name: String, password: Password, exists: bool },
     /// `DROP USER name`
     DropUser { name: String, if_exists: bool },
+    /// `SEND DIRECTIVE action FOR time …`
+    SendDirective { draft: Draft, targets: Targets, dry_run: bool },
+    /// `APPROVE DIRECTIVE id`: the second person does.
+    ApproveDirective { id: String },
+    /// `REVOKE DIRECTIVE id`, `REVOKE ALL DIRECTIVES`
+    RevokeDirectives { id: Option<String> },
     /// `SHOW …`
     Show(Show),
     /// `SELECT … FROM pg_database …`
@@ -54,6 +61,8 @@ impl Statement {
             Self::PutUser { exists: false, .. } => "CREATE ROLE",
             Self::PutUser { exists: true, .. } => "ALTER ROLE",
             Self::DropUser { .. } => "DROP ROLE",
+            Self::SendDirective { .. } | Self::ApproveDirective { .. } => "SEND DIRECTIVE",
+            Self::RevokeDirectives { .. } => "REVOKE",
             Self::Show(_) => "SHOW",
             Self::Databases(_) | Self::Values(_) => "SELECT",
             Self::Begin { tag } | Self::Nothing { tag } => tag,
@@ -80,7 +89,11 @@ impl Statement {
             Self::Show(show) => Some(show.columns()),
             Self::Databases(query) => Some(query.columns()),
             Self::Values(values) => Some(values.iter().map(|(column, _)| column.clone()).collect()),
-            Self::CreateDatabase { .. }
+            Self::SendDirective { .. } | Self::ApproveDirective { .. } => {
+                Some(["id", "state"].map(|name| Column::new(name, Kind::Text)).into())
+            }
+            Self::RevokeDirectives { .. }
+            | Self::CreateDatabase { .. }
             | Self::DropDatabase { .. }
             | Self::RenameDatabase { .. }
             | Self::SetDatabaseOptions { .. }

@@ -126,6 +126,7 @@ async fn open(handler: &Handler, attaching: &Attaching<'_>, route: &Arc<Route>) 
         (session::PARAM_EPOCH, epoch.as_str()),
         (session::PARAM_NAME, route.name.as_str()),
         (session::PARAM_REQUEST, request.as_str()),
+        (session::PARAM_HANDLER, handler.settings.name.as_str()),
     ];
     let identity = attaching.identity.parameters();
     let identity = identity.iter().map(|(name, value)| (*name, value.as_str()));

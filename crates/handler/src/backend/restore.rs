@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
+use model::SessionId;
 use rpc::session;
 use tokio::time::timeout;
 use wire::{
@@ -57,11 +58,13 @@ pub(crate) struct Restored {
 pub(crate) async fn restore(
     backend: &mut Backend,
     lost: &Lost<'_>,
+    id: SessionId,
     begin: Begin,
 ) -> Result<Restored, LinkError> {
     let mut restoring =
         Restoring { reported: reports(&backend.greeting)?, awaited: 0, requests: 0, link: &mut backend.link };
-    timeout(CONNECT_TIMEOUT, restoring.run(lost, begin.renumber)).await.unwrap_or(Err(LinkError::Closed))?;
+    let renumber = begin.renumber.map(|number| (id, number));
+    timeout(CONNECT_TIMEOUT, restoring.run(lost, renumber)).await.unwrap_or(Err(LinkError::Closed))?;
     let mut news = BytesMut::new();
     for (name, value) in &restoring.reported {
         if lost.known.get(name.as_str()).is_none_or(|known| **known != **value) {
@@ -83,7 +86,7 @@ struct Restoring<'a> {
 }
 
 impl Restoring<'_> {
-    async fn run(&mut self, lost: &Lost<'_>, renumber: Option<u64>) -> Result<(), LinkError> {
+    async fn run(&mut self, lost: &Lost<'_>, renumber: Option<(SessionId, u64)>) -> Result<(), LinkError> {
         for sql in &lost.settings {
             self.query(sql).await?;
         }
@@ -97,8 +100,8 @@ impl Restoring<'_> {
             frontend::sync(&mut self.link.outbox);
             self.sent().await?;
         }
-        if let Some(number) = renumber {
-            self.query(&format!("SET {} TO {number}", session::PARAM_NUMBER)).await?;
+        if let Some((id, number)) = renumber {
+            self.query(&format!("SET {} TO '{id} {number}'", session::PARAM_NUMBER)).await?;
         }
         self.settle().await
     }

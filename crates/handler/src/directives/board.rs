@@ -65,6 +65,17 @@ impl Board {
         self.say(self.gateway.waits(database, epoch, clock, Instant::now()));
     }
 
+    /// A server does not answer this handler: nobody is to connect to that database for a while, and whoever is connected to
+    /// the server itself is to come back to where its configuration points.
+    pub(crate) fn silent(&self, database: &str, address: &str, epoch: u64, clock: TimestampMs) {
+        let now = Instant::now();
+        if let Some(hold) = self.gateway.silent(database, epoch, clock, now) {
+            let leave = Gateway::leave(&hold, address);
+            self.say(Some(hold));
+            self.say(leave);
+        }
+    }
+
     /// A session has got a server.
     pub(crate) fn served(&self, database: &str, clock: TimestampMs) {
         self.say(self.gateway.served(database, clock, Instant::now()));
@@ -111,7 +122,9 @@ impl Board {
         let said = mailbox.announcement();
         for post in posts.iter().filter(|post| post.until > now) {
             let concerned = match &post.from {
-                From::Controllers | From::Gateway(_) => post.targets.covers(&post.id, &mailbox.audience()),
+                From::Controllers | From::Gateway(_) | From::Leaving(_) => {
+                    post.targets.covers(&post.id, &mailbox.audience())
+                }
                 From::Revoking(revoked) => mailbox.has(revoked),
             };
             if concerned && said.can.has(post.directive.kind()) && mailbox.give(&post.id) {

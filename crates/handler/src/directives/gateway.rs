@@ -1,15 +1,17 @@
 //! What the handler finds out by itself, as the gateway between clients and servers (R59): that a database has no
 //! server that answers, and that it has one again.
 //!
-//! Sessions that wait for a server say so. One that has waited for [a while](crate::limits::GATEWAY_PATIENCE) holds the database's clients:
-//! they are not to open connections, which could only wait as well. The first that is served ends the hold.
+//! Servers of clients that understand directives are asked whether they are there ([`super::probing`]), and
+//! sessions that wait for a server say so. One that is silent, or one that has waited for [a while](crate::limits::GATEWAY_PATIENCE) holds the database's clients:
+//! they are not to open connections, which could only wait as well. The first that is served ends the hold, and so does the
+//! server when it answers again.
 //! Nobody else is needed for that, neither the server nor the controllers.
 
 use std::{collections::HashMap, sync::Mutex};
 
 use directive::{
     Action, Directive, Order, Scope,
-    action::{Hold, Resume},
+    action::{Hold, Pinned, Resume, Switch, SwitchTo},
 };
 use model::{Name, Targets, TimestampMs};
 use tokio::time::{Duration, Instant};
@@ -32,6 +34,28 @@ struct Said {
 impl Gateway {
     /// A session has waited for too long. What is to be said, unless that stands already.
     pub(super) fn waits(&self, database: &str, epoch: u64, clock: TimestampMs, now: Instant) -> Option<Post> {
+        self.hold(database, epoch, clock, now, "no server answers for the database")
+    }
+
+    /// Its server does not answer this handler. What is to be said, unless that stands already.
+    pub(super) fn silent(
+        &self,
+        database: &str,
+        epoch: u64,
+        clock: TimestampMs,
+        now: Instant,
+    ) -> Option<Post> {
+        self.hold(database, epoch, clock, now, "the server of the database does not answer")
+    }
+
+    fn hold(
+        &self,
+        database: &str,
+        epoch: u64,
+        clock: TimestampMs,
+        now: Instant,
+        reason: &str,
+    ) -> Option<Post> {
         let database = Name::new(database).ok()?;
         let mut held = self.held.lock().expect("BUG: nothing panics while holding this lock");
         held.retain(|_, said| said.until > now);
@@ -43,7 +67,18 @@ impl Gateway {
         let until = now + GATEWAY_HOLD;
         held.insert(database.clone(), Said { order, until });
         let action = Action::Hold(Hold { spread_ms: ms(GATEWAY_SPREAD) });
-        post("hold", database, order, action, until, "no server answers for the database")
+        post("hold", database, order, action, until, reason)
+    }
+
+    /// Beside a hold: who is connected to the server itself goes back to where its configuration points.
+    pub(super) fn leave(hold: &Post, address: &str) -> Option<Post> {
+        let database = hold.targets.database.clone()?;
+        let action = Action::Switch(Switch { to: SwitchTo::Handler, pinned: Pinned::Wait });
+        let reason = &hold.directive.reason;
+        let mut post = post("switch", database.clone(), hold.directive.order, action, hold.until, reason)?;
+        post.directive.scope.server = Some(address.to_owned());
+        post.from = From::Leaving(database);
+        Some(post)
     }
 
     /// A session was served: what is to be said if its database's clients are held.
@@ -100,7 +135,10 @@ mod tests {
         assert_eq!((hold.directive.slot(), &hold.targets), (resume.directive.slot(), &resume.targets));
         assert!(gateway.served("shop", clock, now).is_none());
         assert!(gateway.waits("other", 1, clock, now + GATEWAY_HOLD).is_some(), "said again, as it goes on");
-        for post in [&hold, &resume] {
+        let leave = Gateway::leave(&hold, "s1:7201").expect("said");
+        assert_eq!(leave.directive.scope.server.as_deref(), Some("s1:7201"), "of that server alone");
+        assert_eq!((&leave.targets, leave.until), (&hold.targets, hold.until));
+        for post in [&hold, &resume, &leave] {
             directive::encode(&post.directive).expect("readers take it");
         }
     }

@@ -30,6 +30,8 @@ pub(crate) enum From {
     Controllers,
     /// This handler, which has found out something about a database.
     Gateway(Name),
+    /// This handler, about those who are connected to a server of that database themselves.
+    Leaving(Name),
     /// This handler; it takes back a directive that was given to some sessions: for those only.
     Revoking(Name),
 }

@@ -112,6 +112,11 @@ impl Router {
         answer
     }
 
+    /// A route that is known already, without asking anybody.
+    pub(crate) fn peek(&self, database: &DatabaseRef) -> Option<Arc<Route>> {
+        self.routes().find(database)
+    }
+
     fn known(&self, database: &DatabaseRef, failed: Option<Failed>) -> Option<Arc<Route>> {
         let mut routes = self.routes();
         if let Some(failed) = failed {

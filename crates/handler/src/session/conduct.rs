@@ -172,6 +172,9 @@ impl Session<'_> {
         self.client.stage.to(Stage::Serving);
         self.client.entry.handle.set_target(Some(target));
         self.client.entry.handle.set_owner(Some(route.owner));
+        if self.database != Some(route.database) {
+            self.counted = self.handler.counts.of(route.database, &self.client.location(self.handler));
+        }
         self.database = Some(route.database);
         self.epoch = route.epoch;
         self.stale = None;
@@ -206,7 +209,7 @@ impl Session<'_> {
         let lost = self.tracker.memory.lost();
         let begin = backend.told.begin(self.next_number);
         let restored = tokio::select! {
-            restored = restore(&mut backend, &lost, begin) => restored,
+            restored = restore(&mut backend, &lost, self.id, begin) => restored,
             _ = self.client.entry.handle.ordered(Order::End) => {
                 return Err(End::Because(failure::shutting_down()));
             }

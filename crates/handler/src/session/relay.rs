@@ -171,7 +171,7 @@ impl Session<'_> {
 
     /// Server to client. Ready without an event when something was done.
     fn poll_down(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let Self { client, server, tracker, down, holding, handler, .. } = self;
+        let Self { client, server, tracker, down, holding, handler, counted, .. } = self;
         let Client { link: client, entry, .. } = &mut **client;
         if ready!(client.poll_flush(cx)).is_err() {
             return Poll::Ready(Some(Event::ClientGone));
@@ -194,6 +194,9 @@ impl Session<'_> {
             });
             handler.traffic.down(read.forward);
             handler.traffic.answered(read.answered);
+            if let Some(counted) = counted {
+                counted.add(read.answered);
+            }
             (read.used, (read.heard, sent))
         };
         let shown = if std::mem::take(fresh) {

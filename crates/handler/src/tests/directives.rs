@@ -320,3 +320,88 @@ async fn the_handler_alone_holds_the_clients_of_a_dead_server_and_lets_them_go_r
     assert!(matches!(directive.action, Action::Resume(_)), "{directive:?}");
     assert_eq!(plain.answer().await, ["T", "select b", "SELECT 1", "Z I"], "it sees nothing of it");
 }
+
+#[tokio::test]
+async fn sessions_are_listed_with_user_client_and_driver_until_they_end_r52() {
+    let fleet = Fleet::start(1).await;
+    let client = announced(&fleet, ";driver=python-0.1.0;location=west-1").await;
+    let console = connect(&fleet, "h1:1", "stationmaster").await.expect("the console is open");
+    let listed = async || {
+        let rows = console.simple_query("show sessions").await.expect("listed");
+        let text = |row: &tokio_postgres::SimpleQueryRow, name: &str| row.get(name).unwrap_or("-").to_owned();
+        let columns = ["user", "database", "driver", "location"];
+        let row = |message: &tokio_postgres::SimpleQueryMessage| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some(columns.map(|name| text(row, name))),
+            _ => None,
+        };
+        let mut rows: Vec<_> = rows.iter().filter_map(row).collect();
+        rows.sort();
+        rows
+    };
+    let own = ["ann", "stationmaster", "-", "-"].map(str::to_owned);
+    let other = ["ann", "shop", "python-0.1.0", "west-1"].map(str::to_owned);
+    assert_eq!(listed().await, [other, own.clone()]);
+    drop(client);
+    for _ in 0..1_000 {
+        if listed().await == [own.clone()] {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it is still there: {:?}", listed().await);
+}
+
+#[tokio::test]
+async fn tenants_behind_one_handler_hear_what_is_for_their_own_database_alone_r55() {
+    let fleet = Fleet::start(2).await;
+    fleet.controller.with(|table| {
+        table.create("bakery");
+    });
+    let named = |name: &str| Some(Name::new(name).expect("a name"));
+    let mut shop = announced(&fleet, "").await;
+    let options = format!("-c {}=1;session=another-token-of-16", postgres::ANNOUNCE);
+    let mut bakery = Raw::connect(&fleet, "h1:1", &[("database", "bakery"), ("options", &options)]).await;
+    fleet.controller.with(|table| {
+        table.put_directive(&hold("for-shop", 1), Targets { database: named("shop"), ..all() });
+        table.put_directive(&hold("for-bakery", 2), Targets { database: named("bakery"), ..all() });
+    });
+    let (one, other) = (told(&mut shop).await, told(&mut bakery).await);
+    assert_eq!((one.id.as_str(), one.session.as_deref()), ("for-shop", Some(TOKEN)));
+    assert_eq!((other.id.as_str(), other.session.as_deref()), ("for-bakery", Some("another-token-of-16")));
+    for tenant in [&mut shop, &mut bakery] {
+        assert_eq!(tenant.ask("select a").await, ["T", "select a", "SELECT 1", "Z I"], "and nothing else");
+    }
+    // Nor does one tenant's word about the other's count.
+    let outcome = directive::Outcome::Done;
+    let said = directive::Acknowledgement { id: "for-bakery".into(), outcome };
+    let before = shop.ask(&postgres::acknowledge(&[said]).expect("short")).await;
+    assert!(before.last().is_some_and(|end| end == "Z I"), "{before:?}");
+    until("what each was given is reported", || {
+        fleet.controller.with(|table| {
+            let told = table.reported.as_ref();
+            let reached = |tally: &(Name, Tally)| (tally.1.reached, tally.1.done) == (1, 0);
+            told.is_some_and(|told| told.tallies.len() == 2 && told.tallies.iter().all(reached))
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_handler_alone_finds_a_server_that_hangs_and_tells_its_clients_though_nobody_waits_r59() {
+    let fleet = Fleet::start(1).await;
+    let mut raw = announced(&fleet, "").await;
+    assert_eq!(raw.ask("select a").await, ["T", "select a", "SELECT 1", "Z I"]);
+    fleet.controller.with(|table| table.speechless = true);
+    fleet.servers[0].mute.store(true, std::sync::atomic::Ordering::SeqCst);
+    let hold = told(&mut raw).await;
+    assert!(matches!(hold.action, Action::Hold(_)), "{hold:?}");
+    assert_eq!(hold.scope.database.as_deref(), Some("shop"));
+    let switch = told(&mut raw).await;
+    assert!(matches!(switch.action, Action::Switch(_)), "{switch:?}");
+    assert_eq!(switch.scope.server.as_deref(), Some("s1:1"), "for those who are connected to it themselves");
+    fleet.servers[0].mute.store(false, std::sync::atomic::Ordering::SeqCst);
+    let resume = told(&mut raw).await;
+    assert!(matches!(resume.action, Action::Resume(_)), "{resume:?}");
+    assert_eq!(raw.ask("select a").await, ["T", "select a", "SELECT 1", "Z I"]);
+    assert!(fleet.servers[0].log().iter().all(|said| said == "select a"), "its sessions notice nothing");
+}

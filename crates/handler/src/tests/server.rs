@@ -167,6 +167,11 @@ async fn serve(
             }
             return Ok(());
         }
+        // Only whether anybody is there.
+        Startup::Ssl => {
+            link.outbox.extend_from_slice(b"N");
+            return link.flush().await.map_err(LinkError::Io);
+        }
         other => panic!("a handler never sends {other:?}"),
     };
     log_in(&server, &mut link).await?;
@@ -504,7 +509,9 @@ impl Talk {
                 backend::parameter_status(&mut self.link.outbox, "TimeZone", value)?;
                 done(self, "SET");
             }
-            ["SET", session::PARAM_NUMBER, "TO", number] => {
+            ["SET", session::PARAM_NUMBER, "TO", session, number] => {
+                assert_eq!(session.trim_start_matches('\''), self.identity.session);
+                let number = number.trim_end_matches('\'');
                 self.identity.number = number.parse::<u64>().expect("a number") - 1;
                 done(self, "SET");
             }

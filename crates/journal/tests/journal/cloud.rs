@@ -2,15 +2,14 @@
 //! process, which can lose answers, refuse, and say *conflict* where nothing landed (issue: ambiguous puts).
 
 mod moto;
-mod s3;
 
 use std::{sync::Arc, time::Duration};
 
 use journal::{Objects, OpenError, Patience, Store, StoreError, Threads, objects::Cloud};
 use model::{Epoch, Incarnation};
 
-use self::s3::{Fault, Server};
 use crate::world::*;
+use tests::{S3Fault, S3Server};
 
 fn cloud(url: &str, path: &str) -> Arc<dyn Objects> {
     let option = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -24,7 +23,7 @@ fn cloud(url: &str, path: &str) -> Arc<dyn Objects> {
     Arc::new(Cloud::at(&format!("s3://bucket/{path}"), &options).expect("a store"))
 }
 
-fn store(server: &Server, process: u64) -> Store {
+fn store(server: &S3Server, process: u64) -> Store {
     store_at(&server.url(), process)
 }
 
@@ -35,14 +34,14 @@ fn store_at(url: &str, process: u64) -> Store {
 
 #[tokio::test]
 async fn a_store_over_http_passes_its_self_test() {
-    let server = Server::start().await;
+    let server = S3Server::start(3).await;
     store(&server, 1).prove().await.expect("it is a good store");
     assert_eq!(server.keys(), Vec::<String>::new(), "left clean");
 }
 
 #[tokio::test]
 async fn commits_and_takeovers_work_over_http() {
-    let server = Server::start().await;
+    let server = S3Server::start(3).await;
     commits_and_takeovers(|process| store(&server, process)).await;
 }
 
@@ -71,14 +70,14 @@ async fn commits_and_takeovers(store: impl Fn(u64) -> Store) {
 
 #[tokio::test]
 async fn every_way_of_losing_an_answer_is_settled() {
-    let server = Server::start().await;
+    let server = S3Server::start(3).await;
     let (mut writer, _) = open(&store(&server, 1), 1).await;
     let faults = [
-        Fault::LandsThenUnavailable,
-        Fault::LandsThenHangsUp,
-        Fault::Unavailable,
-        Fault::HangsUp,
-        Fault::ConflictWithoutLanding,
+        S3Fault::LandsThenUnavailable,
+        S3Fault::LandsThenHangsUp,
+        S3Fault::Unavailable,
+        S3Fault::HangsUp,
+        S3Fault::ConflictWithoutLanding,
     ];
     for (number, fault) in faults.into_iter().enumerate() {
         server.fail_next_put(fault);

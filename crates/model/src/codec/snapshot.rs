@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{Error, decode};
 use crate::{
     Database, DatabaseId, DatabaseOption, DatabaseOptions, Epoch, Event, EventId, EventLog, Fleet, FleetId,
-    Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Revision, Server, ServerId, Standing, User,
-    limits::{COUNTER_MAX, DIRECTIVE_BYTES_MAX, DIRECTIVES_MAX},
+    Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Paused, PinnedTo, Revision, Server, ServerId,
+    Standing, User,
+    limits::{COUNTER_MAX, DIRECTIVE_BYTES_MAX, DIRECTIVES_MAX, NAME_BYTES_MAX},
 };
 
 /// Version 1. Plain lists, so that the encoding does not depend on any map type.
@@ -67,6 +68,12 @@ const OPTIONS: u8 = 1;
 /// Directives: `Vec<(Name, Standing)>`.
 const DIRECTIVES: u8 = 4;
 
+/// Where databases must be: `Vec<(DatabaseId, PinnedTo)>`.
+const PINS: u8 = 5;
+
+/// That balancing is paused: `Vec<Paused>` of one.
+const PAUSED: u8 = 6;
+
 impl V3 {
     pub(super) fn build(self) -> Result<Fleet, Error> {
         let mut fleet = build(self.v2)?;
@@ -77,6 +84,8 @@ impl V3 {
                 LEVEL => fleet.level = level(&decode::<Vec<Level>>("snapshot", &bytes)?)?,
                 EVENTS => fleet.events = events(&fleet, decode("snapshot", &bytes)?)?,
                 DIRECTIVES => fleet.directives = directives(decode("snapshot", &bytes)?)?,
+                PINS => fleet.pins = pins(&fleet, decode("snapshot", &bytes)?)?,
+                PAUSED => fleet.paused = Some(paused(decode("snapshot", &bytes)?)?),
                 kind => return Err(Error::PartUnknown { kind }),
             }
         }
@@ -102,6 +111,29 @@ fn directives(list: Vec<(Name, Standing)>) -> Result<BTreeMap<Name, Standing>, E
             contradiction(format!("{} directives", list.len()))
         }
         None => Ok(list.into_iter().collect()),
+    }
+}
+
+fn pins(fleet: &Fleet, list: Vec<(DatabaseId, PinnedTo)>) -> Result<OrdMap<DatabaseId, PinnedTo>, Error> {
+    rising("pins", list.iter().map(|(id, _)| id))?;
+    let wrong = |(id, pin): &&(DatabaseId, PinnedTo)| {
+        let fits = match pin {
+            PinnedTo::Server(server) => fleet.server(*server).is_some(),
+            PinnedTo::Location(location) => location.len() <= NAME_BYTES_MAX,
+        };
+        fleet.database(*id).is_none() || !fits
+    };
+    match list.iter().find(wrong) {
+        Some((id, pin)) => contradiction(format!("{id} cannot be pinned to {pin:?}")),
+        None if list.is_empty() => contradiction("no pins".into()),
+        None => Ok(list.into_iter().collect()),
+    }
+}
+
+fn paused(list: Vec<Paused>) -> Result<Paused, Error> {
+    match <[Paused; 1]>::try_from(list) {
+        Ok([paused]) => Ok(paused),
+        Err(list) => contradiction(format!("balancing is paused {} times", list.len())),
     }
 }
 

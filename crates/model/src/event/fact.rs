@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Cause, Evidence, What};
-use crate::{DatabaseId, Epoch, ServerId};
+use crate::{DatabaseId, Epoch, Level, ServerId};
 
 /// Something to be remembered as an event. See [`Command::RecordEvents`](crate::Command::RecordEvents).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,11 @@ impl Fact {
     pub fn new(what: What) -> Self {
         let evidence = Evidence::default();
         Self { what, cause: None, database: None, epoch: None, server: None, took_us: None, evidence }
+    }
+
+    /// The oldest level that can say this.
+    pub fn level(&self) -> Level {
+        self.cause.map_or(Level::EVENTS, Cause::level).max(self.what.level())
     }
 
     /// About this database under this epoch.

@@ -4,7 +4,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::limits::EVIDENCE_BYTES_MAX;
+use crate::{Level, limits::EVIDENCE_BYTES_MAX};
 
 /// Why an entry was proposed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,11 +58,15 @@ pub enum Cause {
     Fork,
     /// The load among the servers is uneven.
     Balance,
+    /// Most of the database's clients are closer to another location.
+    Location,
+    /// The database is pinned elsewhere.
+    Pin,
 }
 
 impl Cause {
     /// All of them, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Operator,
         Self::FirstRequest,
         Self::ServerExpired,
@@ -82,7 +86,14 @@ impl Cause {
         Self::CleanUp,
         Self::Fork,
         Self::Balance,
+        Self::Location,
+        Self::Pin,
     ];
+
+    /// The oldest level that can say it.
+    pub fn level(self) -> Level {
+        if matches!(self, Self::Location | Self::Pin) { Level::PLACEMENT } else { Level::EVENTS }
+    }
 
     /// Its name in listings.
     pub fn name(self) -> &'static str {
@@ -106,6 +117,8 @@ impl Cause {
             Self::CleanUp => "clean-up",
             Self::Fork => "fork",
             Self::Balance => "balance",
+            Self::Location => "location",
+            Self::Pin => "pin",
         }
     }
 }

@@ -62,6 +62,8 @@ impl Fleet {
             Command::AdoptDatabase { database, name, epoch } => self.adopt_database(*database, name, *epoch),
             Command::PutDirective { id, directive } => self.put_directive(id, directive, entry.at),
             Command::EndDirective { id } => self.end_directive(id),
+            Command::PinDatabase { database, to } => self.pin_database(*database, to.as_ref()),
+            Command::PauseBalancing { by, paused } => self.pause_balancing(by, *paused, entry.at),
         }
     }
 

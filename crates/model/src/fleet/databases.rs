@@ -69,6 +69,7 @@ impl Fleet {
         self.names.remove(&database.name);
         self.databases.remove(&id);
         self.options.remove(&id);
+        self.pins.remove(&id);
         self.dropped.insert(id, database.epoch.next());
         self.note(Change::Database(id));
         Ok(Outcome::Done)

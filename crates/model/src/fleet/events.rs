@@ -4,7 +4,7 @@
 use super::{Database, Fleet, Server, ServerState};
 use crate::{
     Command, DatabaseId, DatabaseOptions, Entry, Epoch, Event, EventId, EventLog, Evidence, Fact, ForkPoint,
-    Level, Name, Outcome, ServerId, Standing, Tenure, What, limits::FACTS_MAX,
+    Level, Name, Outcome, PinnedTo, ServerId, Standing, Tenure, What, limits::FACTS_MAX,
 };
 
 impl Fleet {
@@ -20,6 +20,7 @@ impl Fleet {
             record: self.databases.get(&id).cloned(),
             owner: self.owner(id).map(|(tenure, _)| tenure),
             options: self.database_options(id),
+            pin: self.pins.get(&id).cloned(),
             forming: self.forming.contains_key(&id),
         };
         let server = |id: ServerId| self.servers.get(&id).map(|server| (id, server.clone()));
@@ -29,6 +30,7 @@ impl Fleet {
             database: None,
             server: None,
             directive: None,
+            paused: self.paused.is_some(),
         };
         match command {
             Command::RenameDatabase { database: id, .. }
@@ -39,6 +41,7 @@ impl Fleet {
             | Command::FormDatabase { database: id }
             | Command::AbandonDatabase { database: id }
             | Command::SetDatabaseOptions { database: id, .. }
+            | Command::PinDatabase { database: id, .. }
             | Command::AdoptDatabase { database: id, .. } => before.database = Some(database(*id)),
             Command::ExpireServer { server: id, .. } | Command::DrainServer { server: id, .. } => {
                 before.server = server(*id);
@@ -56,6 +59,7 @@ impl Fleet {
             | Command::RecordEvents { .. }
             | Command::RaiseLevel { .. }
             | Command::ReserveDatabase { .. }
+            | Command::PauseBalancing { .. }
             | Command::EndDirective { .. } => {}
             Command::PutDirective { id, .. } => before.directive = self.directives.get(id).cloned(),
         }
@@ -119,6 +123,10 @@ impl Fleet {
                 let evidence = Evidence::new(&options.join(" "));
                 changed.then(|| Event { evidence, ..draft(What::OptionsSet) })
             }
+            Command::PinDatabase { to, .. } => {
+                let evidence = Evidence::new(&self.pin_text(to.as_ref()));
+                (before.pin != *to).then(|| Event { evidence, ..draft(What::Pinned) })
+            }
             Command::Found { .. }
             | Command::CreateDatabase { .. }
             | Command::ForkDatabase { .. }
@@ -131,8 +139,20 @@ impl Fleet {
             | Command::RecordEvents { .. }
             | Command::RaiseLevel { .. }
             | Command::ReserveDatabase { .. }
+            | Command::PauseBalancing { .. }
             | Command::PutDirective { .. }
             | Command::EndDirective { .. } => unreachable!("BUG: none about a database that was there"),
+        }
+    }
+
+    fn pin_text(&self, to: Option<&PinnedTo>) -> String {
+        match to {
+            None => "to nothing any more".into(),
+            Some(PinnedTo::Server(server)) => match self.servers.get(server) {
+                Some(record) => format!("to server {}", record.name),
+                None => format!("to server {server}"),
+            },
+            Some(PinnedTo::Location(location)) => format!("to location {location}"),
         }
     }
 
@@ -184,6 +204,11 @@ impl Fleet {
                 vec![Event { evidence, ..named(What::DirectiveSent, id) }]
             }
             Command::EndDirective { id } => vec![named(What::DirectiveEnded, id)],
+            Command::PauseBalancing { paused, .. } if *paused == before.paused => Vec::new(),
+            Command::PauseBalancing { by, paused } => {
+                let what = if *paused { What::BalancingPaused } else { What::BalancingResumed };
+                vec![Event { evidence: Evidence::new(&format!("by {by}")), ..blank(what) }]
+            }
             Command::RenameDatabase { .. }
             | Command::DropDatabase { .. }
             | Command::ForgetDatabase { .. }
@@ -193,6 +218,7 @@ impl Fleet {
             | Command::AbandonDatabase { .. }
             | Command::SetDatabaseOptions { .. }
             | Command::AdoptDatabase { .. }
+            | Command::PinDatabase { .. }
             | Command::RecordEvents { .. } => unreachable!("BUG: told elsewhere"),
         }
     }
@@ -254,6 +280,7 @@ pub(super) struct Before {
     database: Option<BeforeDatabase>,
     server: Option<(ServerId, Server)>,
     directive: Option<Standing>,
+    paused: bool,
 }
 
 struct BeforeDatabase {
@@ -262,6 +289,7 @@ struct BeforeDatabase {
     record: Option<Database>,
     owner: Option<Tenure>,
     options: DatabaseOptions,
+    pin: Option<PinnedTo>,
     forming: bool,
 }
 

@@ -4,8 +4,8 @@ use std::{num::NonZeroU32, time::Duration};
 
 use model::{
     Cause, Command, DatabaseId, DatabaseOption, Directive, Entry, Epoch, Evidence, Fact, Fleet, FleetId,
-    Fork, ForkPoint, HandlerId, IdempotencyKey, Incarnation, Level, Name, OnTimeLimit, Outcome, Registration,
-    Revision, ServerId, Targets, Tenure, TimestampMs, What, Why,
+    Fork, ForkPoint, HandlerId, IdempotencyKey, Incarnation, Level, Name, OnTimeLimit, Outcome, PinnedTo,
+    Registration, Revision, ServerId, Targets, Tenure, TimestampMs, What, Why,
 };
 
 const TENURE: Tenure =
@@ -122,6 +122,26 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
             at(Command::PutDirective { id: name("d-1"), directive: directive(Targets::default()) }),
         ),
         ("end-directive", at(Command::EndDirective { id: name("d-1") })),
+        (
+            "pin-database-to-server",
+            at(Command::PinDatabase { database, to: Some(PinnedTo::Server(ServerId(2))) }),
+        ),
+        (
+            "pin-database-to-location",
+            at(Command::PinDatabase { database, to: Some(PinnedTo::Location("west-1".into())) }),
+        ),
+        ("unpin-database", at(Command::PinDatabase { database, to: None })),
+        ("pause-balancing", at(Command::PauseBalancing { by: name("dba"), paused: true })),
+        (
+            "record-events-of-placement",
+            at(Command::RecordEvents {
+                facts: What::ALL[34..41]
+                    .iter()
+                    .zip([None, None, None, None, None, Some(Cause::Location), Some(Cause::Pin)])
+                    .map(|(what, cause)| Fact { cause, ..Fact::new(*what) })
+                    .collect(),
+            }),
+        ),
         ("raise-level", at(Command::RaiseLevel { level: Level::EVENTS })),
         (
             "assign-database",
@@ -268,5 +288,20 @@ pub fn fleet_with_directives() -> Fleet {
     for (at, id, targets) in [(17, "d-2", Targets::default()), (18, "d-1", targets())] {
         apply(at, Command::PutDirective { id: name(id), directive: directive(targets) });
     }
+    fleet
+}
+
+/// The same with pins, and balancing paused.
+pub fn fleet_with_pins() -> Fleet {
+    let mut fleet = fleet_with_directives();
+    let mut apply = |command| {
+        let revision = Revision(fleet.revision().0 + 1);
+        fleet.apply(revision, &Entry::new(TimestampMs(19), command)).expect("a good history")
+    };
+    apply(Command::RaiseLevel { level: Level::PLACEMENT });
+    for (database, to) in [(3, PinnedTo::Server(ServerId(1))), (1, PinnedTo::Location("west-1".into()))] {
+        apply(Command::PinDatabase { database: DatabaseId(database), to: Some(to) });
+    }
+    apply(Command::PauseBalancing { by: name("dba"), paused: true });
     fleet
 }

@@ -46,6 +46,10 @@ pub fn lines(fleet: &Fleet) -> Vec<String> {
     }));
     let more = fleet.directives().len().saturating_sub(DIRECTIVES_SHOWN);
     lines.extend((more > 0).then(|| format!("directives: {more} more")));
+    lines.extend(fleet.pins().map(|(id, pin)| format!("pin {id} {pin:?}")));
+    lines.extend(
+        fleet.balancing_paused().map(|paused| format!("paused by={} since={}", paused.by, paused.since)),
+    );
     lines.extend(fleet.users().map(|(name, user)| format!("user {name} verifier={}", user.verifier)));
     lines
 }

@@ -10,6 +10,11 @@ use rpc::{
     controller::{ControllerApiResponse as Answer, *},
     directives::{DirectiveInfo, DirectiveTally, Question, Tally, TargetsCount},
     events::{EventInfo, EventsPage, ServerNamed},
+    load::{ClientsOf, LoadSource, LoadsInfo, ServerLoadInfo, SourceInfo},
+    placement::{
+        LoggedMove, PlacementAnswer, PlacementExplanation, PlacementOffer, PlacementPlan, PlacementServer,
+        PlacementStatus, PlannedMove,
+    },
     server::{ServerApiResponse, *},
     time_limit::{Blame, Verdict},
 };
@@ -25,6 +30,8 @@ const TENURE: Tenure = Tenure { server: ServerId(2), incarnation: LIFE };
 pub fn samples() -> Vec<Sample> {
     let mut samples = known();
     samples.extend(done());
+    samples.extend(of_loads());
+    samples.extend(of_placement());
     samples.extend(watched());
     samples.extend(
         refusals()
@@ -38,7 +45,12 @@ pub fn samples() -> Vec<Sample> {
     samples.push(Sample::of("event-kinds", &<[What; 32]>::try_from(&What::ALL[..32]).expect("so many")));
     samples.push(Sample::of("event-kinds-of-directives", &[What::DirectiveSent, What::DirectiveEnded]));
     samples.extend(of_directives());
-    samples.push(Sample::of("event-causes", &Cause::ALL));
+    samples.push(Sample::of(
+        "event-kinds-of-placement",
+        &<[What; 7]>::try_from(&What::ALL[34..41]).expect("so many"),
+    ));
+    samples.push(Sample::of("event-causes", &<[Cause; 19]>::try_from(&Cause::ALL[..19]).expect("so many")));
+    samples.push(Sample::of("event-causes-of-placement", &[Cause::Location, Cause::Pin]));
     samples.extend(of_servers());
     samples
 }
@@ -196,6 +208,113 @@ fn of_directives() -> Vec<Sample> {
         answer("count-targets", Answer::CountTargets(Ok(count))),
         answer("directive-tallies", Answer::DirectiveTallies(Ok(vec![told]))),
         answer("watch-directives", Answer::Watch(Watched { revision: REVISION, changes })),
+    ]
+}
+
+fn of_loads() -> Vec<Sample> {
+    let source = |source, refused| SourceInfo { source, utilization: Some(0.5), age_ms: Some(900), refused };
+    let server = ServerLoadInfo {
+        server: ServerId(2),
+        name: name("server-1"),
+        capacity_cores: Some(4.0),
+        uses: Some(LoadSource::Heartbeat),
+        sources: vec![
+            source(LoadSource::Prometheus, Some("why".into())),
+            source(LoadSource::Heartbeat, None),
+        ],
+    };
+    let info = LoadsInfo {
+        stale: Some("why".into()),
+        prometheus_trouble: Some("why".into()),
+        servers: vec![server],
+        round_trips: vec![("east".into(), "west".into(), 80.0)],
+    };
+    let clients = vec![ClientsOf { location: "west".into(), requests: 100.0, share: 0.75 }];
+    vec![
+        answer("report-usage", Answer::ReportUsage(Ok(()))),
+        answer("report-clients", Answer::ReportClients(Ok(()))),
+        answer("loads", Answer::Loads(Ok(info))),
+        answer("clients-of", Answer::ClientsOf(Ok(clients))),
+    ]
+}
+
+fn of_placement() -> Vec<Sample> {
+    let why = || "why".to_string();
+    let server = PlacementServer {
+        name: name("server-1"),
+        location: "west".into(),
+        state: ServerState::Up,
+        databases: 12,
+        utilization: Some(0.5),
+        capacity: 4.0,
+        source: Some("heartbeat".into()),
+        age_ms: Some(900),
+        gives: true,
+    };
+    let status = PlacementStatus {
+        mode: "auto".into(),
+        held: Some(why()),
+        mean: 0.5,
+        urgent: 0.7,
+        ceiling: 0.65,
+        mean_without_largest_location: Some(0.75),
+        tokens: [20.0, 10.0, 200.0],
+        under_way: 1,
+        skipped: vec![("tokens".into(), 3)],
+        too_hot: vec![(name("shop"), 9.5)],
+        unplaceable: vec![name("till")],
+        servers: vec![server],
+    };
+    let planned = PlannedMove {
+        database: DATABASE,
+        name: name("shop"),
+        from: name("server-1"),
+        to: name("server-2"),
+        reason: "load".into(),
+        from_utilization: [0.5, 0.4],
+        to_utilization: [0.1, 0.2],
+        round_trip_ms: [80.0, 2.0],
+        load_term: [0.25, 0.125],
+        distance_term: [0.5, 0.0],
+        gain: 0.0625,
+    };
+    let plan = PlacementPlan { held: None, moves: vec![planned], skipped: Vec::new() };
+    let offer = PlacementOffer {
+        server: name("server-1"),
+        location: "west".into(),
+        utilization: [0.25, 0.5],
+        round_trip_ms: 2.0,
+        load_term: 0.25,
+        distance_term: 0.125,
+        gain: 0.0,
+        verdict: "it is here".into(),
+    };
+    let explanation = PlacementExplanation {
+        database: DATABASE,
+        name: name("shop"),
+        pin: Some("server server-1".into()),
+        cores: 0.5,
+        requests_per_second: 100.0,
+        clients: vec![("west".into(), 0.75)],
+        summary: why(),
+        offers: vec![offer],
+    };
+    let made = LoggedMove {
+        at: TimestampMs(1_700_000_000_000),
+        database: DATABASE,
+        name: Some(name("shop")),
+        from: "server-1".into(),
+        to: "server-2".into(),
+        cause: "load".into(),
+        evidence: why(),
+        actual: Some([0.5, 0.25]),
+    };
+    let placement = |label, told| answer(label, Answer::Placement(Ok(told)));
+    vec![
+        placement("placement-status", PlacementAnswer::Status(status)),
+        placement("placement-plan", PlacementAnswer::Plan(plan)),
+        placement("placement-explanation", PlacementAnswer::Explanation(explanation)),
+        placement("placement-log", PlacementAnswer::Log(vec![made])),
     ]
 }
 

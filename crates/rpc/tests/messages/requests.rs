@@ -10,6 +10,8 @@ use rpc::{
     controller::{ControllerApiRequest as Call, *},
     directives::{DirectivesReport, Tally},
     events::EventsRequest,
+    load::{ClientCount, ClientsReport, DatabaseUsage, RoundTrip, ServerUsage},
+    placement::{PinTarget, PlacementRequest},
     server::{ServerApiRequest, *},
     time_limit::Overrun,
 };
@@ -61,6 +63,30 @@ pub fn samples() -> Vec<Sample> {
                 report: DirectivesReport { handler, life: 8, announced: 7, tallies, answers },
             }
         }),
+        call("report-usage", {
+            let (cpu_us, requests) = (1_500_000, 70_000);
+            let databases = vec![DatabaseUsage { database: DATABASE, epoch: EPOCH, cpu_us, requests }];
+            let (incarnation, capacity_millicores) = (LIFE, 4_000);
+            let server = ServerId(2);
+            let usage = ServerUsage { server, incarnation, cpu_us: 9, capacity_millicores, databases };
+            Call::ReportUsage { usage }
+        }),
+        call("report-clients", {
+            let location = || "west".to_string();
+            let counts = vec![ClientCount { database: DATABASE, location: location(), requests: 100 }];
+            let round_trips = vec![RoundTrip { location: location(), round_trip_us: 1_900 }];
+            let (handler, location) = (HandlerId(3), "east".into());
+            Call::ReportClients { report: ClientsReport { handler, location, counts, round_trips } }
+        }),
+        call("loads", Call::Loads {}),
+        call("placement-status", Call::Placement { request: PlacementRequest::Status }),
+        call("placement-plan", Call::Placement { request: PlacementRequest::Plan }),
+        call("placement-explain", {
+            let database = DatabaseRef::Name("shop".into());
+            Call::Placement { request: PlacementRequest::Explain { database } }
+        }),
+        call("placement-log", Call::Placement { request: PlacementRequest::Log { limit: 50 } }),
+        call("clients-of", Call::ClientsOf { database: DatabaseRef::Id(DATABASE) }),
         call("reserve-database", Call::ReserveDatabase { request: REQUEST, key: IdempotencyKey(5) }),
         call("backup", Call::Backup { request: BackupRequest { ticket: Some(6), offset: 1 << 20 } }),
         call("register-server", {
@@ -179,6 +205,15 @@ fn operations() -> Vec<(&'static str, Operation)> {
         }),
         ("end-directive", Operation::EndDirectives { id: Some("d-1".into()), by: "ann".into() }),
         ("end-directives", Operation::EndDirectives { id: None, by: "ann".into() }),
+        ("pin-to-server", {
+            let database = DatabaseRef::Name("shop".into());
+            Operation::PinDatabase { database, to: Some(PinTarget::Server("server-1".into())) }
+        }),
+        ("pin-to-location", {
+            let database = DatabaseRef::Name("shop".into());
+            Operation::PinDatabase { database, to: Some(PinTarget::Location("west".into())) }
+        }),
+        ("pause-balancing", Operation::PauseBalancing { paused: true, by: "ann".into() }),
         ("add-controller", change(ControllersChange::Add { address: address() })),
         ("remove-controller", change(ControllersChange::Remove { controller })),
         ("replace-controller", change(ControllersChange::Replace { controller, address: address() })),

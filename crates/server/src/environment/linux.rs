@@ -73,7 +73,7 @@ impl Sensor for Linux {
 }
 
 /// The directory of this process's control group.
-fn group(root: &Path) -> Option<PathBuf> {
+pub fn group(root: &Path) -> Option<PathBuf> {
     let lines = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let path = lines.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let group = root.join("sys/fs/cgroup").join(path);
@@ -86,7 +86,7 @@ fn number(path: &Path) -> Option<f64> {
 }
 
 /// The number behind a key at the beginning of a line, in whatever unit stands there.
-fn keyed(text: &str, key: &str) -> Option<f64> {
+pub fn keyed(text: &str, key: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.split_ascii_whitespace().next()?.parse().ok()
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use journal::{AppendError, Effect};
+use sabotage::Sabotage;
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
     time::{Instant, sleep, timeout, timeout_at},
@@ -128,6 +129,10 @@ impl Committer {
                 self.world.workers.run(move || database.take()).await
             };
             let Some(capture) = taken? else { break };
+            if sabotage::is(Sabotage::Flush) {
+                self.resident.raise(capture.through, line.writer.state().position);
+                sleep(std::time::Duration::from_millis(100)).await;
+            }
             self.append(line, capture).await?;
             self.answer(line);
         }

@@ -9,6 +9,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 use journal::{Group, Writer};
 use model::TimestampMs;
+use sabotage::Sabotage;
 use tokio::time::Instant;
 
 use super::{World, commit::CommitError, gathering::Gathering, resident::Resident};
@@ -105,7 +106,7 @@ impl Line {
             && self.gathering.alone()
             && self.unseen < COMMITS_UNSEEN_MAX
             && database.untaken_bytes() <= TAKE_INLINE_BYTES;
-        if !free || !fit {
+        if !free || !fit || sabotage::is(Sabotage::Flush) {
             self.unseen = 0;
             return false;
         }

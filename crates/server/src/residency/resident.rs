@@ -24,6 +24,7 @@ use crate::{
     answers::Ending,
     engine::{CommitSeq, Database},
     lease::Lease,
+    usage::Used,
 };
 
 /// A database that is being loaded, served or put away. Removed from the table when it is gone.
@@ -44,6 +45,8 @@ pub struct Resident {
     pub(super) attachments: Arc<Attachments>,
     /// What they ask.
     pub(super) questions: Questions,
+    /// What it has used here.
+    pub used: Used,
     /// The log beside the image is to be folded.
     checkpoint: AtomicBool,
     /// Its way into the journal, once it is loaded.
@@ -101,6 +104,7 @@ impl Resident {
             lease,
             attachments: Arc::default(),
             questions: Questions::default(),
+            used: Used::default(),
             checkpoint: AtomicBool::new(false),
             line: OnceLock::new(),
             wake: Notify::new(),

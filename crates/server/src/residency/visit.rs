@@ -18,6 +18,7 @@ use super::{
 use crate::{
     answers::Ending,
     engine::{CommitSeq, Database},
+    usage::Used,
 };
 
 /// A session's presence in a database. It cannot be put away before this is dropped; drop the session first.
@@ -148,6 +149,11 @@ impl Visit {
             // It depends on nothing that was lost, but another owner may have gone on meanwhile.
             Some(_) => Err(Ending::NotOwner { epoch: Some(self.entered.0.epoch) }),
         }
+    }
+
+    /// What the database has used, to be counted on.
+    pub fn used(&self) -> &Used {
+        &self.entered.0.used
     }
 
     /// The epoch it is served under.

@@ -50,6 +50,11 @@ impl Outbox {
         *self.announced() = Some(Announced { announcement, database, waiting, sent });
     }
 
+    /// What the client says of itself, if it understands directives.
+    pub fn announcement(&self) -> Option<Announcement> {
+        self.announced().as_ref().map(|client| client.announcement.clone())
+    }
+
     /// Puts a directive in, completed for this session; whether the client is to get it. At the limit the oldest goes.
     pub fn put(&self, directive: &Directive) -> bool {
         let mut announced = self.announced();

@@ -176,6 +176,7 @@ impl Pump {
         if requests > 0 {
             self.requests += requests;
             self.requests_total.fetch_add(requests, Ordering::Relaxed);
+            self.seat.visit().used().requested(requests);
             measures::requests(requests);
         }
         Ok(any)

@@ -12,12 +12,20 @@ use std::{
 };
 
 use conditions::Scope;
-use directive::{Directive, postgres::Announcement};
+use directive::{
+    Directive,
+    postgres::{Announcement, read_report},
+};
 use model::DatabaseId;
 use tokio::time::Instant;
 
-use super::outbox::Outbox;
-use crate::{engine::InterruptHandle, limits::SAID_BYTES_MAX};
+use super::{outbox::Outbox, startup::Asked};
+use crate::{
+    engine::InterruptHandle,
+    limits::{REPORT_BYTES_MAX, SAID_BYTES_MAX},
+    measures,
+    telemetry::{Report, Reporter, Reports},
+};
 
 /// The sessions of a server. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +33,7 @@ pub struct Roster(Arc<Shared>);
 
 struct Shared {
     begun: Instant,
+    reports: Reports,
     table: Mutex<Table>,
 }
 
@@ -38,6 +47,10 @@ struct Entry {
     database: DatabaseId,
     /// As the client calls it.
     name: String,
+    /// The handler that it came through; empty for none.
+    handler: String,
+    /// The client's `application_name`.
+    application: String,
     outbox: Outbox,
     interrupt: InterruptHandle,
     /// Microseconds from the roster's beginning at which the request began that is worked on; 0 when there is none.
@@ -68,20 +81,33 @@ pub struct Longest {
 
 impl Default for Roster {
     fn default() -> Self {
-        Self(Arc::new(Shared { begun: Instant::now(), table: Mutex::default() }))
+        Self(Arc::new(Shared { begun: Instant::now(), reports: Reports::default(), table: Mutex::default() }))
     }
 }
 
 impl Roster {
     /// A session begins.
-    pub fn enter(&self, database: DatabaseId, name: &str, interrupt: InterruptHandle) -> Place {
-        let (name, outbox, since) = (name.to_owned(), Outbox::default(), AtomicU64::new(0));
-        let entry = Arc::new(Entry { database, name, outbox, interrupt, since });
+    pub fn enter(&self, asked: &Asked, interrupt: InterruptHandle) -> Place {
+        let application = asked.parameters.iter().rev().find(|(name, _)| name == "application_name");
+        let entry = Arc::new(Entry {
+            database: asked.database,
+            name: asked.name.clone(),
+            handler: asked.handler.clone(),
+            application: application.map(|(_, value)| value.clone()).unwrap_or_default(),
+            outbox: Outbox::default(),
+            interrupt,
+            since: AtomicU64::new(0),
+        });
         let mut table = self.table();
         table.last += 1;
         let id = table.last;
         table.entries.insert(id, Arc::clone(&entry));
         Place { roster: self.clone(), id, entry }
+    }
+
+    /// What clients have told of themselves.
+    pub fn reports(&self) -> &Reports {
+        &self.0.reports
     }
 
     /// The session that has worked on its request for longest, if that is at least so long.
@@ -147,14 +173,45 @@ impl Place {
             _ => return false,
         };
         let begun = text.trim_ascii_start();
-        if begun.len() > SAID_BYTES_MAX
+        if begun.len() > REPORT_BYTES_MAX
             || !begun.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"set"))
         {
             return false;
         }
         let end = begun.iter().position(|byte| *byte == 0).unwrap_or(begun.len());
-        let sql = std::str::from_utf8(&begun[..end]);
-        sql.is_ok_and(|sql| self.entry.outbox.hear(sql, &self.entry.name))
+        let Ok(sql) = std::str::from_utf8(&begun[..end]) else { return false };
+        if let Some(report) = read_report(sql) {
+            self.told(&report);
+            return false;
+        }
+        begun.len() <= SAID_BYTES_MAX && self.entry.outbox.hear(sql, &self.entry.name)
+    }
+
+    /// The client told what it measured. Only one that announced itself can have been asked to.
+    fn told(&self, report: &str) {
+        let Some(announcement) = self.entry.outbox.announcement() else {
+            return measures::reported("unannounced");
+        };
+        match Report::read(report) {
+            Ok(report) => {
+                let Entry { database, name, handler, application, .. } = &*self.entry;
+                let reporter = Reporter {
+                    session: announcement.session.unwrap_or_else(|| format!("session {}", self.id)),
+                    database: *database,
+                    name: name.clone(),
+                    handler: handler.clone(),
+                    application: application.clone(),
+                    driver: announcement.driver.unwrap_or_default(),
+                    location: announcement.location.unwrap_or_default(),
+                };
+                self.roster.0.reports.take(reporter, report, Instant::now());
+                measures::reported("taken");
+            }
+            Err(error) => {
+                tracing::debug!(%error, "what a client measured makes no sense");
+                measures::reported("misread");
+            }
+        }
     }
 
     /// The session works from now on.
@@ -183,7 +240,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_longest_is_who_began_first_and_still_works() {
         let roster = Roster::default();
-        let enter = |id| roster.enter(DatabaseId(id), "shop", InterruptHandle::default());
+        let enter = |id| {
+            let asked = Asked {
+                database: DatabaseId(id),
+                epoch: model::Epoch(1),
+                user: "ann".into(),
+                name: "shop".into(),
+                handler: String::new(),
+                request: model::RequestId(0),
+                minor: 0,
+                attach: None,
+                parameters: Vec::new(),
+            };
+            roster.enter(&asked, InterruptHandle::default())
+        };
         let (one, two, idle) = (enter(1), enter(2), enter(3));
         assert!(roster.longest(Duration::ZERO).is_none(), "nobody works");
         let first = one.working();

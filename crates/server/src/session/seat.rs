@@ -46,8 +46,12 @@ impl Seat {
         async move {
             workers
                 .run(move || {
-                    let step = inside.session.step(&mut out);
-                    inside.visit.stepped();
+                    let Inside { session, visit } = &mut inside;
+                    let step = visit.used().run(|| {
+                        let step = session.step(&mut out);
+                        visit.stepped();
+                        step
+                    });
                     (inside, out, step)
                 })
                 .await

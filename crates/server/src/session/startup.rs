@@ -41,6 +41,8 @@ pub struct Asked {
     pub user: String,
     /// The database's name.
     pub name: String,
+    /// The handler's name; empty when it does not say.
+    pub handler: String,
     /// For the logs.
     pub request: RequestId,
     /// Minor protocol version agreed on.
@@ -157,6 +159,7 @@ fn asked(start: &Start<'_>) -> Result<Box<Asked>, Ending> {
         epoch: Epoch(epoch.ok_or(no("no epoch was given"))?),
         user: parameter(agreed::PARAM_USER).ok_or(no("no user was given"))?.to_owned(),
         name: parameter(agreed::PARAM_NAME).ok_or(no("no database name was given"))?.to_owned(),
+        handler: parameter(agreed::PARAM_HANDLER).unwrap_or_default().to_owned(),
         request: request.unwrap_or(RequestId(0)),
         minor: start.minor_agreed(),
         attach: Attach::read(|name| start.parameters.get(name)).map_err(no)?,

@@ -198,3 +198,14 @@ async fn r45_a_client_is_told_of_a_move_before_its_session_ends() {
     }
     assert_eq!(ended, Got::Ended("SM001".into()));
 }
+
+#[tokio::test]
+async fn r53_a_server_that_no_controller_answers_tells_its_clients_all_the_same() {
+    let (fleet, machine, server) = started(RULES).await;
+    fleet.controllers.silence(true);
+    let mut client = Client::open(&server, Some(OPTIONS)).await;
+    machine.set("memory_used_ratio", 0.95);
+    assert_eq!(client.directive().await.kind(), Kind::Rate);
+    machine.set("memory_used_ratio", 0.5);
+    assert_eq!(client.directive().await.kind(), Kind::Revoke);
+}

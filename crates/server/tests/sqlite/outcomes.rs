@@ -357,19 +357,27 @@ fn a_long_pipeline_leaves_before_outcomes_could_be_evicted() {
 }
 
 #[test]
-fn handlers_say_where_counting_goes_on() {
+fn handlers_say_where_counting_goes_on_and_nobody_else_can() {
     let database = with_table();
     let mut client = numbered(&database);
     client.query("set timezone to 'UTC'");
     client.query("insert into t (a) values ('made by the handler')");
     assert_eq!(numbers(&outcomes(&database)), [2]);
-    assert!(client.query("set _stationmaster.number to 41").contains("SET"));
+    let handlers =
+        |session: SessionId, number: &str| format!("set _stationmaster.number to '{session} {number}'");
+    assert!(client.query(&handlers(SESSION, "41")).contains("SET"));
     client.query("insert into t (a) values ('x')");
     assert_eq!(numbers(&outcomes(&database)), [41]);
-    assert!(client.query("set _stationmaster.number to 0").starts_with("ERROR 22023"));
-    assert!(client.query("set _stationmaster.number to default").starts_with("ERROR 22023"));
+    for refused in ["set _stationmaster.number to 7", "set _stationmaster.number to default"] {
+        assert!(client.query(refused).starts_with("ERROR 42501"), "{refused}");
+    }
+    for refused in [handlers(SESSION, "0"), handlers(SESSION, "x"), handlers(SessionId(1), "7")] {
+        assert!(client.query(&refused).starts_with("ERROR 42501"), "{refused}");
+    }
+    client.query("insert into t (a) values ('y')");
+    assert_eq!(numbers(&outcomes(&database)), [47], "what was refused is counted, too");
     let mut other = database.client();
-    assert!(other.query("set _stationmaster.number to 5").starts_with("ERROR 22023"), "it has no id");
+    assert!(other.query(&handlers(SESSION, "5")).starts_with("ERROR 42501"), "it has no id");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use handler::Settings;
+use handler::{Locations, Settings};
+use model::Name;
 
 use super::{
     process::{Common, advertised},
     reader::Reader,
-    setting::Address,
+    setting::{Address, ClientNetworks},
 };
 
 /// What the table says: where to listen, and the role's own settings.
@@ -27,6 +28,9 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
     let listen = reader.required("listen", "\"127.0.0.1:7432\"");
     let address = advertised(reader, "address", listen);
     let location = reader.or("location", String::new());
+    let by_application = reader.or("client_location_from_application", false);
+    let ClientNetworks(networks) = reader.or("client_networks", ClientNetworks(Vec::new()));
+    let client_locations = Locations { networks, by_application };
     let controllers = controllers(reader);
     let sessions_max = reader.count("sessions_max", Settings::DEFAULT_SESSIONS_MAX, 1..=1_000_000);
     let unauthenticated_max =
@@ -39,6 +43,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
     let most = Settings::DEFAULT_FRAME_BYTES_MAX as u64;
     let frame_bytes_max = reader.count("frame_bytes_max", Settings::DEFAULT_FRAME_BYTES_MAX, 16_384..=most);
     let routes_max = reader.count("routes_max", Settings::DEFAULT_ROUTES_MAX, 16..=100_000_000);
+    let directive_senders = reader.or("directive_senders", Vec::<Name>::new());
     let threads = reader.count("threads", 0, 0..=1024);
     let common = Common::read(reader);
     let handler = (|| {
@@ -46,6 +51,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
             name: name?,
             address: address?,
             location,
+            client_locations,
             controllers: controllers?,
             sessions_max,
             unauthenticated_max,
@@ -59,6 +65,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
             frame_bytes_max,
             threads: if threads == 0 { cores() } else { threads },
             routes_max,
+            directive_senders,
         };
         Some(Handler { listen: listen?, settings })
     })();

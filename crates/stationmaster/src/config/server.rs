@@ -34,6 +34,10 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
     let control_address = advertised(reader, "control_address", control_listen);
     let location = reader.or("location", String::new());
     let capacity = reader.number("capacity", Settings::DEFAULT_CAPACITY.into(), 1..=1_000_000);
+    let cpu_millicores = reader.optional::<u64>("cpu_millicores");
+    if cpu_millicores.is_some_and(|cores| !(10..=10_000_000).contains(&cores)) {
+        reader.complain("cpu_millicores", "must be a whole number from 10 to 10000000".into());
+    }
     let controllers = controllers(reader);
     let journal = reader.required("journal", "\"/srv/stationmaster/journal\"").map(|Place(place)| place);
     let history = reader.millis("history_ms", Settings::DEFAULT_HISTORY, 0..=YEAR_MS);
@@ -52,6 +56,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
             control_address: control_address?,
             location,
             capacity: u32::try_from(capacity).expect("BUG: bounded above"),
+            cpu_cores: cpu_millicores.map(|cores| cores as f64 / 1e3),
             controllers: controllers?,
             data_dir: data_dir?,
             journal: journal?,

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use model::{ADDRESS_BYTES_MAX, ControllerId, Name};
 
+use rpc::load::LoadSource;
+
 use super::value::Value;
 
 /// A kind of setting.
@@ -30,6 +32,18 @@ pub struct Place(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Members(pub Vec<(ControllerId, String)>);
 
+/// Networks of clients, and the location of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientNetworks(pub Vec<(handler::Network, String)>);
+
+/// Where loads come from, those preferred first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadSources(pub Vec<LoadSource>);
+
+/// Where Prometheus servers are, those preferred first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Urls(pub Vec<String>);
+
 /// How a process writes its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -47,7 +61,8 @@ fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-fn text(value: &Value, expected: &str) -> Result<String, String> {
+/// A text.
+pub(super) fn text(value: &Value, expected: &str) -> Result<String, String> {
     match value {
         Value::Text(text) | Value::Outside(text) => Ok(text.clone()),
         Value::Integer(_) | Value::Boolean(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
@@ -192,6 +207,28 @@ impl Setting for Vec<Address> {
     }
 }
 
+impl Setting for Vec<Name> {
+    fn read(value: &Value) -> Result<Self, String> {
+        let expected = "a list of names, like [\"ann\", \"bob\"]";
+        match value {
+            Value::List(items) => items.iter().map(Name::read).collect::<Result<_, _>>(),
+            Value::Outside(text) => text
+                .split(',')
+                .filter(|item| !item.trim().is_empty())
+                .map(|item| Name::read(&Value::Outside(item.trim().into())))
+                .collect(),
+            Value::Text(_) | Value::Integer(_) | Value::Boolean(_) | Value::Table(_) | Value::Other(_) => {
+                Err(expected.into())
+            }
+        }
+        .map_err(|_: String| expected.into())
+    }
+
+    fn to_toml(&self) -> String {
+        format!("[{}]", self.iter().map(Setting::to_toml).collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl Setting for Members {
     fn read(value: &Value) -> Result<Self, String> {
         let expected = "ids and addresses, like { 1 = \"127.0.0.1:7101\", 2 = \"127.0.0.1:7102\" }";
@@ -222,6 +259,87 @@ impl Setting for Members {
     fn to_toml(&self) -> String {
         let pairs = self.0.iter().map(|(id, address)| format!("{id} = {}", quoted(address)));
         format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The items of a list, each read by `item`.
+fn list<T>(value: &Value, expected: &str, item: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, String> {
+    let items: Option<Vec<T>> = match value {
+        Value::List(items) => {
+            items.iter().map(|value| text(value, expected).ok().and_then(|text| item(&text))).collect()
+        }
+        Value::Outside(text) => text.split(',').map(|part| item(part.trim())).collect(),
+        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) | Value::Table(_) | Value::Other(_) => None,
+    };
+    items.filter(|items| !items.is_empty()).ok_or_else(|| expected.into())
+}
+
+fn listed<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    format!("[{}]", items.map(quoted).collect::<Vec<_>>().join(", "))
+}
+
+impl Setting for LoadSources {
+    fn read(value: &Value) -> Result<Self, String> {
+        let expected = "a list of \"heartbeat\" and \"prometheus\", each once at most";
+        let source = |text: &str| {
+            [LoadSource::Heartbeat, LoadSource::Prometheus].into_iter().find(|source| source.name() == text)
+        };
+        let sources = list(value, expected, source)?;
+        let repeated = (1..sources.len()).any(|at| sources[..at].contains(&sources[at]));
+        if repeated { Err(expected.into()) } else { Ok(Self(sources)) }
+    }
+
+    fn to_toml(&self) -> String {
+        listed(self.0.iter().map(|source| source.name()))
+    }
+}
+
+impl Setting for Urls {
+    fn read(value: &Value) -> Result<Self, String> {
+        let expected = "a list of URLs like [\"http://prometheus:9090\"]";
+        let url = |text: &str| controller::Place::read(text).is_ok().then(|| text.to_string());
+        Ok(Self(list(value, expected, url)?))
+    }
+
+    fn to_toml(&self) -> String {
+        listed(self.0.iter().map(String::as_str))
+    }
+}
+
+impl Setting for ClientNetworks {
+    fn read(value: &Value) -> Result<Self, String> {
+        let expected = "networks and locations, like { \"10.1.0.0/16\" = \"west\" }";
+        let pairs: Vec<(String, String)> = match value {
+            Value::Table(pairs) => {
+                let pair =
+                    |(network, location): &(String, Value)| Ok((network.clone(), text(location, expected)?));
+                pairs.iter().map(pair).collect::<Result<_, String>>()?
+            }
+            Value::Outside(text) if text.trim().is_empty() => Vec::new(),
+            Value::Outside(text) => text
+                .split(',')
+                .map(|pair| pair.split_once('=').ok_or(expected))
+                .map(|pair| pair.map(|(network, location)| (network.trim().into(), location.trim().into())))
+                .collect::<Result<_, _>>()?,
+            Value::Text(_) | Value::Integer(_) | Value::Boolean(_) | Value::List(_) | Value::Other(_) => {
+                return Err(expected.into());
+            }
+        };
+        let mut networks = Vec::with_capacity(pairs.len());
+        for (network, location) in pairs {
+            let network = network.parse().map_err(|error| format!("{error}; this is {network:?}"))?;
+            networks.push((network, location));
+        }
+        Ok(Self(networks))
+    }
+
+    fn to_toml(&self) -> String {
+        let pairs =
+            self.0.iter().map(|(network, at)| format!("{} = {}", quoted(&network.to_string()), quoted(at)));
+        match &pairs.collect::<Vec<_>>()[..] {
+            [] => "{}".into(),
+            pairs => format!("{{ {} }}", pairs.join(", ")),
+        }
     }
 }
 

@@ -186,3 +186,45 @@ fn every_sample_loads_and_names_every_setting_and_its_default() {
     seen.sort();
     assert_eq!(seen, ["controller.toml", "handler.toml", "server.toml"]);
 }
+
+const CONTROLLER: &str = r#"
+[controller]
+id = 1
+members = { 1 = "127.0.0.1:7101" }
+data_dir = "data"
+admin_listen = "127.0.0.1:9101"
+secret_file = "secret"
+"#;
+
+fn balance(text: &str) -> ::controller::BalanceSettings {
+    match read_plain(&format!("{CONTROLLER}{text}")).expect("sound").settings {
+        Settings::Controller(controller) => controller.settings.balance,
+        other => panic!("not a controller but a {}", other.role().name()),
+    }
+}
+
+#[test]
+fn balancing_has_a_table_of_its_own_with_defaults() {
+    assert_eq!(balance(""), ::controller::BalanceSettings::default());
+    let said = "[balance]\nmode = \"recommend\"\nband_high_percent = 30\nmove_cost_millionths = 250\n";
+    let settings = balance(said);
+    assert_eq!(settings.mode, ::controller::Mode::Recommend);
+    assert_eq!((settings.policy.band_high, settings.policy.move_cost), (0.3, 0.000_25));
+}
+
+#[test]
+fn mistakes_in_balance_are_named_at_once() {
+    let text =
+        "[balance]\nmode = \"on\"\nband_hihg_percent = 1\nurgent_limit_percent = 90\nband_low_percent = 15\n";
+    let said = complaints(&format!("{CONTROLLER}{text}"));
+    for part in [
+        "`mode` must be \"auto\", \"recommend\" or \"off\"; this is \"on\"",
+        "unknown setting `band_hihg_percent` in [balance]; did you mean `band_high_percent`?",
+        "`urgent_limit_percent` must be at most hard_limit_percent",
+        "`band_low_percent` must be less than band_high_percent",
+    ] {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+    let said = complaints(&format!("{HANDLER}[balance]\n"));
+    assert!(said.contains("table [balance] has no place in the configuration of a handler"), "{said}");
+}

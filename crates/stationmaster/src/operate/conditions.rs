@@ -142,17 +142,28 @@ async fn named(cluster: &Cluster, name: &str) -> anyhow::Result<ServerInfo> {
 }
 
 async fn ask(cluster: &Cluster, server: &ServerInfo, wish: Wish) -> anyhow::Result<Watching> {
-    let address = &server.control_address;
-    let asking = async {
-        let service = Service::Environment;
-        let transport = rpc::connect(&TcpDial, address, cluster.secret(), service, Role::Operator).await?;
-        let client = EnvironmentApiClient::new(rpc::tarpc::client::Config::default(), transport).spawn();
+    call(cluster, server, async move |client| {
         let answer: Result<Watching, BadWish> = match wish {
             Wish::Tell => Ok(client.watching(rpc::context()).await?),
             Wish::Filter(filter) => client.set_filter(rpc::context(), filter).await?,
             Wish::Reload => client.reload_rules(rpc::context()).await?,
         };
         answer.map_err(|error| anyhow::Error::new(Usage(error.to_string())))
+    })
+    .await
+}
+
+/// Asks a server about its environment, for a bounded time.
+pub async fn call<T>(
+    cluster: &Cluster,
+    server: &ServerInfo,
+    ask: impl AsyncFnOnce(EnvironmentApiClient) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let address = &server.control_address;
+    let asking = async {
+        let service = Service::Environment;
+        let transport = rpc::connect(&TcpDial, address, cluster.secret(), service, Role::Operator).await?;
+        ask(EnvironmentApiClient::new(rpc::tarpc::client::Config::default(), transport).spawn()).await
     };
     match timeout(ONE_TIMEOUT, asking).await {
         Ok(answer) => answer.with_context(|| format!("{} at {address}", server.name)),

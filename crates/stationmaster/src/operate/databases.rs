@@ -10,6 +10,7 @@ use rpc::{
     Controllers,
     controller::{Consistency, DatabaseInfo, DatabaseRef, LookUp, Operated, Operation},
     limits::PAGE_MAX,
+    placement::PinTarget,
 };
 
 use super::{
@@ -102,6 +103,31 @@ pub enum Request {
         /// The server's name
         #[arg(long, value_name = "SERVER")]
         to: Name,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Say where a database must be; every mover obeys, failover and drains too. It is moved there
+    Pin {
+        /// Name or id
+        database: String,
+        /// On this server only
+        #[arg(
+            long,
+            value_name = "SERVER",
+            required_unless_present = "location",
+            conflicts_with = "location"
+        )]
+        to: Option<Name>,
+        /// On servers of this location only
+        #[arg(long, value_name = "LOCATION")]
+        location: Option<String>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Let a database be anywhere again
+    Unpin {
+        /// Name or id
+        database: String,
         #[command(flatten)]
         reach: Reach,
     },
@@ -222,6 +248,26 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
             let operation = Operation::MoveDatabase { database: reference, server: to.to_string() };
             let done = change(&reach, operation).await?;
             tell(&reach, &done, &format!("moved {database}"))?;
+        }
+        Request::Pin { database, to, location, reach } => {
+            let (target, sentence) = match (to, location) {
+                (Some(server), _) => {
+                    (PinTarget::Server(server.to_string()), format!("pinned {database} to server {server}"))
+                }
+                (None, Some(location)) => {
+                    let sentence = format!("pinned {database} to location {location}");
+                    (PinTarget::Location(location), sentence)
+                }
+                (None, None) => return Err(Usage("say --to SERVER or --location LOCATION".into()).into()),
+            };
+            let to = Some(target);
+            let operation = Operation::PinDatabase { database: DatabaseRef::parse(&database), to };
+            tell(&reach, &change(&reach, operation).await?, &sentence)?;
+        }
+        Request::Unpin { database, reach } => {
+            let reference = DatabaseRef::parse(&database);
+            let done = change(&reach, Operation::PinDatabase { database: reference, to: None }).await?;
+            tell(&reach, &done, &format!("unpinned {database}"))?;
         }
         Request::Set { database, options, reach } => {
             let set: Vec<String> = options.iter().map(ToString::to_string).collect();

@@ -15,9 +15,10 @@ use rpc::{
 };
 use serde_json::json;
 
-use super::{Cell, Cluster, Listing, Reach, cluster::answered, listing::print};
+use super::{Cell, Cluster, Listing, Reach, cluster::answered, listing::print, user};
 use crate::failure::Usage;
-use arguments::{Said, Whom};
+use arguments::Said;
+pub use arguments::{Whom, time};
 
 /// What can be done with directives.
 #[derive(Subcommand)]
@@ -154,7 +155,7 @@ fn listing(infos: &[DirectiveInfo]) -> Listing {
             Cell::text(&info.id),
             Cell::maybe(read.as_ref().map(|directive| directive.kind().name())),
             Cell::Number(info.left_ms.div_ceil(1_000)),
-            Cell::text(arguments::shown(&info.targets)),
+            Cell::text(&info.targets),
             Cell::text(&info.by),
             Cell::maybe(read.map(|directive| directive.reason)),
         ])
@@ -162,7 +163,7 @@ fn listing(infos: &[DirectiveInfo]) -> Listing {
 }
 
 fn full(info: &DirectiveInfo) -> serde_json::Value {
-    let targets: BTreeMap<&str, String> = arguments::fields(&info.targets).into_iter().collect();
+    let targets: BTreeMap<&str, String> = info.targets.fields().into_iter().collect();
     json!({
         "id": info.id.as_str(),
         "by": info.by.as_str(),
@@ -204,11 +205,4 @@ fn counted_text(count: TargetsCount) -> String {
     format!(
         "would reach {sessions} of {announced} sessions that understand directives, on {handlers} handlers{missing}"
     )
-}
-
-/// The user of this machine, as far as the environment tells.
-fn user() -> Name {
-    let said = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    said.and_then(|user| Name::new(&user).ok())
-        .unwrap_or_else(|| Name::new("operator").expect("BUG: a good name"))
 }

@@ -5,8 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::BytesMut;
 use directive::postgres::{Announcement, Statement, split_options, statement};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::mpsc,
 };
 use wire::{
@@ -37,7 +36,7 @@ struct Session {
     failed: bool,
 }
 
-pub async fn serve(server: Arc<Inner>, mut socket: TcpStream) {
+pub async fn serve(server: Arc<Inner>, mut socket: impl AsyncRead + AsyncWrite + Unpin) {
     let mut broken = server.broken.subscribe();
     tokio::select! {
         _ = run(&server, &mut socket) => {}
@@ -45,7 +44,7 @@ pub async fn serve(server: Arc<Inner>, mut socket: TcpStream) {
     }
 }
 
-async fn run(server: &Arc<Inner>, socket: &mut TcpStream) -> std::io::Result<()> {
+async fn run(server: &Arc<Inner>, socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> std::io::Result<()> {
     let mut input = BytesMut::new();
     let parameters = loop {
         socket.read_buf(&mut input).await?;

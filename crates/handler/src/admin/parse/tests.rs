@@ -5,6 +5,7 @@ use model::DatabaseOption;
 use super::*;
 use crate::admin::{
     Cell, Column, Kind,
+    placement::Placement,
     scalar::Scalar,
     show::Show,
     statement::{Attribute, Condition, DatabaseQuery, Password},
@@ -127,6 +128,14 @@ fn the_other_statements_about_databases() {
     for wrong in
         ["show events for", "show events for handler h", "show events limit x", "show events limit -1"]
     {
+        assert_eq!(code(wrong), "42601", "{wrong}");
+    }
+    let placement = |shown| Statement::Show(Show::Placement(shown));
+    assert_eq!(one("show placement"), placement(Placement::Servers));
+    assert_eq!(one("show placement plan"), placement(Placement::Plan));
+    assert_eq!(one("show placement log limit 7"), placement(Placement::Log { limit: 7 }));
+    assert_eq!(one("SHOW PLACEMENT FOR DATABASE \"A\""), placement(Placement::Database("A".into())));
+    for wrong in ["show placement for", "show placement log limit x", "show placement pause"] {
         assert_eq!(code(wrong), "42601", "{wrong}");
     }
     let moved = Statement::MoveDatabase { name: "a".into(), server: "S-2".into() };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{DIRECTIVES, EVENTS, LEVEL, OPTIONS, Part};
+use super::{DIRECTIVES, EVENTS, LEVEL, OPTIONS, PAUSED, PINS, Part};
 use crate::{Event, Fleet, Level, Revision};
 
 /// All of it, in the oldest version that can say it.
@@ -34,7 +34,14 @@ pub fn parts(fleet: &Fleet) -> Vec<Part> {
     let options: Vec<_> = fleet.options.iter().map(|(id, options)| (*id, options.set_ones())).collect();
     let level = (fleet.level > Level::FIRST).then_some(fleet.level);
     let directives: Vec<_> = fleet.directives.iter().collect();
-    let parts = [part(OPTIONS, &options), part(LEVEL, level.as_slice()), part(DIRECTIVES, &directives)];
+    let pins: Vec<_> = fleet.pins.iter().collect();
+    let parts = [
+        part(OPTIONS, &options),
+        part(LEVEL, level.as_slice()),
+        part(DIRECTIVES, &directives),
+        part(PINS, &pins),
+        part(PAUSED, fleet.paused.as_slice()),
+    ];
     parts.into_iter().flatten().collect()
 }
 

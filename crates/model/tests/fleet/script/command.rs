@@ -2,7 +2,7 @@
 
 use model::{
     Cause, Command, DatabaseId, DatabaseOption, Directive, Epoch, Fact, FleetId, Fork, ForkPoint,
-    IdempotencyKey, Incarnation, Level, Name, NameError, Registration, ServerId, Targets, Tenure,
+    IdempotencyKey, Incarnation, Level, Name, NameError, PinnedTo, Registration, ServerId, Targets, Tenure,
     TimestampMs, What,
 };
 
@@ -30,6 +30,10 @@ pub const VERBS: &[&str] = &[
     "options",
     "put-directive",
     "end-directive",
+    "pin",
+    "unpin",
+    "pause",
+    "resume",
     "record",
     "raise",
     "reserve",
@@ -63,6 +67,10 @@ pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>>
         "record" => Ok(record(words)),
         "put-directive" => put_directive(words),
         "end-directive" => name(words).map(|id| Command::EndDirective { id }),
+        "pin" => Ok(Command::PinDatabase { database: words.parse(), to: Some(pin(words)) }),
+        "unpin" => Ok(Command::PinDatabase { database: words.parse(), to: None }),
+        "pause" => name(words).map(|by| Command::PauseBalancing { by, paused: true }),
+        "resume" => name(words).map(|by| Command::PauseBalancing { by, paused: false }),
         "raise" => Ok(Command::RaiseLevel { level: Level(words.parse()) }),
         "reserve" => Ok(Command::ReserveDatabase { key: IdempotencyKey(words.hex()) }),
         "adopt" => {
@@ -85,6 +93,16 @@ fn put_directive(words: &mut Words) -> Result<Command, NameError> {
     let targets = Targets { database: words.named_as("to"), ..Targets::default() };
     let directive = Box::new(Directive { text, targets, lifetime_ms, by: Name::new("dba")? });
     Ok(Command::PutDirective { id, directive })
+}
+
+/// `server=1`, or `location=west`, or so many bytes of one as `bytes=` says.
+fn pin(words: &mut Words) -> PinnedTo {
+    let location = words.named("location");
+    let long = words.named_as("bytes").map(|bytes| "x".repeat(bytes));
+    match location.or(long) {
+        Some(location) => PinnedTo::Location(location),
+        None => PinnedTo::Server(ServerId(words.named_as("server").expect("server= or location= is needed"))),
+    }
 }
 
 /// `1/a`: server 1 in incarnation a.

@@ -97,6 +97,7 @@ impl Fleet {
             control_address: format!("{name}:control"),
             location: "here".into(),
             capacity: Settings::DEFAULT_CAPACITY,
+            cpu_cores: None,
             controllers: vec![Controllers::ADDRESS.into()],
             data_dir: self.data_dir(name),
             journal: self.dir.path().join("journal").display().to_string(),

@@ -17,7 +17,7 @@ use super::super::translate::translate;
 use super::SqliteSession;
 use super::execute::Execution;
 use super::plan::{Column, Plan};
-use super::requests::NoIdentity;
+use super::requests::AnotherSession;
 use super::transaction::Block;
 use crate::engine::Step;
 
@@ -239,9 +239,10 @@ impl SqliteSession {
                 self.change_modes(Modes { isolation, read_only: None })?;
             }
             PARAM_NUMBER => {
-                let next = value.and_then(|value| value.parse().ok()).filter(|next| *next > 0);
-                let next = next.ok_or_else(|| no_number(value))?;
-                self.requests.renumber(next).map_err(|NoIdentity| no_number(value))?;
+                let (session, next) = value.and_then(|value| value.split_once(' ')).ok_or_else(no_handler)?;
+                let session = session.parse().map_err(|_| no_handler())?;
+                let next = next.parse().map_err(|_| no_handler())?;
+                self.requests.renumber(session, next).map_err(|AnotherSession| no_handler())?;
                 return Ok(Outcome::Tag("SET".to_owned()));
             }
             "transaction_read_only" => {
@@ -338,9 +339,10 @@ impl SqliteSession {
 }
 
 /// It is between handlers and servers.
-fn no_number(value: Option<&str>) -> SqlError {
-    let message = format!("no request of a numbered session: \"{}\"", value.unwrap_or("DEFAULT"));
-    SqlError::new(sqlstate::INVALID_PARAMETER_VALUE, message)
+/// Only a handler knows its session's id.
+fn no_handler() -> SqlError {
+    let message = format!("permission denied to set parameter \"{PARAM_NUMBER}\"");
+    SqlError::new(sqlstate::INSUFFICIENT_PRIVILEGE, message)
 }
 
 fn no_savepoint(name: &str) -> SqlError {

@@ -3,13 +3,14 @@
 //! An outcome holds the whole answer of its request, also where its beginning has left before the commit. Of one that is
 //! published before its answer is complete, or that is too long to be kept, it says only that it was done.
 
-use std::mem;
+use std::{mem, num::NonZeroU64};
 
 use bytes::Bytes;
 use journal::{
     Outcome, Response,
     limits::{OUTCOMES_PER_SESSION, RESPONSE_MAX},
 };
+use model::SessionId;
 
 use crate::engine::Identity;
 
@@ -47,10 +48,11 @@ impl Requests {
         Self { identity, open: None, answered: Vec::new(), here: 0, left: 0 }
     }
 
-    /// The next request has this number. The one that says so, and those before, belong to nobody.
-    pub fn renumber(&mut self, next: u64) -> Result<(), NoIdentity> {
-        let identity = self.identity.as_mut().ok_or(NoIdentity)?;
-        identity.next = next.saturating_sub(1);
+    /// The next request of this session has this number. The one that says so, and those before, belong to nobody.
+    pub fn renumber(&mut self, session: SessionId, next: NonZeroU64) -> Result<(), AnotherSession> {
+        let identity = self.identity.as_mut().filter(|identity| identity.session == session);
+        let identity = identity.ok_or(AnotherSession)?;
+        identity.next = next.get() - 1;
         self.open.get_or_insert_default().told = true;
         self.answered.clear();
         Ok(())
@@ -140,6 +142,6 @@ impl Answer {
     }
 }
 
-/// The session has no id under which requests could be kept.
+/// The connection's session has another id, or none under which requests could be kept.
 #[derive(Debug)]
-pub(super) struct NoIdentity;
+pub(super) struct AnotherSession;

@@ -4,7 +4,13 @@
 //! Wing and Gong's search with Lowe's memory of what was tried (*Testing for linearizability*, 2017), for one key at a
 //! time. An operation whose outcome nobody knows may have happened at any moment after its invocation, or never.
 
-use std::{collections::HashSet, fmt::Debug, hash::Hash};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Debug,
+    hash::Hash,
+};
+
+use crate::Finding;
 
 /// Most steps of one search. Beyond it there is no verdict.
 const STEPS_MAX: usize = 5_000_000;
@@ -41,6 +47,24 @@ pub enum Verdict {
     Violated(String),
     /// The search was given up.
     Unknown,
+}
+
+/// Judges the histories of many keys; `what` names them.
+pub fn judge<K: Debug, M: Model + Debug>(what: &str, keys: &BTreeMap<K, Vec<Operation<M>>>) -> Finding {
+    let count: usize = keys.values().map(Vec::len).sum();
+    let (mut wrong, mut given_up) = (Vec::new(), Vec::new());
+    for (key, history) in keys {
+        match check(history) {
+            Verdict::Linearizable => {}
+            Verdict::Violated(how) => wrong.push(format!("key {key:?}: {how}")),
+            Verdict::Unknown => given_up.push(format!("{key:?}")),
+        }
+    }
+    let looked_at = format!("{count} operations on {} {what}", keys.len());
+    match wrong.is_empty() && !given_up.is_empty() {
+        true => Finding::unknown(looked_at, format!("the search was given up on {}", given_up.join(", "))),
+        false => Finding::of(looked_at, wrong),
+    }
 }
 
 /// Operations that have been put in order, one bit each.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -11,34 +12,48 @@ use hyper::{
     Method, Request, Response, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, task::AbortHandle};
+use tokio::{net::TcpListener, task::AbortHandle, time::sleep};
 
 /// What goes wrong with a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum S3Fault {
+    /// It is done, and *503 SlowDown* is answered.
     LandsThenUnavailable,
+    /// It is done, and nothing is answered.
     LandsThenHangsUp,
+    /// *503 SlowDown*.
     Unavailable,
+    /// Nothing is answered.
     HangsUp,
     /// *409 ConditionalRequestConflict*: S3 says so when two puts met, and then perhaps neither landed.
     ConflictWithoutLanding,
 }
 
-/// A running server; stops when dropped.
-pub struct Server {
+/// A running server with one bucket, `bucket`; stops when dropped.
+pub struct S3Server {
     port: u16,
     bucket: Arc<Bucket>,
     task: AbortHandle,
 }
 
-#[derive(Default)]
 struct Bucket {
+    /// Keys in one page of a listing.
+    page: usize,
     objects: Mutex<BTreeMap<String, Bytes>>,
-    faults: Mutex<VecDeque<Fault>>,
+    faults: Mutex<VecDeque<S3Fault>>,
+    weather: Mutex<Weather>,
 }
 
-/// Keys in one page of a listing: few, so that every test pages.
-const PAGE: usize = 3;
+/// What goes wrong all the time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weather {
+    /// This happens to every second put.
+    fault: Option<S3Fault>,
+    /// Puts so far.
+    puts: u64,
+    /// Every request takes so much longer.
+    delay: Duration,
+}
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +62,16 @@ struct HungUp;
 
 type Answer = Result<Response<Full<Bytes>>, HungUp>;
 
-impl Server {
-    pub async fn start() -> Self {
+impl S3Server {
+    /// Starts one that is empty, and lists so many keys at a time: S3 does 1,000, and with few every test pages.
+    ///
+    /// # Panics
+    /// When there is no port.
+    pub async fn start(page: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let bucket = Arc::new(Bucket::default());
+        let (objects, faults, weather) = Default::default();
+        let bucket = Arc::new(Bucket { page, objects, faults, weather });
         let served = Arc::clone(&bucket);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -66,24 +86,34 @@ impl Server {
         Self { port, bucket, task: task.abort_handle() }
     }
 
+    /// Its endpoint.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// What is in the bucket.
     pub fn keys(&self) -> Vec<String> {
         self.bucket.objects().keys().cloned().collect()
     }
 
-    pub fn fail_next_put(&self, fault: Fault) {
+    /// Lets this happen to the next put for which nothing is planned yet.
+    pub fn fail_next_put(&self, fault: S3Fault) {
         self.bucket.faults.lock().expect("BUG: a holder panicked").push_back(fault);
     }
 
+    /// From now on this happens to every second put, and every request takes so much longer.
+    pub fn weather(&self, fault: Option<S3Fault>, delay: Duration) {
+        let mut weather = self.bucket.weather();
+        *weather = Weather { fault, delay, ..*weather };
+    }
+
+    /// Faults that are planned and have not happened.
     pub fn faults_left(&self) -> usize {
         self.bucket.faults.lock().expect("BUG: a holder panicked").len()
     }
 }
 
-impl Drop for Server {
+impl Drop for S3Server {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -103,6 +133,10 @@ fn error(code: StatusCode, text: &str) -> Response<Full<Bytes>> {
 }
 
 async fn answer(bucket: Arc<Bucket>, request: Request<Incoming>) -> Answer {
+    let delay = bucket.weather().delay;
+    if !delay.is_zero() {
+        sleep(delay).await;
+    }
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| HungUp)?.to_bytes();
     let query = parts.uri.query().unwrap_or("");
@@ -129,22 +163,33 @@ impl Bucket {
         self.objects.lock().expect("BUG: a holder panicked")
     }
 
+    fn weather(&self) -> MutexGuard<'_, Weather> {
+        self.weather.lock().expect("BUG: a holder panicked")
+    }
+
+    fn fault(&self) -> Option<S3Fault> {
+        let mut weather = self.weather();
+        weather.puts += 1;
+        let planned = self.faults.lock().expect("BUG: a holder panicked").pop_front();
+        planned.or(weather.fault.filter(|_| weather.puts.is_multiple_of(2)))
+    }
+
     fn put(&self, key: String, body: Bytes) -> Answer {
-        let fault = self.faults.lock().expect("BUG: a holder panicked").pop_front();
+        let fault = self.fault();
         let unavailable = error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
         match fault {
             None => Ok(self.create(key, body)),
-            Some(Fault::LandsThenUnavailable) => {
+            Some(S3Fault::LandsThenUnavailable) => {
                 self.create(key, body);
                 Ok(unavailable)
             }
-            Some(Fault::LandsThenHangsUp) => {
+            Some(S3Fault::LandsThenHangsUp) => {
                 self.create(key, body);
                 Err(HungUp)
             }
-            Some(Fault::Unavailable) => Ok(unavailable),
-            Some(Fault::HangsUp) => Err(HungUp),
-            Some(Fault::ConflictWithoutLanding) => {
+            Some(S3Fault::Unavailable) => Ok(unavailable),
+            Some(S3Fault::HangsUp) => Err(HungUp),
+            Some(S3Fault::ConflictWithoutLanding) => {
                 Ok(error(StatusCode::CONFLICT, "ConditionalRequestConflict"))
             }
         }
@@ -204,12 +249,12 @@ impl Bucket {
             if entries.last() == Some(&entry) {
                 continue;
             }
-            if entries.len() == PAGE {
+            if entries.len() == self.page {
                 break;
             }
             entries.push(entry);
         }
-        let last = objects.keys().filter(|key| key.starts_with(&prefix) && **key > after).nth(PAGE - 1);
+        let last = objects.keys().filter(|key| key.starts_with(&prefix) && **key > after).nth(self.page - 1);
         let rest = last.filter(|last| objects.keys().any(|key| key.starts_with(&prefix) && key > *last));
         let more = rest.filter(|_| !delimiter).map_or(String::new(), |last| {
             format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{last}</NextContinuationToken>")

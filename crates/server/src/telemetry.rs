@@ -1,0 +1,180 @@
+//! What clients measured because they were told to, and uploaded in their sessions (R78): kept for a while, for whoever
+//! asks the servers what many clients have in common (R80).
+//!
+//! It is a client's own word about itself, so it decides nothing here. Bounded in clients, in reports of each, and in the
+//! length of every text; the client that has been silent for longest makes room.
+
+mod reading;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use model::DatabaseId;
+use rpc::environment::{ClientTold, Figures};
+use tokio::time::Instant;
+
+pub use reading::Report;
+
+use crate::limits::{ERRORS_TOLD_MAX, REPORTING_CLIENTS_MAX, REPORTS_KEPT, REPORTS_KEPT_EACH};
+
+/// Who reports, as far as the server knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reporter {
+    /// The session's own token, or anything else that tells it from others.
+    pub session: String,
+    /// The database.
+    pub database: DatabaseId,
+    /// As the client calls it.
+    pub name: String,
+    /// The handler that it came through; empty for none.
+    pub handler: String,
+    /// Its `application_name`.
+    pub application: String,
+    /// Its driver and version, as it announced.
+    pub driver: String,
+    /// Where it runs, as it announced.
+    pub location: String,
+}
+
+/// All that was told lately. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Reports(Arc<Mutex<BTreeMap<(String, DatabaseId), Client>>>);
+
+struct Client {
+    who: Reporter,
+    told: VecDeque<(Instant, Report)>,
+}
+
+impl Client {
+    fn last(&self) -> Option<Instant> {
+        self.told.back().map(|(at, _)| *at)
+    }
+}
+
+impl Reports {
+    /// Takes a report in.
+    pub fn take(&self, who: Reporter, report: Report, now: Instant) {
+        let mut clients = self.clients();
+        clients.retain(|_, client| {
+            client.told.retain(|(at, _)| now.saturating_duration_since(*at) <= REPORTS_KEPT);
+            !client.told.is_empty()
+        });
+        let instance = report.instance.clone().unwrap_or_else(|| who.session.clone());
+        let key = (instance, who.database);
+        if clients.len() >= REPORTING_CLIENTS_MAX && !clients.contains_key(&key) {
+            let oldest = clients.iter().min_by_key(|(_, client)| client.last()).map(|(key, _)| key.clone());
+            oldest.and_then(|key| clients.remove(&key));
+        }
+        let client = clients.entry(key).or_insert_with(|| Client { who: who.clone(), told: VecDeque::new() });
+        client.who = who;
+        if client.told.len() >= REPORTS_KEPT_EACH {
+            client.told.pop_front();
+        }
+        client.told.push_back((now, report));
+    }
+
+    /// What each client told within that time.
+    pub fn told(&self, within: Duration, now: Instant) -> Vec<ClientTold> {
+        let clients = self.clients();
+        let lately = |at: Instant| now.saturating_duration_since(at) <= within;
+        let told = clients.iter().filter_map(|((instance, _), client)| {
+            let reports: Vec<&(Instant, Report)> = client.told.iter().filter(|(at, _)| lately(*at)).collect();
+            let (last, newest) = reports.last()?;
+            let Reporter { database, name, handler, application, driver, location, .. } = client.who.clone();
+            let mut figures = Figures::default();
+            reports.iter().for_each(|(_, report)| add(&mut figures, &report.figures));
+            let own = |told: &Option<String>, known: String| told.clone().unwrap_or(known);
+            Some(ClientTold {
+                client: instance.clone(),
+                database,
+                name,
+                handler,
+                application: own(&newest.application, application),
+                driver,
+                location: own(&newest.location, location),
+                reports: reports.len() as u64,
+                last_ms_ago: u64::try_from(now.saturating_duration_since(*last).as_millis())
+                    .unwrap_or(u64::MAX),
+                figures,
+            })
+        });
+        told.collect()
+    }
+
+    fn clients(&self) -> MutexGuard<'_, BTreeMap<(String, DatabaseId), Client>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds one report to what was told before. Quantiles cannot be added: the highest counts.
+fn add(sum: &mut Figures, more: &Figures) {
+    sum.calls = sum.calls.saturating_add(more.calls);
+    sum.failed = sum.failed.saturating_add(more.failed);
+    sum.sum_us = sum.sum_us.saturating_add(more.sum_us);
+    sum.p50_us = sum.p50_us.max(more.p50_us);
+    sum.p99_us = sum.p99_us.max(more.p99_us);
+    sum.longest_us = sum.longest_us.max(more.longest_us);
+    if more.memory_bytes > 0 {
+        (sum.memory_bytes, sum.cpu_ms, sum.connections) = (more.memory_bytes, more.cpu_ms, more.connections);
+    }
+    for (error, count) in &more.errors {
+        reading::count(&mut sum.errors, error, *count, ERRORS_TOLD_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(instance: &str, calls: u64, p99_us: u64) -> Report {
+        let figures = Figures { calls, p99_us, ..Figures::default() };
+        Report { instance: Some(instance.into()), figures, ..Report::default() }
+    }
+
+    fn who() -> Reporter {
+        Reporter {
+            session: "token".into(),
+            database: DatabaseId(1),
+            name: "shop".into(),
+            handler: "handler-1".into(),
+            application: "till".into(),
+            driver: "rust-1".into(),
+            location: "west".into(),
+        }
+    }
+
+    #[test]
+    fn reports_of_a_client_add_up_within_the_time_that_is_asked_for_r80() {
+        let (reports, now) = (Reports::default(), Instant::now());
+        reports.take(who(), report("a", 10, 900), now);
+        reports.take(who(), report("a", 5, 100), now + Duration::from_secs(60));
+        let told = reports.told(Duration::from_secs(90), now + Duration::from_secs(61));
+        assert_eq!((told.len(), told[0].figures.calls, told[0].figures.p99_us), (1, 15, 900));
+        assert_eq!((told[0].location.as_str(), told[0].last_ms_ago), ("west", 1_000));
+        let told = reports.told(Duration::from_secs(10), now + Duration::from_secs(61));
+        assert_eq!((told[0].figures.calls, told[0].figures.p99_us), (5, 100));
+    }
+
+    #[test]
+    fn however_many_report_and_however_often_little_is_kept_r78() {
+        let (reports, now) = (Reports::default(), Instant::now());
+        for number in 0..=REPORTING_CLIENTS_MAX as u64 {
+            let at = now + Duration::from_millis(number);
+            reports.take(who(), report(&number.to_string(), 1, 1), at);
+        }
+        let told = reports.told(REPORTS_KEPT, now);
+        assert_eq!(told.len(), REPORTING_CLIENTS_MAX);
+        assert!(told.iter().all(|one| one.client != "0"), "the one that was silent for longest went");
+        for _ in 0..3 * REPORTS_KEPT_EACH {
+            reports.take(who(), report("1", 1, 1), now + Duration::from_secs(60));
+        }
+        let told = reports.told(REPORTS_KEPT, now + Duration::from_secs(60));
+        let one = told.iter().find(|one| one.client == "1").expect("it is there");
+        assert_eq!(one.figures.calls, REPORTS_KEPT_EACH as u64);
+        reports.take(who(), report("new", 1, 1), now + REPORTS_KEPT * 3);
+        assert_eq!(reports.told(REPORTS_KEPT * 9, now + REPORTS_KEPT * 3).len(), 1, "it is kept for a while");
+    }
+}

@@ -1,0 +1,182 @@
+//! What a run came to, as it is saved.
+
+use std::time::{Duration, Instant};
+
+use history::{Finding, History, Kind, Process, Verdict};
+use serde::{Deserialize, Serialize};
+
+use super::watch::Seen;
+use crate::{
+    Plan,
+    record::{Installed, Outage},
+};
+
+/// What a run came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// `valid`, `unknown` or `invalid`: the worst of all findings.
+    pub verdict: String,
+    /// Each checker's finding.
+    pub findings: Vec<Judged>,
+    /// What was planned.
+    pub plan: Plan,
+    /// Versions of what ran.
+    pub versions: Vec<String>,
+    /// The faults that were made.
+    pub faults: Vec<Installed>,
+    /// What each fault cost each workload: by its place among the faults.
+    pub outages: Vec<(usize, Outage)>,
+    /// Workloads that were left out, and why.
+    pub left_out: Vec<String>,
+    /// Acknowledged operations of each workload.
+    pub answered: Vec<(String, u64)>,
+    /// What the fleet looked like.
+    pub seen: Seen,
+    /// Milliseconds from the beginning of histories to that of the faults' clock.
+    pub offset_ms: u64,
+    /// Milliseconds that it took in all.
+    pub took_ms: u64,
+    /// Operations of each workload, for the plots.
+    pub plots: Vec<Plot>,
+}
+
+/// The finding of one checker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Judged {
+    /// Which.
+    pub checker: String,
+    /// `valid`, `unknown` or `invalid`.
+    pub verdict: String,
+    /// What it rests on.
+    pub looked_at: String,
+    /// What is wrong.
+    pub wrong: Vec<String>,
+}
+
+/// Operations of one workload.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plot {
+    /// The workload.
+    pub workload: String,
+    /// Of each operation: milliseconds since the beginning, microseconds that it took, and `o`, `f` or `i`.
+    pub points: Vec<(u64, u64, char)>,
+}
+
+impl Judged {
+    /// That of a checker.
+    pub fn new(checker: &str, finding: Finding) -> Self {
+        let Finding { verdict, looked_at, wrong } = finding;
+        Self { checker: checker.into(), verdict: verdict.to_string(), looked_at, wrong }
+    }
+}
+
+impl Summary {
+    /// One without findings.
+    pub fn new(plan: &Plan, began: Instant, offset: Duration, seen: Seen) -> Self {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            verdict: Verdict::Unknown.to_string(),
+            findings: Vec::new(),
+            plan: plan.clone(),
+            versions: versions(),
+            faults: Vec::new(),
+            outages: Vec::new(),
+            left_out: Vec::new(),
+            answered: Vec::new(),
+            seen,
+            offset_ms: ms(offset),
+            took_ms: ms(began.elapsed()),
+            plots: Vec::new(),
+        }
+    }
+
+    /// Adds the findings; the worst is the verdict.
+    pub fn conclude(&mut self, findings: Vec<Judged>) {
+        let worst = ["invalid", "unknown"].into_iter().find(|of| findings.iter().any(|f| f.verdict == *of));
+        self.verdict = worst.unwrap_or("valid").to_owned();
+        self.findings = findings;
+    }
+}
+
+fn versions() -> Vec<String> {
+    let said = std::process::Command::new(tests::binary()).arg("--version").output();
+    let program = said
+        .map_or_else(|error| error.to_string(), |said| String::from_utf8_lossy(&said.stdout).trim().into());
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    vec![
+        program,
+        format!("stationmaster-jepsen {}", env!("CARGO_PKG_VERSION")),
+        format!("Linux {}", kernel.trim()),
+    ]
+}
+
+/// How many operations were acknowledged.
+pub fn answered(history: &History) -> u64 {
+    history.events.iter().filter(|event| event.kind == Kind::Ok).count() as u64
+}
+
+/// Whether a failure is the workload's own: what was expected was not there, or somebody else was faster.
+fn is_expected(error: Option<&history::Edn>) -> bool {
+    let Some(history::Edn::Text(why)) = error else { return false };
+    ["it held something else", "40001 the database is locked"]
+        .iter()
+        .any(|expected| why.starts_with(expected))
+        || why.contains("is taken")
+        || why.contains("no database")
+}
+
+/// All operations, for a plot.
+pub fn plot(workload: &str, history: &History) -> Plot {
+    let operations = history.operations(&[]);
+    let points = operations.iter().filter_map(|operation| {
+        let end = operation.completion?;
+        let letter = match end.kind {
+            Kind::Ok => 'o',
+            Kind::Fail => 'f',
+            Kind::Info | Kind::Invoke => 'i',
+        };
+        let began = operation.invocation.time;
+        let expected = is_expected(end.extra.iter().find(|(key, _)| key == "error").map(|(_, why)| why));
+        Some((began / 1_000_000, (end.time - began) / 1_000, if expected { 'o' } else { letter }))
+    });
+    Plot { workload: workload.into(), points: points.collect() }
+}
+
+/// What each fault cost a workload, from its beginning until five seconds after its end or the next one's beginning.
+pub fn outages(
+    workload: &str,
+    history: &History,
+    faults: &[Installed],
+    offset: Duration,
+) -> Vec<(usize, Outage)> {
+    let offset = offset.as_nanos() as u64;
+    let operations = history.operations(&[]);
+    let clients =
+        operations.iter().filter(|o| matches!(o.invocation.process, Process::Client(n) if n < 1_000_000_000));
+    let operations: Vec<_> = clients.collect();
+    let of_fault = |(at, fault): (usize, &Installed)| {
+        let from = offset + fault.from_ms * 1_000_000;
+        let calm = offset + (fault.to_ms + 5_000) * 1_000_000;
+        let to = faults.get(at + 1).map_or(calm, |next| calm.min(offset + next.from_ms * 1_000_000));
+        let within = operations.iter().filter(|o| (from..to).contains(&o.invocation.time));
+        let (mut asked, mut failed, mut unknown) = (0, 0, 0);
+        for operation in within {
+            let error = operation.completion.and_then(|end| end.extra.iter().find(|(key, _)| key == "error"));
+            asked += 1;
+            match operation.kind() {
+                Kind::Ok | Kind::Invoke => {}
+                Kind::Fail if is_expected(error.map(|(_, why)| why)) => {}
+                Kind::Fail => failed += 1,
+                Kind::Info => unknown += 1,
+            }
+        }
+        let good =
+            operations.iter().filter(|o| o.kind() == Kind::Ok).filter_map(|o| Some(o.completion?.time));
+        let mut good: Vec<u64> = good.filter(|time| (from..to).contains(time)).collect();
+        good.sort_unstable();
+        let ends = std::iter::once(from).chain(good).chain(std::iter::once(to)).collect::<Vec<_>>();
+        let longest = ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+        (at, Outage { workload: workload.into(), asked, failed, unknown, longest_ms: longest / 1_000_000 })
+    };
+    faults.iter().enumerate().filter(|(_, fault)| fault.made).map(of_fault).collect()
+}
