@@ -3,7 +3,7 @@
 //! The decisions are the model's ([`model::placement`]); moves are carried out by [`crate::node`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -12,8 +12,8 @@ use model::{Cause, DatabaseId, Event, EventLog, ServerId, Tenure, TimestampMs, W
 use tokio::time::Instant;
 
 use crate::{
-    decide::Sketch,
-    limits::{BALANCE_RECORDS_MAX, EFFECT_AFTER},
+    decide::{Alarm, Sketch},
+    limits::{BALANCE_CALM, BALANCE_RECORDS_MAX, EFFECT_AFTER},
     loads::Loads,
 };
 
@@ -73,8 +73,10 @@ pub struct Balance {
     remembers: bool,
     sketch: Option<Arc<Sketch>>,
     records: VecDeque<Record>,
-    stale: Option<bool>,
-    told: HashSet<(What, DatabaseId)>,
+    /// Moves by operators since the last round, with the server that let go.
+    by_hand: BTreeMap<DatabaseId, Option<ServerId>>,
+    stale: Alarm,
+    told: HashMap<(What, DatabaseId), Alarm>,
 }
 
 /// A move of the policy under way.
@@ -114,8 +116,9 @@ impl Balance {
             remembers: false,
             sketch: None,
             records: VecDeque::new(),
-            stale: None,
-            told: HashSet::new(),
+            by_hand: BTreeMap::new(),
+            stale: Alarm::default(),
+            told: HashMap::new(),
         }
     }
 
@@ -165,6 +168,19 @@ impl Balance {
         }
     }
 
+    /// An operator moved a database: it stays there as it would had the policy moved it.
+    pub fn moved_by_hand(&mut self, database: DatabaseId, from: Option<ServerId>) {
+        self.by_hand.insert(database, from);
+    }
+
+    /// A round was decided: takes its memory, with what operators moved meanwhile.
+    pub fn decided(&mut self, mut memory: placement::Memory, settings: &placement::Settings, now_ms: u64) {
+        for (database, from) in std::mem::take(&mut self.by_hand) {
+            memory.moved(database, from, settings, now_ms);
+        }
+        self.memory = memory;
+    }
+
     /// A move begins.
     pub fn take_off(&mut self, database: DatabaseId, flying: Flying) {
         self.flying.insert(database, flying);
@@ -196,16 +212,20 @@ impl Balance {
         self.records.iter().rev().find(same)?.actual
     }
 
-    /// Whether it is news that loads are stale, or are not.
-    pub fn is_news(&mut self, stale: bool) -> bool {
-        let before = self.stale.replace(stale);
-        before.unwrap_or(false) != stale
+    /// Whether it is news that loads are stale, or have not been for a while.
+    pub fn is_news(&mut self, stale: bool, now: Instant) -> bool {
+        self.stale.on(stale, BALANCE_CALM, now).is_some()
     }
 
-    /// Of these databases, those that it was not yet said of; the others may be said again once they are gone.
-    pub fn news(&mut self, what: What, databases: &BTreeSet<DatabaseId>) -> Vec<DatabaseId> {
-        self.told.retain(|(told, database)| *told != what || databases.contains(database));
-        databases.iter().copied().filter(|database| self.told.insert((what, *database))).collect()
+    /// Of these databases, those that it was not said of; it may be said again once they were not among them for a while.
+    pub fn news(&mut self, what: What, databases: &BTreeSet<DatabaseId>, now: Instant) -> Vec<DatabaseId> {
+        self.told.retain(|(told, database), alarm| {
+            *told != what || databases.contains(database) || alarm.on(false, BALANCE_CALM, now).is_none()
+        });
+        let mut tell = |database: &DatabaseId| {
+            self.told.entry((what, *database)).or_default().on(true, BALANCE_CALM, now).is_some()
+        };
+        databases.iter().copied().filter(|database| tell(database)).collect()
     }
 }
 
@@ -284,16 +304,33 @@ mod tests {
 
     #[tokio::test]
     async fn trouble_is_said_once_and_again_when_it_was_gone() {
-        let mut balance = Balance::new(Instant::now());
+        let now = Instant::now();
+        let mut balance = Balance::new(now);
         let (some, none) = (BTreeSet::from([DATABASE]), BTreeSet::new());
-        assert_eq!(balance.news(What::Unplaceable, &some), [DATABASE]);
-        assert_eq!(balance.news(What::Unplaceable, &some), []);
-        assert_eq!(balance.news(What::DatabaseTooHot, &some), [DATABASE]);
-        assert_eq!(balance.news(What::Unplaceable, &none), []);
-        assert_eq!(balance.news(What::Unplaceable, &some), [DATABASE]);
-        let news: Vec<bool> =
-            [false, true, true, false, false, true].map(|stale| balance.is_news(stale)).into();
-        assert_eq!(news, [false, true, false, true, false, true]);
+        assert_eq!(balance.news(What::Unplaceable, &some, now), [DATABASE]);
+        assert_eq!(balance.news(What::Unplaceable, &some, now), []);
+        assert_eq!(balance.news(What::DatabaseTooHot, &some, now), [DATABASE]);
+        assert_eq!(balance.news(What::Unplaceable, &none, now), []);
+        assert_eq!(balance.news(What::Unplaceable, &some, now), [], "it only flapped");
+        assert_eq!(balance.news(What::Unplaceable, &none, now + BALANCE_CALM), []);
+        assert_eq!(balance.news(What::Unplaceable, &some, now + BALANCE_CALM), [DATABASE]);
+        let flapping = [false, true, true, false, true].map(|stale| balance.is_news(stale, now));
+        assert_eq!(flapping, [false, true, false, false, false]);
+        assert!(balance.is_news(false, now + BALANCE_CALM));
+    }
+
+    #[tokio::test]
+    async fn what_an_operator_moved_while_a_round_was_decided_stays_s5() {
+        let (now, settings) = (Instant::now(), placement::Settings::default());
+        let mut balance = Balance::new(now);
+        let now_ms = balance.now_ms(now);
+        let decided = balance.memory.clone();
+        balance.moved_by_hand(DATABASE, Some(ServerId(1)));
+        balance.decided(decided.clone(), &settings, now_ms);
+        assert_eq!(balance.memory.cooling(DATABASE, &settings, now_ms), settings.cooldown);
+        assert!(balance.memory.returns(DATABASE, ServerId(1), &settings, now_ms));
+        balance.decided(decided.clone(), &settings, now_ms);
+        assert_eq!(balance.memory, decided, "once");
     }
 
     #[tokio::test]

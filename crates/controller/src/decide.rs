@@ -1,5 +1,6 @@
 //! Everything that a leader decides, without any IO: time comes as an argument, and what to do goes out as a value.
 
+mod alarm;
 mod blame;
 mod brake;
 mod cause;
@@ -21,6 +22,7 @@ mod slowness;
 mod snapshots;
 mod stalling;
 
+pub use alarm::Alarm;
 pub use blame::{Evidence, Judgement, Measure, judge};
 pub use brake::{Brake, Silence, Turn, Verdict};
 pub use cause::Cause;
@@ -32,7 +34,7 @@ pub use liveness::Liveness;
 pub use moving::{Aim, Move, Moving};
 pub use overruns::Overruns;
 pub use pending::{Pending, Promise};
-pub use placing::{pinned, place};
+pub use placing::{nowhere, pinned, place};
 pub use registering::supersedes;
 pub use rescue::Rescue;
 pub use routing::{Found, LoadFailure, Routing, Step, Trouble};

@@ -134,8 +134,10 @@ pub const OUTLIVED_PAUSE: Duration = Duration::from_millis(50);
 pub const DRAINS_IN_FLIGHT_MAX: usize = 8;
 /// Databases of the map looked at in one go for those of a draining server. Look-ups wait for no longer than that takes.
 pub const DRAIN_PAGE: usize = 4_096;
-/// Pause before those that a draining server still has are tried again.
+/// Pause before those that a draining server still has are tried again, doubled each time in vain.
 pub const DRAIN_RETRY: Duration = Duration::from_millis(500);
+/// It never is longer than this.
+pub const DRAIN_RETRY_MAX: Duration = Duration::from_secs(8);
 /// How often a request that took too long is provided again, each time by another server. A poison query must not
 /// walk through the fleet.
 pub const REPEATS_MAX: u32 = 2;
@@ -155,6 +157,10 @@ pub const SLOW_TIMERS: Duration = Duration::from_millis(250);
 pub const BALANCE_RECORDS_MAX: usize = 1_024;
 /// How long after a move its effect is looked at. A decayed average takes about that long to show it.
 pub const EFFECT_AFTER: Duration = Duration::from_secs(30);
+/// How long trouble with loads and pins must be gone before it is news again.
+pub const BALANCE_CALM: Duration = Duration::from_secs(60);
+/// Most databases that one round tells of by name, for each kind of trouble.
+pub const TROUBLED_TOLD_MAX: usize = 20;
 /// Most moves that are listed as made or to be made.
 pub const PLACEMENT_LISTED_MAX: usize = 1_000;
 /// Lives of servers remembered that ended lately, for the background failover of what they had. Of older ones the

@@ -145,15 +145,17 @@ impl Loads {
         let servers: BTreeMap<ServerId, ServerPicture> =
             self.up.keys().filter_map(|server| Some((*server, self.best(*server, now)?))).collect();
         let seconds = self.seconds(now);
-        let databases = self.usage.databases(seconds).map(|level| DatabasePicture {
+        let mut databases: Vec<DatabasePicture> = Vec::new();
+        databases.extend(self.usage.databases(seconds).map(|level| DatabasePicture {
             id: level.id,
             cores: level.cores,
             requests_per_second: level.requests_per_second,
             clients: self.clients.shares(level.id, self.settings.clients_min as f64, seconds),
-        });
+        }));
+        databases.sort_unstable_by_key(|database| database.id);
         let stale = self.stale(servers.len(), now);
         let round_trips = self.clients.round_trips(seconds);
-        Picture { databases: databases.collect(), round_trips, stale, servers }
+        Picture { databases, round_trips, stale, servers }
     }
 
     /// Why nothing may be moved for load, when so many servers have a good sample.

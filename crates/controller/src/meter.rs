@@ -254,7 +254,7 @@ pub fn failover_waiting(databases: usize) {
 }
 
 /// The policy planned a round.
-pub fn planned(plan: &placement::Plan, tokens: [f64; 3], held: bool, in_flight: usize, took: Duration) {
+pub fn planned(plan: &placement::Plan, tokens: [f64; 3], in_flight: usize, took: Duration) {
     histogram!(PLAN_SECONDS).record(took.as_secs_f64());
     for (why, count) in &plan.skipped {
         counter!(BALANCE_SKIPPED, "why" => why.name()).increment(u64::from(*count));
@@ -262,12 +262,27 @@ pub fn planned(plan: &placement::Plan, tokens: [f64; 3], held: bool, in_flight: 
     for (budget, tokens) in ["tidy", "location", "urgent"].into_iter().zip(tokens) {
         gauge!(BALANCE_TOKENS, "budget" => budget).set(tokens);
     }
-    gauge!(BALANCE_HELD).set(f64::from(u8::from(held)));
     gauge!(BALANCE_IN_FLIGHT).set(in_flight as f64);
     gauge!(UTILIZATION_MEAN).set(plan.limits.mean);
     gauge!(UTILIZATION_HOTTEST).set(plan.gauges.hottest);
     gauge!(TOO_HOT).set(plan.too_hot.len() as f64);
-    gauge!(UNPLACEABLE).set(plan.unplaceable.len() as f64);
+}
+
+/// Whether the policy moves nothing for load and distance.
+pub fn balance_held(held: bool) {
+    gauge!(BALANCE_HELD).set(f64::from(u8::from(held)));
+}
+
+/// How many databases cannot be where they are pinned to.
+pub fn unplaceable(databases: usize) {
+    gauge!(UNPLACEABLE).set(databases as f64);
+}
+
+/// This controller leads no more, and plans nothing.
+pub fn plans_nothing() {
+    planned(&placement::Plan::default(), [0.0; 3], 0, Duration::ZERO);
+    balance_held(false);
+    unplaceable(0);
 }
 
 /// A move of the policy ended.

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     balance::Balance,
-    decide::{Brake, Errands, Grey, Liveness, Overruns, Pending, Rescue, Told},
+    decide::{Alarm, Brake, Errands, Grey, Liveness, Overruns, Pending, Rescue, Told},
     limits::{OVERRUN_WINDOW, OVERRUNS_MAX},
     loads::Loads,
     settings::Settings,
@@ -90,7 +90,7 @@ pub struct State {
     /// What servers and databases use.
     pub loads: Loads,
     /// Whether it was said that something is wrong with what Prometheus says.
-    pub prometheus_troubled: bool,
+    pub prometheus: Alarm,
     /// Directives whose time is over, and which are being ended.
     pub ending: BTreeSet<Name>,
 }
@@ -120,7 +120,7 @@ impl Reign {
             replacing: None,
             told: Told::default(),
             balance: Balance::new(now),
-            prometheus_troubled: false,
+            prometheus: Alarm::default(),
             loads: Loads::new(settings.load.clone(), settings.prometheus.clone(), now),
             ending: BTreeSet::new(),
         };

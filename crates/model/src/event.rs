@@ -132,9 +132,9 @@ pub enum What {
     BalancingPaused,
     /// Databases are moved for load and distance again.
     BalancingResumed,
-    /// What is known of loads is too old or contradicts itself: nothing is moved by it.
+    /// What is known of loads is too old or absurd; the evidence says of which, and by that nothing is moved.
     LoadsStale,
-    /// Loads are known again.
+    /// What was not known of loads is known again.
     LoadsFresh,
     /// A database needs more than any server has.
     DatabaseTooHot,

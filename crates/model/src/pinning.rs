@@ -7,7 +7,7 @@ use crate::{Name, ServerId, TimestampMs};
 /// Where a database must be. Every mover obeys: load and distance, drains, failover and first requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PinnedTo {
-    /// On this server only. While it is down or drains, nobody serves the database.
+    /// On this server only. While it is down, nobody serves the database, and while it drains, nobody else.
     Server(ServerId),
     /// On servers of this location only.
     Location(String),

@@ -11,9 +11,9 @@
 //! - [`Settings`]: what an operator can set.
 //! - [`Memory`]: what is carried from round to round: budgets, who gives, who was moved lately. [`Memory::commit`] tells
 //!   it of a planned move that is carried out, [`Memory::moved`] of any other.
-//! - [`plan`]: what to move now. It changes of the memory only what time changes, so a dry run is a plan nobody commits.
-//! - [`place`]: the server for one database: creation, failover, drain.
-//! - [`explain`]: what every server would mean for one database, term by term.
+//! - [`plan`]: what to move now. A dry run is a plan on a clone of the memory, which nobody commits.
+//! - [`place()`]: the server for one database: creation, failover, drain.
+//! - [`explain()`]: what every server would mean for one database, term by term.
 //! - [`Limits`]: the ceilings of a round, which float with the mean.
 //!
 //! # The algorithm
@@ -33,6 +33,7 @@ mod memory;
 mod objective;
 mod place;
 mod round;
+mod rules;
 mod settings;
 mod snapshot;
 mod tie;

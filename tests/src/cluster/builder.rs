@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     Cluster, FAULT, Host, Role,
-    config::{Extra, Layout},
+    config::{Extra, Layout, Whose},
     next_at,
 };
 use crate::{Ports, Process, reaper::Reaper};
@@ -66,7 +66,13 @@ impl Builder {
 
     /// One more setting for every process of a role, in TOML; replaces the usual one.
     pub fn set(mut self, role: Role, key: &str, value: impl ToString) -> Self {
-        self.extra.push((role, key.into(), value.to_string()));
+        self.extra.push((Whose::All(role), key.into(), value.to_string()));
+        self
+    }
+
+    /// The same for one process: `controller-1`, `handler-1`, `server-1` …
+    pub fn set_one(mut self, name: &str, key: &str, value: impl ToString) -> Self {
+        self.extra.push((Whose::One(name.into()), key.into(), value.to_string()));
         self
     }
 

@@ -9,8 +9,17 @@ use std::{
 
 use super::Role;
 
-/// Settings beside the ones that every process needs, by role. Values are TOML; `balance.mode` is `mode` in `[balance]`.
-pub type Extra = Vec<(Role, String, String)>;
+/// Settings beside the ones that every process needs. Values are TOML; `balance.mode` is `mode` in `[balance]`.
+pub type Extra = Vec<(Whose, String, String)>;
+
+/// Whose a setting is.
+#[derive(Clone, Debug)]
+pub enum Whose {
+    /// Every process's of a role.
+    All(Role),
+    /// That of the process of this name.
+    One(String),
+}
 
 /// The files and ports of one cluster.
 pub struct Layout<'a> {
@@ -98,7 +107,10 @@ impl Layout<'_> {
             Role::Server => "server",
         };
         let mut toml = format!("[{table}]\n");
-        let extra = self.extra.iter().filter(|(of, _, _)| *of == role);
+        let extra = self.extra.iter().filter(|(whose, _, _)| match whose {
+            Whose::All(of) => *of == role,
+            Whose::One(of) => of == name,
+        });
         let extra: BTreeMap<&str, &String> = extra.map(|(_, key, value)| (&**key, value)).collect();
         let all =
             settings.iter().map(|(key, value)| (*key, value)).filter(|(key, _)| !extra.contains_key(key));

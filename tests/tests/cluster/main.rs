@@ -22,6 +22,7 @@ mod drivers_side_by_side;
 mod dying_leaders;
 mod exactly_once;
 mod failing_stores;
+mod following_clients;
 mod forking_databases;
 mod killing_under_load;
 mod loads_from_prometheus;

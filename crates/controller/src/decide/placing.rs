@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use model::{
-    DatabaseId, ServerId, Tenure,
+    DatabaseId, Fleet, PinnedTo, ServerId, ServerState, Tenure,
     placement::{self, Pin, Placement, Wanted},
 };
 use tokio::time::Instant;
@@ -61,6 +61,18 @@ pub fn place(
 /// Whether a pin is what leaves a database without a server.
 pub fn pinned(database: DatabaseId, known: &Known<'_>) -> bool {
     Scene::of_servers(known).pin(known.fleet.pin(database)) != Pin::Anywhere
+}
+
+/// Databases that no server may serve now because of where they are pinned to.
+pub fn nowhere(fleet: &Fleet) -> BTreeSet<DatabaseId> {
+    let up = || fleet.servers().filter(|(_, record)| record.state == ServerState::Up);
+    let servers: BTreeSet<ServerId> = up().map(|(server, _)| server).collect();
+    let locations: BTreeSet<&str> = up().map(|(_, record)| &*record.location).collect();
+    let lost = fleet.pins().filter(|(_, pin)| match pin {
+        PinnedTo::Server(server) => !servers.contains(server),
+        PinnedTo::Location(location) => !locations.contains(&**location),
+    });
+    lost.map(|(database, _)| database).collect()
 }
 
 #[cfg(test)]

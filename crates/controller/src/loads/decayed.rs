@@ -15,8 +15,13 @@ impl HalfLife {
     /// The rate per second of what summed up to this, having been watched for so many seconds. What was watched for
     /// only a moment counts as watched for a while, so that one burst is no rate.
     pub fn rate(self, sum: f64, watched: f64) -> f64 {
+        sum / self.sum(1.0, watched)
+    }
+
+    /// What a rate per second sums up to while it is watched for so many seconds: the inverse of [`rate`](Self::rate).
+    pub fn sum(self, rate: f64, watched: f64) -> f64 {
         let weight = 1.0 - self.left(watched.max(WATCHED_MIN));
-        sum * LN_2 / self.0 / weight
+        rate * self.0 / LN_2 * weight
     }
 }
 

@@ -10,7 +10,7 @@ use rpc::load::LoadSource;
 pub struct Picture {
     /// Servers that are up and have a sample that is fresh and complete. One that is missing is not idle: nobody knows.
     pub servers: BTreeMap<ServerId, ServerPicture>,
-    /// Databases that were used lately; all others are idle.
+    /// Databases that were used lately, in the order of their ids; all others are idle.
     pub databases: Vec<DatabasePicture>,
     /// From a location of clients to one of servers, in milliseconds, where it is known.
     pub round_trips: BTreeMap<(Arc<str>, Arc<str>), f64>,

@@ -22,10 +22,9 @@ struct Server {
     capacity_cores: f64,
     /// Where its count was last.
     cpu_us: u64,
+    /// What it used. Databases that came count as if they had been there all the time, and those that went as if never.
     cpu: Decayed,
-    /// Cores of databases that came, less those of databases that went, as far as its faded level does not show it yet.
-    shifted: Decayed,
-    /// The same for what lags behind less: another source's rates.
+    /// Cores of databases that came, less those that went, as far as another source's rates do not show it yet.
     settling: Decayed,
     since: f64,
     heard: f64,
@@ -106,7 +105,6 @@ impl Usage {
                     capacity_cores: cores(report.capacity_millicores),
                     cpu_us: report.cpu_us,
                     cpu: Decayed::default(),
-                    shifted: Decayed::default(),
                     settling: Decayed::default(),
                     since: now,
                     heard: now,
@@ -153,7 +151,8 @@ impl Usage {
         for (tenure, cores) in [(from, -cores), (to, cores)] {
             let server = self.servers.get_mut(&tenure.server);
             if let Some(server) = server.filter(|server| server.incarnation == tenure.incarnation) {
-                server.shifted.add(cores, now, half_life);
+                let watched = server.heard - server.since;
+                server.cpu.add(half_life.sum(cores, watched), server.heard, half_life);
                 server.settling.add(cores, now, SETTLING);
             }
         }
@@ -176,8 +175,7 @@ impl Usage {
             self.servers.get(&tenure.server).filter(|known| known.incarnation == tenure.incarnation)?;
         let (half_life, watched) = (self.half_life, known.heard - known.since);
         // What was used until the last report, and not the silence since.
-        let used = half_life.rate(known.cpu.sum(known.heard, half_life), watched);
-        let used = (used + known.shifted.sum(now, half_life)).max(0.0);
+        let used = half_life.rate(known.cpu.sum(known.heard, half_life), watched).max(0.0);
         let capacity_cores = known.capacity_cores;
         let utilization = used / capacity_cores;
         Some(Heard { utilization, capacity_cores, watched, age: now - known.heard })

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use super::{Node, assign::unplaceable};
 use crate::{
     balance::{Flying, Mode},
-    decide::{Aim, Known, Scene, Sketch},
+    decide::{Aim, Known, Scene, Sketch, nowhere},
+    limits::TROUBLED_TOLD_MAX,
     meter,
     reign::Reign,
 };
@@ -26,6 +27,8 @@ pub(super) struct Round {
     pub sketch: Arc<Sketch>,
     pub memory: Memory,
     pub plan: Plan,
+    /// Databases that cannot be where they are pinned to.
+    pub unplaceable: BTreeSet<DatabaseId>,
     pub now_ms: u64,
     /// Why nothing is moved for load and distance, if so.
     pub held: Option<String>,
@@ -58,6 +61,14 @@ impl Node {
             return;
         }
         let moves = if self.moves_nothing().is_none() { round.plan.moves.clone() } else { Vec::new() };
+        let tenure = |index: u32| round.scene.tenures[index as usize];
+        let back: Vec<bool> = moves
+            .iter()
+            .map(|planned| {
+                let before = round.memory.last_move(planned.id).and_then(|moved| moved.from);
+                before == Some(tenure(planned.to).server)
+            })
+            .collect();
         for planned in &moves {
             round.memory.commit(planned, policy, round.now_ms);
         }
@@ -65,14 +76,16 @@ impl Node {
         let in_flight = reign.state(|state| {
             let utilization = |server| Some(round.sketch.picture.servers.get(&server)?.utilization);
             state.balance.observe(utilization, Instant::now());
-            state.balance.memory = round.memory.clone();
+            state.balance.decided(round.memory.clone(), policy, round.now_ms);
             state.balance.last = round.plan.clone();
             state.balance.flying.len() + moves.len()
         });
-        meter::planned(&round.plan, tokens, round.held.is_some(), in_flight, took);
+        meter::planned(&round.plan, tokens, in_flight, took);
+        meter::balance_held(round.held.is_some());
+        meter::unplaceable(round.unplaceable.len());
         self.tell_trouble(reign, &round);
-        for planned in moves {
-            self.carry_out(reign, &round, &planned);
+        for (planned, back) in moves.iter().zip(back) {
+            self.carry_out(reign, &round, planned, back);
         }
     }
 
@@ -87,7 +100,9 @@ impl Node {
             (scene, memory, plan)
         };
         let (scene, memory, plan) = self.calculator.call(job).await.ok()?;
-        Some(Round { scene, sketch, memory, plan, now_ms, held })
+        let mut unplaceable = self.view.read(|state| nowhere(state.fleet()));
+        unplaceable.extend(plan.unplaceable.iter().map(|index| scene.snapshot.databases[*index as usize].id));
+        Some(Round { scene, sketch, memory, plan, unplaceable, now_ms, held })
     }
 
     /// What the policy looks at now.
@@ -130,16 +145,12 @@ impl Node {
         })
     }
 
-    /// Moves one database as planned.
-    fn carry_out(self: &Arc<Self>, reign: &Arc<Reign>, round: &Round, planned: &Move) {
+    /// Moves one database as planned; `back` to where it came from last.
+    fn carry_out(self: &Arc<Self>, reign: &Arc<Reign>, round: &Round, planned: &Move, back: bool) {
         let tenure = |index: u32| round.scene.tenures[index as usize];
         let (from, to, id) = (tenure(planned.from), tenure(planned.to), planned.id);
         let why = Why::new(cause(planned.reason), self.moves_evidence(round, planned));
-        let back = reign.state(|state| {
-            let before = state.balance.memory.last_move(id).and_then(|moved| moved.from);
-            state.balance.take_off(id, Flying { from, to, why });
-            before == Some(to.server)
-        });
+        reign.state(|state| state.balance.take_off(id, Flying { from, to, why }));
         let reason = match planned.reason {
             Reason::Load | Reason::Urgent => meter::Reason::Load,
             Reason::Location => meter::Reason::Location,
@@ -163,7 +174,9 @@ impl Node {
         reason: meter::Reason,
     ) -> bool {
         let request = RequestId(rand::random());
-        self.own_flight(reign, request, id, Aim::To(to), reason).await.is_ok()
+        let landed = self.own_flight(reign, request, id, Aim::To(to), reason).await;
+        // It may have gone on to a third one.
+        matches!(landed, Ok(Some(route)) if route.owner == to)
     }
 
     /// The values that a move was decided on, and what is expected of it.
@@ -199,28 +212,35 @@ impl Node {
 
     /// Says once what keeps databases from being where they should be.
     fn tell_trouble(&self, reign: &Reign, round: &Round) {
+        if self.view.read(|state| state.fleet().level()) < Level::PLACEMENT {
+            return;
+        }
         let databases = &round.scene.snapshot.databases;
         let id = |index: u32| databases[index as usize].id;
-        let stale = round.sketch.picture.stale.as_ref();
+        let (stale, now) = (round.sketch.picture.stale.as_ref(), Instant::now());
         // What happens between two leaders anyway is no news.
-        let news = reign.state(|state| state.loads.is_warm() && state.balance.is_news(stale.is_some()));
+        let news = reign.state(|state| state.loads.is_warm() && state.balance.is_news(stale.is_some(), now));
         if news {
             let fact = Fact::new(if stale.is_some() { What::LoadsStale } else { What::LoadsFresh });
             self.note(fact.evidence(stale.map_or("", |reason| reason)));
         }
         let hot: BTreeSet<DatabaseId> = round.plan.too_hot.iter().map(|hot| id(hot.database)).collect();
-        let lost: BTreeSet<DatabaseId> = round.plan.unplaceable.iter().map(|index| id(*index)).collect();
         let (hot, lost) = reign.state(|state| {
-            (state.balance.news(What::DatabaseTooHot, &hot), state.balance.news(What::Unplaceable, &lost))
+            let balance = &mut state.balance;
+            let lost = balance.news(What::Unplaceable, &round.unplaceable, now);
+            (balance.news(What::DatabaseTooHot, &hot, now), lost)
         });
-        for id in hot {
+        for id in hot.into_iter().take(TROUBLED_TOLD_MAX) {
             let told = round.plan.too_hot.iter().find(|told| databases[told.database as usize].id == id);
             let evidence = told.map(|told| {
                 format!("needs {:.2} cores, and the largest server has {:.2}", told.load, told.capacity_max)
             });
             self.fact_of(What::DatabaseTooHot, id, &evidence.unwrap_or_default());
         }
-        for id in lost {
+        if let Some(more) = lost.len().checked_sub(TROUBLED_TOLD_MAX).filter(|more| *more > 0) {
+            tracing::warn!(more, "more databases cannot be where they are pinned to; see `placement status`");
+        }
+        for id in lost.into_iter().take(TROUBLED_TOLD_MAX) {
             let evidence = self.view.read(|state| unplaceable(state.fleet(), id));
             tracing::warn!(database = %id, "{evidence}");
             self.fact_of(What::Unplaceable, id, &evidence);

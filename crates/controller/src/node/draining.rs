@@ -12,12 +12,13 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use model::{DatabaseId, Name, RequestId, ServerState, Tenure};
+use rpc::Refusal;
 use tokio::time::{Instant, sleep};
 
 use super::Node;
 use crate::{
     decide::Aim,
-    limits::{DRAIN_PAGE, DRAIN_RETRY, DRAINS_IN_FLIGHT_MAX},
+    limits::{DRAIN_PAGE, DRAIN_RETRY, DRAIN_RETRY_MAX, DRAINS_IN_FLIGHT_MAX},
     meter::Reason,
     reign::Reign,
 };
@@ -63,6 +64,7 @@ impl Node {
             let reigns = self.reign_if_any().is_some_and(|now| now.term == reign.term);
             reigns && !self.host.shutdown.is_cancelled() && self.drains(tenure)
         };
+        let (mut told, mut pause) = (BTreeSet::new(), DRAIN_RETRY);
         while goes_on() && self.view.read(|state| state.tally().owned(tenure)) > 0 {
             // One that does not say serves nobody either.
             let loaded = self.loaded_on(tenure).await.unwrap_or_default();
@@ -73,7 +75,11 @@ impl Node {
                 let work = databases.into_iter().map(|id| self.take_away(reign, id, loaded.contains(&id)));
                 let mut work = stream::iter(work).buffer_unordered(DRAINS_IN_FLIGHT_MAX);
                 while let Some(done) = work.next().await {
-                    failed |= !done;
+                    let Err((id, error)) = done else { continue };
+                    failed = true;
+                    if told.insert(id) {
+                        tracing::warn!(database = %id, %error, "cannot move it off a draining server");
+                    }
                 }
                 drop(work);
                 match next {
@@ -82,7 +88,8 @@ impl Node {
                 }
             }
             if failed {
-                sleep(DRAIN_RETRY).await;
+                sleep(pause).await;
+                pause = (2 * pause).min(DRAIN_RETRY_MAX);
             }
         }
     }
@@ -102,18 +109,20 @@ impl Node {
         })
     }
 
-    /// Moves one database, or just takes it away; tells whether that worked.
-    async fn take_away(self: &Arc<Self>, reign: &Arc<Reign>, id: DatabaseId, loaded: bool) -> bool {
-        let chosen = self.choose(reign, id, &BTreeSet::new());
-        let aim = match &chosen {
-            Ok(to) if loaded => Aim::To(to.tenure),
-            Ok(_) => Aim::Away,
-            Err(error) => {
-                tracing::warn!(database = %id, %error, "cannot move it off a draining server");
-                return false;
-            }
-        };
+    /// Moves one database, or just takes it away.
+    ///
+    /// # Errors
+    /// Which one could not be moved, and why.
+    async fn take_away(
+        self: &Arc<Self>,
+        reign: &Arc<Reign>,
+        id: DatabaseId,
+        loaded: bool,
+    ) -> Result<(), (DatabaseId, Refusal)> {
+        let chosen = self.choose(reign, id, &BTreeSet::new()).map_err(|error| (id, error))?;
+        let aim = if loaded { Aim::To(chosen.tenure) } else { Aim::Away };
         let request = RequestId(rand::random());
-        self.own_flight(reign, request, id, aim, Reason::Drain).await.is_ok()
+        let landed = self.own_flight(reign, request, id, aim, Reason::Drain).await;
+        landed.map(drop).map_err(|error| (id, error))
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Node;
 use crate::{
+    balance::Mode,
     decide::{Errand, Facts},
     limits::{PURGE_RETRY, PURGES_IN_FLIGHT_MAX},
     meter,
@@ -61,6 +62,7 @@ impl Node {
     fn depose(&self) {
         meter::brake(false);
         meter::loads(&crate::loads::Gauges::default());
+        meter::plans_nothing();
         *self.reign.write().expect("BUG: nothing panics while holding this lock") = None;
         // The next leader finds out by itself.
         *self.facts.lock().expect("BUG: nothing panics while holding this lock") = Facts::default();
@@ -90,6 +92,7 @@ impl Node {
                     let reign = Reign::new(term, &self.settings, Instant::now());
                     reign.state(|state| state.emptied = self.emptied_before());
                     let reign = Arc::new(reign);
+                    meter::balance_held(self.settings.balance.mode == Mode::Off);
                     self.ask_prometheus(&reign);
                     *self.reign.write().expect("BUG: nothing panics while holding this lock") = Some(reign);
                     let evidence = format!("controller {}, term {term}", self.settings.id);

@@ -1,6 +1,6 @@
 //! Hears what servers and handlers say of loads, and tells what is known.
 
-use model::{ServerId, Tenure};
+use model::{Fact, Level, ServerId, Tenure, What};
 use rpc::{
     Refusal,
     controller::DatabaseRef,
@@ -67,19 +67,26 @@ impl Node {
             (state.loads.gauges(now), state.loads.prometheus_trouble())
         });
         meter::loads(&gauges);
-        self.tell_of_prometheus(reign, trouble);
+        self.tell_of_prometheus(reign, trouble, now);
     }
 
-    /// Says once that something is wrong with what Prometheus says, and once that it is well again.
-    fn tell_of_prometheus(&self, reign: &Reign, trouble: Option<String>) {
-        let before =
-            reign.state(|state| std::mem::replace(&mut state.prometheus_troubled, trouble.is_some()));
-        match (before, trouble) {
-            (false, Some(reason)) => {
-                tracing::warn!(reason, "what Prometheus says is not used, or not for every server")
+    /// Says once that something is wrong with what Prometheus says, and once that it has been well again for a while.
+    fn tell_of_prometheus(&self, reign: &Reign, trouble: Option<String>, now: Instant) {
+        if self.view.read(|state| state.fleet().level()) < Level::PLACEMENT {
+            return;
+        }
+        let calm = self.settings.load.warmup;
+        match (reign.state(|state| state.prometheus.on(trouble.is_some(), calm, now)), trouble) {
+            (Some(true), Some(reason)) => {
+                let reason = format!("Prometheus: {reason}; that is not used");
+                tracing::warn!("{reason}");
+                self.note(Fact::new(What::LoadsStale).evidence(reason));
             }
-            (true, None) => tracing::info!("what Prometheus says is used again"),
-            (false, None) | (true, Some(_)) => {}
+            (Some(_), _) => {
+                tracing::info!("what Prometheus says is used again");
+                self.note(Fact::new(What::LoadsFresh).evidence("Prometheus: all that it says is used"));
+            }
+            (None, _) => {}
         }
     }
 

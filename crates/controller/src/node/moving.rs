@@ -35,13 +35,18 @@ impl Node {
         database: &DatabaseRef,
         aim: Aim,
     ) -> Result<Operated, Refusal> {
-        let (id, _, _) = self.held(database)?;
+        let (id, _, from) = self.held(database)?;
         let landed = timeout(MOVE_WAIT, self.own_flight(reign, request, id, aim, Reason::Operator)).await;
         let reason = || format!("{id} is still on its way; ask again");
         let route = landed.unwrap_or_else(|_| Err(Refusal::Lost { reason: reason() }))?;
         match (aim, route) {
             (Aim::To(to), Some(route)) if route.owner != to => Err(self.went_elsewhere(id, to, route.owner)),
-            (Aim::To(_) | Aim::Away, _) => Ok(self.operated(self.view.revision(), Some(id))),
+            (Aim::To(to), _) => {
+                let from = from.map(|from| from.server).filter(|from| *from != to.server);
+                reign.state(|state| state.balance.moved_by_hand(id, from));
+                Ok(self.operated(self.view.revision(), Some(id)))
+            }
+            (Aim::Away, _) => Ok(self.operated(self.view.revision(), Some(id))),
         }
     }
 

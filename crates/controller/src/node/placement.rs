@@ -55,6 +55,7 @@ impl Node {
         let databases = &round.scene.snapshot.databases;
         let name = |index: u32| self.database_name(databases[index as usize].id);
         let plan = &round.plan;
+        let unplaceable = round.unplaceable.iter().take(PLACEMENT_LISTED_MAX);
         Ok(PlacementStatus {
             mode: self.settings.balance.mode.name().into(),
             held: round.held.clone(),
@@ -66,7 +67,7 @@ impl Node {
             under_way: u32::try_from(under_way).unwrap_or(u32::MAX),
             skipped: shown_skips(&last),
             too_hot: plan.too_hot.iter().filter_map(|hot| Some((name(hot.database)?, hot.load))).collect(),
-            unplaceable: plan.unplaceable.iter().filter_map(|index| name(*index)).collect(),
+            unplaceable: unplaceable.filter_map(|id| self.database_name(*id)).collect(),
             servers: self.placement_servers(&round),
         })
     }
@@ -206,6 +207,8 @@ fn in_words(verdict: Verdict) -> &'static str {
         Verdict::OverCeiling => "would go over the ceiling",
         Verdict::HotSpot => "would become the hotter of the two",
         Verdict::NoReturn => "it came from there lately",
+        Verdict::TooFewCloser => "closer, but to too few of its clients, or by too little",
+        Verdict::Unknown => "its load is not known",
         Verdict::Pinned => "pinned elsewhere",
         Verdict::Draining => "draining",
         Verdict::Down => "down",

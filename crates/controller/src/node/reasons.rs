@@ -22,11 +22,17 @@ impl Node {
 
     /// Records what waits, unless that is going on.
     pub(super) fn record_facts(self: &Arc<Self>) {
-        if self.view.read(|state| state.fleet().level()) < Level::EVENTS {
+        let level = self.view.read(|state| state.fleet().level());
+        if level < Level::EVENTS {
             return;
         }
         let facts = || self.facts.lock().expect("BUG: nothing panics while holding this lock");
-        let Some(batch) = facts().begin() else { return };
+        let Some(mut batch) = facts().begin() else { return };
+        // Of what older controllers cannot read nothing is said.
+        batch.retain(|fact| fact.what.level() <= level);
+        if batch.is_empty() {
+            return facts().ended(0);
+        }
         let node = self.clone();
         self.tasks.spawn(async move {
             let count = batch.len();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Limits, Memory, Pin, Settings, Snapshot, State, Terms, Wanted, giving,
     place::{Placement, placement},
+    rules::against,
     work::Work,
 };
 
@@ -67,6 +68,10 @@ pub enum Verdict {
     HotSpot,
     /// The database came from there lately.
     NoReturn,
+    /// Not enough of the requests come from closer to it, or it saves them too little, and nothing else speaks for a move.
+    TooFewCloser,
+    /// Nobody knows what it carries.
+    Unknown,
     /// The database is pinned elsewhere.
     Pinned,
     /// It is being emptied.
@@ -143,22 +148,20 @@ fn judge(
     if owner.is_none_or(|owner| owner.state != State::Up) {
         return Verdict::Better;
     }
-    let x = super::work::expected(record);
-    let hard = work.utilization(record.owner) > limits.hard;
-    if work.with_added(placement.server, record) > limits.ceiling {
-        return Verdict::OverCeiling;
+    if !work.is_known(placement.server as usize) {
+        return Verdict::Unknown;
     }
-    if !hard && memory.returns(record.id, to.id, work.settings, now_ms) {
-        return Verdict::NoReturn;
+    let here_ms = work.mean_ms(record, record.owner);
+    let closer = super::location::clearly_closer(work, record, here_ms, to.location);
+    let gives = owner.is_some_and(|owner| memory.gives(owner.id));
+    match against(work, limits, memory, record, placement.server, now_ms) {
+        Some(rule) if rule != Verdict::HotSpot => rule,
+        Some(_) | None if gain <= 0.0 => Verdict::NotWorthIt,
+        // What goes to its clients may make their server the hotter one.
+        Some(_) | None if closer => Verdict::Better,
+        Some(_) | None if !gives && placement.round_trip_ms < here_ms => Verdict::TooFewCloser,
+        rule => rule.unwrap_or(Verdict::Better),
     }
-    if gain <= 0.0 {
-        return Verdict::NotWorthIt;
-    }
-    let nearer = placement.round_trip_ms < work.mean_ms(record, record.owner);
-    if !hard && !nearer && placement.after > work.with(record.owner, -x) + super::round::SWAP_MARGIN {
-        return Verdict::HotSpot;
-    }
-    Verdict::Better
 }
 
 fn stands(snapshot: &Snapshot, owner: u32, memory: &Memory, limits: &Limits, now_ms: u64) -> Giving {

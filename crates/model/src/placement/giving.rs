@@ -26,7 +26,7 @@ pub(super) struct Big {
 
 /// The servers that give in this round, hottest first.
 pub(super) fn givers(work: &Work<'_>, limits: &Limits, memory: &mut Memory, now_ms: u64) -> Vec<Giver> {
-    let mut giving = std::mem::take(&mut memory.giving);
+    let giving = std::mem::take(&mut memory.giving);
     for server in work.weighed() {
         let (id, u) = (work.snapshot.servers[server].id, work.utilization(server as u32));
         let location = work.snapshot.servers[server].location;
@@ -39,7 +39,6 @@ pub(super) fn givers(work: &Work<'_>, limits: &Limits, memory: &mut Memory, now_
             memory.giving.insert(id, Giving { above_since_ms: since, gives });
         }
     }
-    giving.clear();
     let gives = |server: &usize| {
         memory.giving.get(&work.snapshot.servers[*server].id).is_some_and(|giving| giving.gives)
     };

@@ -25,8 +25,10 @@ pub struct Memory {
     pub(super) urgent: Bucket,
     pub(super) giving: HashMap<ServerId, Giving>,
     moved: HashMap<DatabaseId, Moved>,
-    /// Databases whose clients were found closer to another location, once.
-    pub(super) nearer: HashMap<DatabaseId, u16>,
+    /// Databases whose clients were found closer to that other location, in which pass last.
+    nearer: HashMap<DatabaseId, (u16, u64)>,
+    /// How often all databases were looked at for that.
+    passes: u64,
     /// Where the search for such databases goes on.
     pub(super) cursor: usize,
     /// How many moves were remembered when the old ones were forgotten last.
@@ -106,6 +108,24 @@ impl Memory {
     /// Whether a server gave databases away in the last round.
     pub fn gives(&self, server: ServerId) -> bool {
         self.giving.get(&server).is_some_and(|giving| giving.gives)
+    }
+
+    /// Most of a database's clients are closer to that location; whether the last pass found the same.
+    pub(super) fn found_nearer(&mut self, database: DatabaseId, location: u16) -> bool {
+        let before = self.nearer.insert(database, (location, self.passes));
+        before.is_some_and(|(to, pass)| to == location && pass + 1 == self.passes)
+    }
+
+    /// They are not, or it does not matter now.
+    pub(super) fn not_nearer(&mut self, database: DatabaseId) {
+        self.nearer.remove(&database);
+    }
+
+    /// All databases were looked at.
+    pub(super) fn pass_ends(&mut self) {
+        let ended = self.passes;
+        self.nearer.retain(|_, (_, pass)| *pass == ended);
+        self.passes += 1;
     }
 
     /// How many moves may begin now: tidying ones, those for distance among them, and urgent ones.

@@ -7,6 +7,7 @@ use super::{
     giving::{self, Giver},
     location,
     memory::Budget,
+    rules::against,
     work::{NEARLY, Work, expected},
 };
 use crate::{DatabaseId, ServerId};
@@ -143,8 +144,8 @@ pub struct Gauges {
 
 /// Decides what to move now.
 ///
-/// Of the memory only what time changes is changed: budgets fill, sustain times go on. Call [`Memory::commit`] for each move
-/// that is carried out. Moves under way that are not in [`Snapshot::flights`] would be decided again but for that.
+/// Of the memory all is changed that a look changes: budgets fill, sustain times go on, clients are found closer once more.
+/// So a dry run takes a clone. Call [`Memory::commit`] for each move that is carried out. Moves under way that are not in [`Snapshot::flights`] would be decided again but for that.
 pub fn plan(snapshot: &Snapshot, settings: &Settings, memory: &mut Memory, now_ms: u64) -> Plan {
     let mut round = Round::begin(snapshot, settings, memory, now_ms);
     let mut flying: Vec<u32> = snapshot.flights.iter().map(|flight| flight.database).collect();
@@ -217,7 +218,8 @@ impl<'a> Round<'a> {
             };
             let (from, to) = (database.owner, placement.server);
             if !self.affords(Reason::Pin) {
-                return self.skip(Skip::Tokens);
+                self.skip(Skip::Tokens);
+                continue;
             }
             if self.work.room_out[from as usize] == 0 || self.work.room_in[to as usize] == 0 {
                 self.skip(Skip::InFlight);
@@ -266,7 +268,7 @@ impl<'a> Round<'a> {
                 // All servers of a location are equally far.
                 let mut distance = None;
                 for to in work.targets(location) {
-                    if to == server || !self.may(database, server, to, hard) {
+                    if to == server || !self.may(database, to) {
                         continue;
                     }
                     allowed = true;
@@ -287,32 +289,11 @@ impl<'a> Round<'a> {
     }
 
     /// Whether the rules allow a move for load.
-    fn may(&self, database: &super::Database, from: u32, to: u32, hard: bool) -> bool {
-        let (work, snapshot) = (&self.work, self.work.snapshot);
-        let id = snapshot.servers[to as usize].id;
-        if !snapshot.allows(database.pin, to) || work.room_in[to as usize] == 0 {
-            return false;
-        }
-        let x = expected(database);
-        let (from_after, to_after) = (work.with(from, -x), work.with(to, x));
-        if work.with_added(to, database) > self.plan.limits.ceiling
-            && !self.helps_hot(database, from, to, hard)
-        {
-            return false;
-        }
-        if hard {
-            return true;
-        }
-        to_after <= from_after + SWAP_MARGIN
-            && !self.memory.returns(database.id, id, work.settings, self.now_ms)
-    }
-
-    /// A hot database may go over the ceiling where the hotter of both servers becomes clearly cooler.
-    fn helps_hot(&self, database: &super::Database, from: u32, to: u32, hard: bool) -> bool {
-        let (work, x) = (&self.work, expected(database));
-        let before = work.utilization(from).max(work.utilization(to));
-        let after = work.with(from, -x).max(work.with(to, x));
-        hard && x > HOT_SHARE * work.capacity[from as usize] && after <= before * (1.0 - HOT_FALL)
+    fn may(&self, database: &super::Database, to: u32) -> bool {
+        let work = &self.work;
+        work.snapshot.allows(database.pin, to)
+            && work.room_in[to as usize] > 0
+            && against(work, &self.plan.limits, self.memory, database, to, self.now_ms).is_none()
     }
 
     /// Decides for a move.
@@ -396,15 +377,6 @@ fn too_hot(work: &Work<'_>, limits: &Limits) -> Vec<TooHot> {
     hot.truncate(TOO_HOT_MAX);
     hot
 }
-
-/// How much hotter than the giver a target may become.
-pub(super) const SWAP_MARGIN: f64 = 0.02;
-
-/// A database is hot when it takes so much of its server.
-const HOT_SHARE: f64 = 0.4;
-
-/// By which part the hotter of two servers must become cooler for a hot database's move.
-const HOT_FALL: f64 = 0.15;
 
 /// Most databases that are named as too hot.
 const TOO_HOT_MAX: usize = 100;

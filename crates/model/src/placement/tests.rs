@@ -83,7 +83,7 @@ impl World {
     }
 }
 
-/// Rounds a minute apart, with budgets that do not matter.
+/// Rounds a minute apart, with round limits and with budgets that do not matter.
 struct Rounds {
     settings: Settings,
     memory: Memory,
@@ -93,6 +93,10 @@ struct Rounds {
 impl Rounds {
     fn new() -> Self {
         let settings = Settings {
+            soft_limit: 0.65,
+            urgent_limit: 0.70,
+            hard_limit: 0.75,
+            rtt_weight: 0.004,
             moves_per_minute: 1_000.0,
             emergency_moves_per_minute: 1_000.0,
             max_in_flight_per_server: 1_000,

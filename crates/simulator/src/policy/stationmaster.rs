@@ -23,7 +23,14 @@ pub(crate) fn settings(kind: Kind, settings: &Settings) -> Settings {
         Kind::Fixed => Settings { float_limits: false, adapt_band: false, ..usual },
         Kind::Returning => Settings { no_return: Duration::ZERO, ..usual },
         Kind::Restless => Settings { band_high: 0.0, band_low: 0.0, cooldown: Duration::ZERO, ..usual },
-        _ => usual,
+        Kind::Stationmaster
+        | Kind::Consistent
+        | Kind::Bounded
+        | Kind::TwoChoices
+        | Kind::Nearest
+        | Kind::Greedy
+        | Kind::Lpt
+        | Kind::Ideal => usual,
     }
 }
 
@@ -130,8 +137,6 @@ impl Policy for Stationmaster {
         let mut moves = Vec::new();
         for database in view.stranded() {
             if let Some(to) = self.place(database) {
-                let id = self.snapshot.databases[database as usize].id;
-                self.memory.moved(id, None, &self.settings, now_ms);
                 moves.push(Move { database, to });
             }
         }

@@ -16,7 +16,7 @@ async fn ask(address: std::net::SocketAddr, head: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_admin_port_tells_metrics_life_and_readiness() {
+async fn the_admin_port_tells_metrics_life_and_readiness_and_monitors_post_there_r60_r61() {
     let (ready, watched) = watch::channel(Readiness::NotReady("no leader known".into()));
     let metrics = Metrics::start("tester");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -46,7 +46,7 @@ async fn the_admin_port_tells_metrics_life_and_readiness() {
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 4") || answer.is_empty(), "{written:?} {read:?} {answer}");
     assert!(ask(address, "GET /livez HTTP/1.1").await.starts_with("HTTP/1.1 200"), "it lives on");
-    r60_r61_who_has_the_token_can_post_and_nobody_else(address, &environment).await;
+    who_has_the_token_can_post_and_nobody_else(address, &environment).await;
     server.abort();
 }
 
@@ -58,7 +58,7 @@ fn token(dir: &std::path::Path) -> monitors::Token {
     monitors::Token::read(&file).expect("long enough")
 }
 
-async fn r60_r61_who_has_the_token_can_post_and_nobody_else(
+async fn who_has_the_token_can_post_and_nobody_else(
     address: std::net::SocketAddr,
     environment: &Environment,
 ) {

@@ -120,7 +120,7 @@ async fn pause(reach: &Reach, by: Option<Name>, paused: bool) -> anyhow::Result<
 
 /// As the controllers say it: the fields are those of the protocol.
 fn json_of<T: serde::Serialize>(value: &T) -> Value {
-    serde_json::to_value(value).unwrap_or(Value::Null)
+    serde_json::to_value(value).expect("BUG: plain data with names for keys")
 }
 
 fn percent(utilization: f64) -> Cell {

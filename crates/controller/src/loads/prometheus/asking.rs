@@ -97,7 +97,11 @@ impl Client {
         let settings = &self.settings;
         let token = match &settings.token_file {
             None => Ok(None),
-            Some(file) => tokio::fs::read_to_string(file).await.map(|token| Some(token.trim().to_string())),
+            // The disk may hang, too.
+            Some(file) => match timeout(settings.timeout, tokio::fs::read_to_string(file)).await {
+                Ok(read) => read.map(|token| Some(token.trim().to_string())),
+                Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+            },
         };
         let token = match token {
             Ok(token) => token,

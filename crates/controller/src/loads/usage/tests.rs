@@ -104,19 +104,21 @@ fn what_is_not_the_servers_own_does_not_count() {
 
 #[test]
 fn a_moved_databases_load_is_counted_at_its_new_owner_at_once_and_once() {
-    let mut usage = busy(300);
-    usage.moved(DATABASE, tenure(2), 300.0);
-    usage.moved(DATABASE, tenure(2), 300.0);
-    near(utilization(&usage, 1, 300.0), 0.25);
-    near(utilization(&usage, 2, 300.0), 0.25);
-    // Its reports from there say the same, and nothing is counted twice while the levels follow.
-    for second in 1..=300_u32 {
-        let now = 300.0 + f64::from(second);
-        usage.on_report(&report(1, 700.0 + f64::from(second), None), |_| true, now);
-        let told = Some((4, f64::from(second), u64::from(second) * 10));
-        usage.on_report(&report(2, 5.0 + f64::from(second), told), |_| true, now);
-        near(utilization(&usage, 1, now), 0.25);
-        near(utilization(&usage, 2, now), 0.25);
+    for watched in [15, 300] {
+        let (mut usage, then) = (busy(watched), f64::from(watched));
+        usage.moved(DATABASE, tenure(2), then);
+        usage.moved(DATABASE, tenure(2), then);
+        near(utilization(&usage, 1, then), 0.25);
+        near(utilization(&usage, 2, then), 0.25);
+        // Its reports from there say the same, and nothing is counted twice while the levels follow.
+        for second in 1..=300_u32 {
+            let (now, more) = (then + f64::from(second), f64::from(second));
+            usage.on_report(&report(1, 100.0 + 2.0 * then + more, None), |_| true, now);
+            let told = Some((4, more, u64::from(second) * 10));
+            usage.on_report(&report(2, 5.0 + more, told), |_| true, now);
+            near(utilization(&usage, 1, now), 0.25);
+            near(utilization(&usage, 2, now), 0.25);
+        }
     }
 }
 

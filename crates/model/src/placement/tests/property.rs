@@ -37,6 +37,66 @@ fn world() -> impl Strategy<Value = World> {
     )
 }
 
+/// Which rules a plan breaks.
+fn broken(before: &World, plan: &Plan, settings: &Settings) -> Vec<&'static str> {
+    let mut broken = Vec::new();
+    let mut rule = |kept: bool, name| broken.extend((!kept).then_some(name));
+    let mut seen = std::collections::BTreeSet::new();
+    let (mut gave, mut got) = ([0; 16], [0; 16]);
+    for planned in &plan.moves {
+        let database = &before.snapshot.databases[planned.database as usize];
+        let pinned = planned.reason == Reason::Pin;
+        let hot = planned.before.from > plan.limits.hard;
+        rule(seen.insert(planned.database), "moved twice");
+        rule(before.snapshot.servers[planned.to as usize].state == State::Up, "to one that takes none");
+        rule(before.snapshot.allows(database.pin, planned.to), "against its pin");
+        rule(planned.from != planned.to, "nowhere");
+        rule(pinned != before.snapshot.allows(database.pin, planned.from), "for a pin it has not");
+        rule(pinned || hot || planned.after.to <= plan.limits.ceiling + 1e-6, "over the ceiling");
+        rule(pinned || planned.gain > 0.0, "for nothing");
+        gave[planned.from as usize] += 1;
+        got[planned.to as usize] += 1;
+    }
+    rule(
+        gave.iter().chain(&got).all(|moves| *moves <= settings.max_in_flight_per_server),
+        "too many at once",
+    );
+    broken
+}
+
+#[test]
+fn planted_moves_break_the_rules() {
+    let mut world = World::of(3, 10.0);
+    world.databases(0, 40, 0.2);
+    let pinned = world.databases(0, 1, 0.2);
+    world.pin(pinned, Pin::Server(0));
+    world.snapshot.servers[2].state = State::Draining;
+    let mut rounds = Rounds::new();
+    rounds.settings.max_in_flight_per_server = 3;
+    let good = rounds.look(&world);
+    assert_eq!((good.moves.len(), broken(&world, &good, &rounds.settings)), (3, vec![]));
+    type Plant = fn(&mut Move);
+    let plants: [(&str, Plant); 7] = [
+        ("moved twice", |_| ()),
+        ("to one that takes none", |planted| planted.to = 2),
+        ("against its pin", |planted| planted.database = 40),
+        ("nowhere", |planted| planted.to = planted.from),
+        ("for a pin it has not", |planted| planted.reason = Reason::Pin),
+        ("over the ceiling", |planted| (planted.before.from, planted.after.to) = (0.7, 0.9)),
+        ("for nothing", |planted| planted.gain = -1e-3),
+    ];
+    for (name, plant) in plants {
+        let mut plan = good.clone();
+        match name {
+            "moved twice" => plan.moves[1] = plan.moves[0],
+            _ => plant(&mut plan.moves[0]),
+        }
+        assert!(broken(&world, &plan, &rounds.settings).contains(&name), "{name}");
+    }
+    rounds.settings.max_in_flight_per_server = 2;
+    assert_eq!(broken(&world, &good, &rounds.settings), ["too many at once"]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -47,23 +107,7 @@ proptest! {
         for _ in 0..6 {
             let before = world.clone();
             let plan = rounds.round(&mut world);
-            let mut seen = std::collections::BTreeSet::new();
-            let (mut gave, mut got) = ([0; 16], [0; 16]);
-            for planned in &plan.moves {
-                let database = &before.snapshot.databases[planned.database as usize];
-                prop_assert!(seen.insert(planned.database), "moved twice");
-                prop_assert_eq!(before.snapshot.servers[planned.to as usize].state, State::Up);
-                prop_assert!(before.snapshot.allows(database.pin, planned.to));
-                prop_assert_ne!(planned.from, planned.to);
-                let pinned = planned.reason == Reason::Pin;
-                prop_assert_eq!(pinned, !before.snapshot.allows(database.pin, planned.from));
-                let hot = planned.before.from > plan.limits.hard;
-                prop_assert!(pinned || hot || planned.after.to <= plan.limits.ceiling + 1e-6);
-                prop_assert!(pinned || planned.gain > 0.0);
-                gave[planned.from as usize] += 1;
-                got[planned.to as usize] += 1;
-            }
-            prop_assert!(gave.iter().chain(&got).all(|moves| *moves <= 3));
+            prop_assert_eq!(broken(&before, &plan, &rounds.settings), Vec::<&str>::new());
         }
     }
 

@@ -332,7 +332,7 @@ fn clients_that_oscillate_move_their_database_once_per_cool_down_r24() {
         moves.extend(rounds.round(&mut world).moves.iter().map(|_| minute));
     }
     let apart = moves.windows(2).map(|pair| pair[1] - pair[0]).min();
-    assert!(apart.is_none_or(|apart| apart >= 15) && moves.len() <= 3, "{moves:?}");
+    assert!(apart.is_some_and(|apart| apart >= 15) && moves.len() <= 3, "{moves:?}");
 }
 
 #[test]
@@ -381,4 +381,35 @@ fn a_server_whose_load_nobody_knows_neither_gives_nor_gets_but_pins_are_obeyed()
     assert!(plan.moves[1..].iter().all(|planned| planned.to == 1), "{:?}", plan.moves);
     world.snapshot.servers[0].load = f32::NAN;
     assert_eq!(Rounds::new().look(&world).moves.len(), 1);
+}
+
+#[test]
+fn what_was_found_closer_days_ago_is_to_be_found_twice_again_r24() {
+    let (mut world, database) = three_locations();
+    let mut rounds = Rounds::new();
+    world.clients(database, &[(1, 1.0)]);
+    assert_eq!(rounds.look(&world).moves, [], "found once");
+    // Meanwhile nothing is known of its clients.
+    world.snapshot.databases[database as usize].clients_len = 0;
+    assert_eq!(rounds.look(&world).moves, []);
+    world.clients(database, &[(1, 1.0)]);
+    assert_eq!(rounds.look(&world).moves, [], "found once again");
+    assert_eq!(rounds.look(&world).moves.len(), 1);
+}
+
+#[test]
+fn an_empty_budget_hides_no_database_that_cannot_be_where_it_is_pinned_to_s10() {
+    let mut world = World::of(3, 10.0);
+    for _ in 0..5 {
+        let movable = world.databases(0, 1, 0.1);
+        world.pin(movable, Pin::Server(1));
+    }
+    let impossible = world.databases(0, 1, 0.1);
+    world.pin(impossible, Pin::Server(2));
+    world.snapshot.servers[2].state = State::Down;
+    let mut rounds = Rounds::new();
+    rounds.settings.moves_per_minute = 2.0;
+    let plan = rounds.look(&world);
+    assert_eq!((plan.moves.len(), count(&plan, Skip::Tokens)), (2, 3));
+    assert_eq!(plan.unplaceable, [impossible]);
 }

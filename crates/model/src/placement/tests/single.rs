@@ -151,3 +151,21 @@ fn an_explanation_agrees_with_the_plan_s10() {
     assert_eq!((best.placement.server, explanation.giving), (planned.to, Giving::Yes));
     assert!((best.gain - planned.gain).abs() < 1e-9);
 }
+
+#[test]
+fn an_explanation_says_when_clients_are_too_few_or_a_load_is_not_known_s10() {
+    for (share, verdict) in [(0.55, Verdict::TooFewCloser), (0.7, Verdict::Best)] {
+        let mut world = World::of(2, 10.0);
+        world.server(1, 10.0);
+        let database = world.databases(0, 1, 0.5);
+        world.databases(1, 1, 0.5);
+        world.clients(database, &[(0, 1.0 - share), (1, share)]);
+        world.snapshot.servers[1].load = f32::NAN;
+        let memory = Memory::default();
+        let explanation = explain(&world.snapshot, &Settings::default(), &memory, database, MINUTE);
+        let offers = explanation.expect("it is there").offers;
+        let of =
+            |server| offers.iter().find(|offer| offer.placement.server == server).map(|offer| offer.verdict);
+        assert_eq!((of(1), of(2)), (Some(Verdict::Unknown), Some(verdict)), "{share}");
+    }
+}
