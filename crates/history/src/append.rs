@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Edn, Finding, History, Kind, Operation};
+use crate::{Edn, Finding, History, Kind, Operation, looks::Looks};
 use cycle::{Edge, Graph};
 
 /// The functions whose operations are transactions.
@@ -50,9 +50,23 @@ pub fn check(history: &History) -> Finding {
         }
     }
     let done = txns.iter().filter(|txn| txn.done()).count();
+    let looked_at = format!("{done} transactions done, {} that may have been", txns.len() - done);
+    if done == 0 {
+        return Finding::unknown(looked_at, "no transaction was answered".into());
+    }
     let mut judge = Judge { txns: &txns, failed, wrong: Vec::new() };
     judge.judge();
-    Finding::of(format!("{done} transactions done, {} that may have been", txns.len() - done), judge.wrong)
+    Finding::of(looked_at, judge.wrong).without(looks(&txns).missing())
+}
+
+/// Which lists were read after they had been appended to.
+fn looks(txns: &[Txn<'_>]) -> Looks {
+    let mut looks = Looks::default();
+    for txn in txns.iter().filter(|txn| txn.done()) {
+        txn.appends().for_each(|(key, _)| looks.changed(key, txn.operation.ended));
+        txn.reads().for_each(|(key, _)| looks.read(key, txn.operation.invoked));
+    }
+    looks
 }
 
 fn steps(value: &Edn) -> Option<Vec<Step>> {

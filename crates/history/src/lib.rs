@@ -9,6 +9,7 @@ pub mod edn;
 mod epochs;
 mod event;
 pub mod linearizable;
+mod looks;
 mod names;
 mod register;
 mod set;

@@ -49,22 +49,25 @@ pub enum Verdict {
     Unknown,
 }
 
-/// Judges the histories of many keys; `what` names them.
-pub fn judge<K: Debug, M: Model + Debug>(what: &str, keys: &BTreeMap<K, Vec<Operation<M>>>) -> Finding {
+/// Judges the histories of many keys; `what` names them, and `wrong` is what is known to be wrong already.
+pub fn judge<K: Debug, M: Model + Debug>(
+    what: &str,
+    keys: &BTreeMap<K, Vec<Operation<M>>>,
+    mut wrong: Vec<String>,
+) -> Finding {
     let count: usize = keys.values().map(Vec::len).sum();
-    let (mut wrong, mut given_up) = (Vec::new(), Vec::new());
+    let mut missing = Vec::new();
     for (key, history) in keys {
         match check(history) {
             Verdict::Linearizable => {}
             Verdict::Violated(how) => wrong.push(format!("key {key:?}: {how}")),
-            Verdict::Unknown => given_up.push(format!("{key:?}")),
+            Verdict::Unknown => missing.push(format!("key {key:?}: the search was given up")),
         }
     }
-    let looked_at = format!("{count} operations on {} {what}", keys.len());
-    match wrong.is_empty() && !given_up.is_empty() {
-        true => Finding::unknown(looked_at, format!("the search was given up on {}", given_up.join(", "))),
-        false => Finding::of(looked_at, wrong),
+    if keys.values().flatten().all(|operation| operation.returned.is_none()) {
+        missing.push("no operation was answered".into());
     }
+    Finding::of(format!("{count} operations on {} {what}", keys.len()), wrong).without(missing)
 }
 
 /// Operations that have been put in order, one bit each.
@@ -187,6 +190,19 @@ mod tests {
         ] {
             assert_eq!(verdict(history), Verdict::Linearizable, "{history:?}");
         }
+    }
+
+    #[test]
+    fn where_nothing_was_answered_nothing_is_judged() {
+        let judged = |returned| {
+            let operation = Operation { invoked: 1, returned, what: Write(1) };
+            judge("registers", &BTreeMap::from([(7, vec![operation])]), Vec::new()).verdict
+        };
+        assert_eq!(judged(Some(2)), crate::Verdict::Valid);
+        assert_eq!(judged(None), crate::Verdict::Unknown);
+        let none: BTreeMap<i64, Vec<Operation<Register>>> = BTreeMap::new();
+        assert_eq!(judge("registers", &none, Vec::new()).verdict, crate::Verdict::Unknown);
+        assert_eq!(judge("registers", &none, vec!["lost".into()]).verdict, crate::Verdict::Invalid);
     }
 
     #[test]

@@ -42,15 +42,35 @@ pub fn check(history: &History) -> Finding {
     let looked_at = format!("{} operations", operations.len());
     let mut names: BTreeMap<i64, Vec<&Operation<'_>>> = BTreeMap::new();
     for operation in operations.iter().filter(|operation| operation.kind() != Kind::Fail) {
-        let name = operation.value().items().and_then(|items| items.first()).and_then(Edn::int);
-        let Some(name) = name else {
+        let Some([Edn::Int(name), Edn::Int(_) | Edn::Nil]) = operation.value().items() else {
             let why = format!("operation {} is none on a name: {}", operation.invoked, operation.value());
             return Finding::unknown(looked_at, why);
         };
-        names.entry(name).or_default().push(operation);
+        names.entry(*name).or_default().push(operation);
     }
     let histories = names.iter().map(|(name, operations)| (*name, of_name(operations))).collect();
-    linearizable::judge("names", &histories)
+    linearizable::judge("names", &histories, ids(&names))
+}
+
+/// Where an id was given twice: by two creates, or to two names.
+fn ids(names: &BTreeMap<i64, Vec<&Operation<'_>>>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut created: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut of: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+    for (name, operations) in names {
+        for operation in operations.iter().filter(|operation| operation.kind() == Kind::Ok) {
+            let Some(id) = id(operation) else { continue };
+            of.entry(id).or_default().insert(*name);
+            if operation.invocation.f == "create"
+                && let Some(other) = created.insert(id, operation.invoked)
+            {
+                wrong.push(format!("operations {other} and {} both made id {id}", operation.invoked));
+            }
+        }
+    }
+    let shared = of.iter().filter(|(_, names)| names.len() > 1);
+    wrong.extend(shared.map(|(id, names)| format!("id {id} was seen under the names {names:?}")));
+    wrong
 }
 
 fn id(operation: &Operation<'_>) -> Option<i64> {
@@ -100,6 +120,24 @@ mod tests {
             (vec![made, dropped, seen("[1 7]")], Verdict::Invalid),
             (vec![made, seen("[1 8]")], Verdict::Invalid),
             (vec![unheard, seen("[1 9]"), seen("[1 8]")], Verdict::Invalid),
+            // Of another workload.
+            (vec![seen("[1 [2 3]]")], Verdict::Unknown),
+        ] {
+            assert_eq!(check(&script(&lines.concat())).verdict, expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_given_twice_is_found() {
+        let made = |value| [(0, "invoke", "create", "[1 nil]"), (0, "ok", "create", value)];
+        let dropped = [(0, "invoke", "drop", "[1 nil]"), (0, "ok", "drop", "[1 nil]")];
+        let seen = |value| [(1, "invoke", "look-up", "[1 nil]"), (1, "ok", "look-up", value)];
+        let unheard = [(2, "invoke", "create", "[2 nil]"), (2, "info", "create", "[2 nil]")];
+        for (lines, expected) in [
+            (vec![made("[1 7]"), dropped, made("[1 8]")], Verdict::Valid),
+            (vec![made("[1 7]"), dropped, made("[1 7]")], Verdict::Invalid),
+            (vec![made("[1 7]"), unheard, seen("[2 8]")], Verdict::Valid),
+            (vec![made("[1 7]"), unheard, seen("[2 7]")], Verdict::Invalid),
         ] {
             assert_eq!(check(&script(&lines.concat())).verdict, expected, "{lines:?}");
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     Edn, Finding, History, Kind, Operation,
     linearizable::{self, Model},
+    looks::Looks,
 };
 
 /// What was done with one register.
@@ -37,13 +38,21 @@ impl Model for Done {
 pub fn check(history: &History) -> Finding {
     let operations = history.operations(&["read", "write", "cas"]);
     let mut keys: BTreeMap<i64, Vec<linearizable::Operation<Done>>> = BTreeMap::new();
+    let mut looks = Looks::default();
     for operation in &operations {
         match done(operation) {
-            Some((key, Some(done))) => keys.entry(key).or_default().push(linearizable::Operation {
-                invoked: operation.invoked as u64,
-                returned: operation.ended.map(|ended| ended as u64),
-                what: done,
-            }),
+            Some((key, Some(done))) => {
+                match operation.kind() {
+                    Kind::Ok if done.is_read() => looks.read(key, operation.invoked),
+                    Kind::Ok => looks.changed(key, operation.ended),
+                    Kind::Invoke | Kind::Fail | Kind::Info => {}
+                }
+                keys.entry(key).or_default().push(linearizable::Operation {
+                    invoked: operation.invoked as u64,
+                    returned: operation.ended.map(|ended| ended as u64),
+                    what: done,
+                });
+            }
             Some((_, None)) => {}
             None => {
                 let why =
@@ -52,7 +61,7 @@ pub fn check(history: &History) -> Finding {
             }
         }
     }
-    linearizable::judge("registers", &keys)
+    linearizable::judge("registers", &keys, Vec::new()).without(looks.missing())
 }
 
 /// What it was; without anything when it says nothing: a read that was not answered, and what had no effect.
@@ -101,5 +110,7 @@ mod tests {
         let refused = [&good[..], &[(1, "invoke", "read", "[2 nil]"), (1, "ok", "read", "[2 9]")]].concat();
         assert_eq!(check(&script(&refused)).verdict, Verdict::Invalid);
         assert_eq!(check(&script(&[(0, "invoke", "write", "7")])).verdict, Verdict::Unknown);
+        let unread = [&good[..], &[(1, "invoke", "write", "[3 1]"), (1, "ok", "write", "[3 1]")]].concat();
+        assert_eq!(check(&script(&unread)).verdict, Verdict::Unknown);
     }
 }

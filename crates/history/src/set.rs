@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Edn, Finding, History, Kind};
+use crate::{Edn, Finding, History, Kind, looks::Looks};
 
 /// Judges the last read against all adds that ended before it began. Reads before it are held to what they must hold.
 pub fn check(history: &History) -> Finding {
@@ -12,9 +12,13 @@ pub fn check(history: &History) -> Finding {
     let reads = history.operations(&["read"]);
     let looked_at = |reads: usize| format!("{} adds, {reads} reads", adds.len());
     let mut wrong = Vec::new();
-    let mut answered = 0;
+    let (mut answered, mut looks) = (0, Looks::default());
+    for add in adds.iter().filter(|add| add.kind() == Kind::Ok) {
+        looks.changed(0, add.ended);
+    }
     for read in reads.iter().filter(|read| read.kind() == Kind::Ok) {
         answered += 1;
+        looks.read(0, read.invoked);
         let Some(found) = read.value().items() else {
             return Finding::unknown(looked_at(answered), format!("operation {} shows no set", read.invoked));
         };
@@ -40,9 +44,10 @@ pub fn check(history: &History) -> Finding {
             }
         }
     }
-    match answered {
-        0 => Finding::unknown(looked_at(0), "nobody could read the set at the end".into()),
-        answered => Finding::of(looked_at(answered), wrong),
+    match (adds.len(), answered) {
+        (0, _) => Finding::unknown(looked_at(answered), "nobody added anything".into()),
+        (_, 0) => Finding::unknown(looked_at(0), "nobody could read the set at the end".into()),
+        _ => Finding::of(looked_at(answered), wrong).without(looks.missing()),
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was looked at, in one line.
     pub looked_at: String,
-    /// What is wrong, the first of it; empty when nothing is.
+    /// What is wrong or missing, the first of it; empty when nothing is.
     pub wrong: Vec<String>,
 }
 
@@ -29,20 +29,41 @@ const WRONG_MAX: usize = 12;
 
 impl Finding {
     /// Valid when nothing is wrong, invalid otherwise.
-    pub fn of(looked_at: String, mut wrong: Vec<String>) -> Self {
+    pub fn of(looked_at: String, wrong: Vec<String>) -> Self {
         let verdict = if wrong.is_empty() { Verdict::Valid } else { Verdict::Invalid };
-        if wrong.len() > WRONG_MAX {
-            let more = wrong.len() - WRONG_MAX;
-            wrong.truncate(WRONG_MAX);
-            wrong.push(format!("and {more} more"));
+        Self { verdict, looked_at, wrong: first(wrong) }
+    }
+
+    /// The same, for which these were missing: what would be valid is unknown, what is invalid stays so.
+    pub fn without(self, missing: Vec<String>) -> Self {
+        match self.verdict == Verdict::Valid && !missing.is_empty() {
+            true => Self { verdict: Verdict::Unknown, wrong: first(missing), ..self },
+            false => self,
         }
-        Self { verdict, looked_at, wrong }
+    }
+
+    /// The same, when what is wrong may be the harness's doing: invalid becomes unknown.
+    pub fn doubted(self) -> Self {
+        match self.verdict {
+            Verdict::Invalid => Self { verdict: Verdict::Unknown, ..self },
+            Verdict::Valid | Verdict::Unknown => self,
+        }
     }
 
     /// No verdict, and why.
     pub fn unknown(looked_at: String, why: String) -> Self {
         Self { verdict: Verdict::Unknown, looked_at, wrong: vec![why] }
     }
+}
+
+/// As many lines as a finding keeps.
+fn first(mut lines: Vec<String>) -> Vec<String> {
+    if lines.len() > WRONG_MAX {
+        let more = lines.len() - WRONG_MAX;
+        lines.truncate(WRONG_MAX);
+        lines.push(format!("and {more} more"));
+    }
+    lines
 }
 
 impl fmt::Display for Verdict {
@@ -52,5 +73,22 @@ impl fmt::Display for Verdict {
             Self::Unknown => "unknown",
             Self::Invalid => "invalid",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_or_in_doubt_is_unknown_and_proof_stays_proof() {
+        let (valid, invalid) = (Finding::of("".into(), vec![]), Finding::of("".into(), vec!["lost".into()]));
+        let missing = || vec!["the end".to_owned(); 20];
+        assert_eq!(valid.clone().without(Vec::new()), valid);
+        assert_eq!(valid.clone().without(missing()).verdict, Verdict::Unknown);
+        assert_eq!(valid.clone().without(missing()).wrong.len(), WRONG_MAX + 1);
+        assert_eq!(invalid.clone().without(missing()), invalid);
+        assert_eq!(invalid.doubted().verdict, Verdict::Unknown);
+        assert_eq!(valid.clone().doubted(), valid);
     }
 }

@@ -25,17 +25,32 @@ fn anomaly(script: &str) -> String {
 #[test]
 fn histories_that_could_have_happened_are_valid() {
     for script in [
-        "",
         "0 invoke [[:append 1 1]]\n0 ok [[:append 1 1]]\n1 invoke [[:r 1 nil]]\n1 ok [[:r 1 [1]]]",
         // Overlapping: the read may come first.
-        "0 invoke [[:append 1 1]]\n1 invoke [[:r 1 nil]]\n0 ok [[:append 1 1]]\n1 ok [[:r 1 nil]]",
+        "0 invoke [[:append 1 1]]\n1 invoke [[:r 1 nil]]\n0 ok [[:append 1 1]]\n1 ok [[:r 1 nil]]\n\
+         1 invoke [[:r 1 nil]]\n1 ok [[:r 1 [1]]]",
         // Of unknown outcome: done late, or never.
         "0 invoke [[:append 1 1]]\n0 info [[:append 1 1]]\n1 invoke [[:r 1 nil]]\n1 ok [[:r 1 []]]\n1 invoke [[:r 1 nil]]\n1 ok [[:r 1 [1]]]",
         "0 invoke [[:append 1 1]]\n0 info [[:append 1 1]]\n1 invoke [[:r 1 nil]]\n1 ok [[:r 1 []]]",
         "0 invoke [[:append 1 1]]\n0 fail [[:append 1 1]]\n1 invoke [[:r 1 nil]]\n1 ok [[:r 1 []]]",
-        "0 invoke [[:append 1 1] [:r 1 nil] [:append 1 2] [:r 1 nil]]\n0 ok [[:append 1 1] [:r 1 [1]] [:append 1 2] [:r 1 [1 2]]]",
+        "0 invoke [[:append 1 1] [:r 1 nil] [:append 1 2] [:r 1 nil]]\n0 ok [[:append 1 1] [:r 1 [1]] [:append 1 2] [:r 1 [1 2]]]\n\
+         1 invoke [[:r 1 nil]]\n1 ok [[:r 1 [1 2]]]",
     ] {
         assert_eq!(check(&history(script)).verdict, Verdict::Valid, "{script}");
+    }
+}
+
+#[test]
+fn what_nobody_looked_at_is_unknown() {
+    for script in [
+        "",
+        "0 invoke [[:append 1 1]]\n0 info [[:append 1 1]]",
+        // Acknowledged; the only read after it was refused.
+        "0 invoke [[:append 1 1]]\n0 ok [[:append 1 1]]\n1 invoke [[:r 1 nil]]\n1 fail [[:r 1 nil]]",
+        // Another list was read.
+        "0 invoke [[:append 1 1]]\n0 ok [[:append 1 1]]\n1 invoke [[:r 2 nil]]\n1 ok [[:r 2 []]]",
+    ] {
+        assert_eq!(check(&history(script)).verdict, Verdict::Unknown, "{script}");
     }
 }
 
