@@ -95,7 +95,7 @@ enum Bench {
 fn main() -> anyhow::Result<ExitCode> {
     match Command::parse() {
         Command::Bench(Bench::Drivers { rounds }) => bench::cluster::run("drivers", &[rounds])?,
-        Command::Chaos { minutes, more } => return chaos::run(minutes, &more),
+        Command::Chaos { minutes, more } => return Ok(chaos::run(minutes, &more)),
         Command::Bench(Bench::Etcd { rounds, seconds }) => bench::etcd::run(rounds, seconds)?,
         Command::Bench(Bench::Failover { rounds }) => bench::cluster::run("failover", &[rounds])?,
         Command::Bench(Bench::Journal { rounds, seconds, slower_sync_us }) => {
