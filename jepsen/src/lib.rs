@@ -7,6 +7,7 @@
 
 mod cluster;
 mod doctor;
+mod interrupt;
 mod nemesis;
 mod plan;
 mod random;
@@ -17,6 +18,7 @@ mod workload;
 
 pub use cluster::{Described, Target};
 pub use doctor::doctor;
+pub use interrupt::interrupted;
 pub use nemesis::CATALOG;
 pub use plan::{Options, Plan, Step, Work};
 pub use record::{Installed, Outage, Record};

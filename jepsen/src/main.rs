@@ -1,17 +1,23 @@
 //! `stationmaster-jepsen`: chaos runs, and what can be done with what they leave.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Args, Parser};
 use history::{History, Verdict};
 use jepsen::{
-    CATALOG, Described, Extras, Options, Place, Plan, Summary, WORKLOADS, check, doctor, run, write_report,
+    CATALOG, Described, Extras, Options, Place, Plan, Summary, WORKLOADS, check, doctor, interrupted, run,
+    write_report,
 };
 
 /// Chaos for Stationmaster: faults, recorded histories, verdicts.
 ///
-/// Ends with 0 when the verdict is valid, 1 when it is invalid, 2 when it is unknown, and 64 when it was called wrongly.
+/// Ends with 0 when the verdict is valid, 1 when it is invalid, 2 when it is unknown or the run failed or was interrupted,
+/// and 64 when it was called wrongly.
 #[derive(Parser)]
 #[command(name = "stationmaster-jepsen", version)]
 enum Command {
@@ -54,6 +60,9 @@ struct Run {
     /// Plant this bug into every process; needs a stationmaster that was built with `--features sabotage`
     #[arg(long, value_name = "NAME")]
     sabotage: Option<String>,
+    /// How long it may take until everything is well again after the last fault, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    recovery_seconds: u64,
     /// Where plan, histories, summary and report go
     #[arg(long, value_name = "DIRECTORY", default_value = "chaos")]
     out: PathBuf,
@@ -97,89 +106,106 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match go(command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("stationmaster-jepsen: {error:#}");
-            ExitCode::from(64)
-        }
-    }
+    let (code, error) = match go(command) {
+        Ok(Ok(code)) => return code,
+        Ok(Err(error)) => (2, error),
+        Err(error) => (64, error),
+    };
+    eprintln!("stationmaster-jepsen: {error:#}");
+    ExitCode::from(code)
 }
 
-fn go(command: Command) -> anyhow::Result<ExitCode> {
+/// The outer error is of whoever called: arguments, plans and files that cannot be meant. The inner one is of all that
+/// comes after.
+fn go(command: Command) -> anyhow::Result<anyhow::Result<ExitCode>> {
     match command {
-        Command::Run(run) => start(&run),
+        Command::Run(run) => {
+            let (plan, place) = (run.plan()?, run.place()?);
+            Ok(start(&run, plan, place))
+        }
         Command::Plan(planned) => {
             println!("{}", serde_json::to_string_pretty(&planned.plan(false)?)?);
-            Ok(ExitCode::SUCCESS)
+            Ok(Ok(ExitCode::SUCCESS))
         }
         Command::Check { workload, file } => {
-            let text =
-                std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            let history =
-                History::from_edn(&text).with_context(|| format!("{} is no history", file.display()))?;
+            let history = History::from_edn(&text(&file)?)
+                .with_context(|| format!("{} is no history", file.display()))?;
             let finding = check(&workload, &history)?;
             println!("{} {workload}: {}", finding.verdict, finding.looked_at);
             finding.wrong.iter().for_each(|wrong| println!("  {wrong}"));
-            Ok(code(&finding.verdict.to_string()))
+            Ok(Ok(code(&finding.verdict.to_string())))
         }
         Command::Report { directory } => {
             let file = directory.join("summary.json");
-            let text =
-                std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            let summary: Summary =
-                serde_json::from_str(&text).with_context(|| format!("{}", file.display()))?;
+            let summary: Summary = serde_json::from_str(&text(&file)?)
+                .with_context(|| format!("{} is no summary", file.display()))?;
             let page = directory.join("report.html");
-            write_report(&summary, &page)?;
-            println!("{}", page.display());
-            Ok(ExitCode::SUCCESS)
+            Ok(write_report(&summary, &page).map(|()| {
+                println!("{}", page.display());
+                ExitCode::SUCCESS
+            }))
         }
         Command::Faults => {
             for fault in CATALOG {
                 println!("{:<12} {}\n             on {}", fault.name, fault.does, fault.targets.join(", "));
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Ok(ExitCode::SUCCESS))
         }
         Command::Doctor => {
             for capability in doctor() {
                 let missing = capability.missing.map(|missing| format!("no: needs {missing}"));
                 println!("{:<48} {}", capability.what, missing.as_deref().unwrap_or("yes"));
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Ok(ExitCode::SUCCESS))
         }
     }
 }
 
-fn start(asked: &Run) -> anyhow::Result<ExitCode> {
-    let mut plan = match &asked.plan {
-        None => asked.planned.plan(asked.nemesis_command.is_some())?,
-        Some(file) => {
-            let text =
-                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            serde_json::from_str(&text).with_context(|| format!("{} is no plan", file.display()))?
-        }
-    };
-    let place = match &asked.cluster {
-        None => Place::Own,
-        Some(file) => {
-            anyhow::ensure!(
-                asked.sabotage.is_none(),
-                "--sabotage is for clusters of our own, not for --cluster"
-            );
-            if asked.nemesis_command.is_none() {
-                plan.steps.clear();
+fn text(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+impl Run {
+    fn plan(&self) -> anyhow::Result<Plan> {
+        let foreign = self.nemesis_command.is_some();
+        let mut plan = match &self.plan {
+            None => self.planned.plan(foreign)?,
+            Some(file) => {
+                let plan: Plan = serde_json::from_str(&text(file)?)
+                    .with_context(|| format!("{} is no plan", file.display()))?;
+                plan.checked(foreign).with_context(|| format!("{} cannot be run", file.display()))?
             }
-            Place::Attached(Described::read(file)?.target()?)
+        };
+        if self.cluster.is_some() && !foreign {
+            plan.steps.clear();
         }
-    };
+        Ok(plan)
+    }
+
+    fn place(&self) -> anyhow::Result<Place> {
+        let Some(file) = &self.cluster else { return Ok(Place::Own) };
+        ensure!(self.sabotage.is_none(), "--sabotage is for clusters of our own, not for --cluster");
+        Ok(Place::Attached(Described::read(file)?.target()?))
+    }
+}
+
+fn start(asked: &Run, plan: Plan, place: Place) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     println!("seed {}", plan.seed);
-    let summary = runtime.block_on(run(
-        &plan,
-        place,
-        Extras { nemesis_command: asked.nemesis_command.clone(), sabotage: asked.sabotage.clone() },
-        &asked.out,
-    ))?;
+    let extras = Extras {
+        nemesis_command: asked.nemesis_command.clone(),
+        sabotage: asked.sabotage.clone(),
+        recovery: Duration::from_secs(asked.recovery_seconds),
+    };
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            summary = run(&plan, place, extras, &asked.out) => summary.map(Some),
+            heard = interrupted() => heard.map(|()| None).context("signals cannot be heard"),
+        }
+    });
+    // The last tasks that hold the cluster end with it; then everything is taken down.
+    drop(runtime);
+    let summary = ended?.context("interrupted; everything that was put up is taken down")?;
     for finding in &summary.findings {
         println!("{:<8} {:<9} {}", finding.verdict, finding.checker, finding.looked_at);
         finding.wrong.iter().for_each(|wrong| println!("                   {wrong}"));

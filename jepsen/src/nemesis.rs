@@ -13,7 +13,7 @@ mod stage;
 use async_trait::async_trait;
 
 use crate::Step;
-pub use command::Foreign;
+pub use command::{ANSWER_TIMEOUT, Foreign};
 pub use disk::Disks;
 pub use network::Network;
 pub use stage::Stage;
@@ -112,8 +112,32 @@ pub fn fault(step: &Step) -> anyhow::Result<Box<dyn Fault>> {
         "loss" => Box::new(partition::Loss),
         "power" => Box::new(disk::Gone::new(true)),
         "disk-fails" => Box::new(disk::Gone::new(false)),
-        "disk-full" => Box::new(disk::Full::default()),
+        "disk-full" => Box::new(disk::Full),
         "disk-slow" => Box::new(slow::Slow::default()),
         other => anyhow::bail!("there is no fault {other}"),
     })
+}
+
+/// Does all of it, whatever becomes of each.
+///
+/// # Errors
+/// All that went wrong, in one.
+pub fn each(done: impl IntoIterator<Item = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let wrong = done.into_iter().filter_map(Result::err).map(|error| format!("{error:#}"));
+    let wrong: Vec<String> = wrong.collect();
+    anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failure_keeps_nothing_else_from_being_done() {
+        let mut done = 0;
+        let steps = [Ok(()), Err(anyhow::anyhow!("first")), Err(anyhow::anyhow!("second")), Ok(())];
+        let error = each(steps.into_iter().inspect(|_| done += 1)).expect_err("two failed");
+        assert_eq!((done, error.to_string().as_str()), (4, "first; second"));
+    }
 }

@@ -5,6 +5,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::{
+    collections::BTreeSet,
+    ops::{Range, RangeInclusive},
+};
+
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
@@ -79,33 +84,89 @@ pub struct Options {
 
 /// Before the first fault, and after the last one, in milliseconds.
 const QUIET_MS: u64 = 3_000;
+/// Operations a second.
+const RATES: RangeInclusive<u64> = 1..=10_000;
 
 impl Plan {
-    /// Makes one. The same options give the same plan.
+    /// Makes one. The same options give the same plan, in one release.
     ///
     /// # Errors
-    /// When a fault, a target or a workload is unknown, or the time is too short.
+    /// When a fault, a target or a workload is unknown, or there is no time for any of the faults.
     pub fn new(options: &Options) -> anyhow::Result<Self> {
         let faults = if options.foreign { named(&options.faults) } else { chosen(&options.faults)? };
-        let workloads = workloads(&options.workloads)?;
-        ensure!(
-            (10..=86_400).contains(&options.seconds),
-            "a run takes 10 s to a day, not {} s",
-            options.seconds
-        );
-        ensure!((1..=10_000).contains(&options.rate), "the rate is 1 to 10000 operations a second");
+        ensure!(RATES.contains(&options.rate), "the rate is 1 to {} operations a second", RATES.end());
+        let names = match &options.workloads[..] {
+            [] => WORKLOADS.iter().map(|name| (*name).to_owned()).collect(),
+            asked => asked.to_vec(),
+        };
+        let rate = (options.rate / names.len() as u64).max(1);
+        let work = |name| Work { name, clients: 5, rate, databases: 2 };
         let mut random = Random::new(options.seed);
-        let rate = (options.rate / workloads.len() as u64).max(1);
-        let work = |name: &&str| Work { name: (*name).to_owned(), clients: 5, rate, databases: 2 };
-        Ok(Self {
+        let plan = Self {
             seed: options.seed,
             seconds: options.seconds,
             controllers: 3,
             handlers: 2,
             servers: 3,
-            workloads: workloads.iter().map(work).collect(),
-            steps: steps(&faults, options.seconds * 1_000, &mut random),
-        })
+            workloads: names.into_iter().map(work).collect(),
+            steps: steps(&faults, options.seconds.saturating_mul(1_000), &mut random),
+        };
+        let plan = plan.checked(options.foreign)?;
+        ensure!(
+            faults.is_empty() || !plan.steps.is_empty(),
+            "{} s leave no time for any of the faults: {}",
+            plan.seconds,
+            faults.iter().map(|fault| needs(*fault)).collect::<Vec<_>>().join(", ")
+        );
+        Ok(plan)
+    }
+
+    /// This plan, when it can be run; whether it was made from a seed or by hand. Faults of somebody else's program have
+    /// names that nobody knows here.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn checked(self, foreign: bool) -> anyhow::Result<Self> {
+        let Self { seconds, controllers, handlers, servers, .. } = self;
+        ensure!((10..=86_400).contains(&seconds), "a run takes 10 s to a day, not {seconds} s");
+        for (role, count) in [("controllers", controllers), ("handlers", handlers), ("servers", servers)] {
+            ensure!((1..=20).contains(&count), "a cluster has 1 to 20 {role}, not {count}");
+        }
+        ensure!(!self.workloads.is_empty(), "a plan without workloads shows nothing");
+        let mut names = BTreeSet::new();
+        for work in &self.workloads {
+            work.check()?;
+            ensure!(names.insert(&work.name), "the workload {} is there twice", work.name);
+        }
+        let mut free_from = 0;
+        for step in &self.steps {
+            let name = format!("{}:{}", step.fault, step.target);
+            ensure!(foreign || all().any(|fault| fault == (&*step.fault, &*step.target)), unknown(&name));
+            let end = step.at_ms.saturating_add(step.for_ms);
+            ensure!(
+                step.at_ms >= free_from,
+                "{name} begins at {} ms, before the last fault ends",
+                step.at_ms
+            );
+            ensure!(end <= seconds * 1_000, "{name} ends at {end} ms, after the {seconds} s of the run");
+            free_from = end;
+        }
+        Ok(self)
+    }
+}
+
+impl Work {
+    fn check(&self) -> anyhow::Result<()> {
+        let Self { name, clients, rate, databases } = self;
+        ensure!(
+            WORKLOADS.contains(&&**name),
+            "there is no workload {name}; there are: {}",
+            WORKLOADS.join(" ")
+        );
+        ensure!((1..=1_000).contains(clients), "{name}: 1 to 1000 clients, not {clients}");
+        ensure!(RATES.contains(rate), "{name}: 1 to {} operations a second, not {rate}", RATES.end());
+        ensure!((1..=100).contains(databases), "{name}: 1 to 100 databases, not {databases}");
+        Ok(())
     }
 }
 
@@ -117,9 +178,29 @@ fn named(asked: &[String]) -> Vec<(&str, &str)> {
     }
 }
 
+/// Every fault with each of its targets.
+fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CATALOG.iter().flat_map(|fault| fault.targets.iter().map(|target| (fault.name, *target)))
+}
+
+fn unknown(fault: &str) -> String {
+    let known: Vec<String> = all().map(|(fault, target)| format!("{fault}:{target}")).collect();
+    format!("there is no fault {fault}; there are: none {}", known.join(" "))
+}
+
+/// How long a fault lasts, in milliseconds.
+fn lasts(fault: &str) -> Range<u64> {
+    // A cut shows nothing before a lease is over.
+    if fault == "partition" { 6_000..14_000 } else { 2_000..9_000 }
+}
+
+/// What time a fault needs, in words.
+fn needs((fault, target): (&str, &str)) -> String {
+    format!("{fault}:{target} needs {} s", (lasts(fault).start + 2 * QUIET_MS) / 1_000)
+}
+
 /// Pairs of a fault and its target, of the catalogue.
 fn chosen(asked: &[String]) -> anyhow::Result<Vec<(&'static str, &'static str)>> {
-    let all = || CATALOG.iter().flat_map(|fault| fault.targets.iter().map(|target| (fault.name, *target)));
     if asked.is_empty() {
         return Ok(all().collect());
     }
@@ -129,48 +210,30 @@ fn chosen(asked: &[String]) -> anyhow::Result<Vec<(&'static str, &'static str)>>
             asked.split_once(':').map_or((&**asked, None), |(fault, target)| (fault, Some(target)));
         let before = chosen.len();
         chosen.extend(all().filter(|(name, of)| *name == fault && target.is_none_or(|target| target == *of)));
-        let known: Vec<String> = all().map(|(fault, target)| format!("{fault}:{target}")).collect();
-        ensure!(chosen.len() > before, "there is no fault {asked}; there are: none {}", known.join(" "));
+        ensure!(chosen.len() > before, unknown(asked));
     }
     Ok(chosen)
 }
 
-fn workloads(asked: &[String]) -> anyhow::Result<Vec<&'static str>> {
-    if asked.is_empty() {
-        return Ok(WORKLOADS.to_vec());
-    }
-    let find = |asked: &String| {
-        let found = WORKLOADS.iter().copied().find(|name| name == asked);
-        found.ok_or_else(|| {
-            anyhow::anyhow!("there is no workload {asked}; there are: {}", WORKLOADS.join(" "))
-        })
-    };
-    asked.iter().map(find).collect()
-}
-
-/// One fault after the other, each as often as the others, in an order of chance.
+/// One fault after the other, each as often as the others, in an order of chance. One for which there is no time any more
+/// makes way for those that there is time for.
 fn steps(faults: &[(&str, &str)], whole_ms: u64, random: &mut Random) -> Vec<Step> {
-    let (mut steps, mut at_ms, mut hat): (_, _, Vec<usize>) = (Vec::new(), QUIET_MS, Vec::new());
-    while !faults.is_empty() {
-        if hat.is_empty() {
+    let (mut steps, mut at_ms, mut fresh) = (Vec::new(), QUIET_MS, true);
+    let mut hat: Vec<usize> = (0..faults.len()).collect();
+    while !hat.is_empty() {
+        let (fault, target) = faults[hat.swap_remove(random.below(hat.len() as u64) as usize)];
+        let Range { start, end } = lasts(fault);
+        let room_ms = whole_ms.saturating_sub(at_ms + QUIET_MS);
+        if start <= room_ms {
+            let (for_ms, pick) = (random.between(start, end.min(room_ms + 1)), random.next() >> 12);
+            steps.push(Step { at_ms, for_ms, fault: fault.into(), target: target.into(), pick });
+            at_ms += for_ms + random.between(2_000, 6_000);
+            fresh = false;
+        }
+        // A hat of which nothing fitted is the last one.
+        if hat.is_empty() && !std::mem::replace(&mut fresh, true) {
             hat = (0..faults.len()).collect();
         }
-        let drawn = hat.swap_remove(random.below(hat.len() as u64) as usize);
-        let (fault, target) = faults[drawn];
-        // A cut shows nothing before a lease is over.
-        let for_ms =
-            if fault == "partition" { random.between(6_000, 14_000) } else { random.between(2_000, 9_000) };
-        if at_ms + for_ms + QUIET_MS > whole_ms {
-            break;
-        }
-        steps.push(Step {
-            at_ms,
-            for_ms,
-            fault: fault.into(),
-            target: target.into(),
-            pick: random.next() >> 12,
-        });
-        at_ms += for_ms + random.between(2_000, 6_000);
     }
     steps
 }

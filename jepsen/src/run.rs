@@ -1,5 +1,6 @@
 //! A run: a cluster, clients, faults, recovery, verdicts.
 
+mod afflict;
 mod boot;
 mod coverage;
 mod recovery;
@@ -7,27 +8,22 @@ mod summary;
 mod watch;
 
 use std::{
-    panic::AssertUnwindSafe,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
-use futures::FutureExt;
-use history::{Finding, Verdict};
-use tokio::{
-    sync::watch::channel,
-    time::{sleep, sleep_until},
-};
+use history::Finding;
+use tokio::{sync::watch::channel, time::sleep_until};
 
 use crate::{
-    Plan, Step, Target,
-    nemesis::{Fault, Foreign, Made, Stage, fault},
+    Plan, Target,
+    nemesis::{ANSWER_TIMEOUT, Foreign},
     random::Random,
-    record::Installed,
     workload::{self, check},
 };
+use afflict::{Hand, afflict, caught};
 pub use summary::Summary;
 use summary::{Judged, outages};
 
@@ -40,12 +36,21 @@ pub enum Place {
 }
 
 /// What a run has beside its plan.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Extras {
     /// A program that makes the faults instead of us.
     pub nemesis_command: Option<String>,
     /// A bug to be planted into every process.
     pub sabotage: Option<String>,
+    /// How long it may take after the last fault until everything is well again.
+    pub recovery: Duration,
+}
+
+impl Default for Extras {
+    /// Nothing, and a minute: far beyond what the product promises, and within what a busy machine needs.
+    fn default() -> Self {
+        Self { nemesis_command: None, sabotage: None, recovery: Duration::from_secs(60) }
+    }
 }
 
 /// Does it all, and leaves plan, histories, summary and report in a directory; logs, too, of a run that is not valid.
@@ -84,10 +89,13 @@ pub async fn run(plan: &Plan, place: Place, extras: Extras, out: &Path) -> anyho
             None => left_out.push(format!("{}: the cluster's description names no controllers", work.name)),
         }
     }
-    let databases: Vec<String> =
-        works.iter().filter(|work| work.name != "names").flat_map(|work| work.databases.clone()).collect();
+    let of = |fits: fn(&str) -> bool| -> Vec<String> {
+        works.iter().filter(|work| fits(&work.name)).flat_map(|work| work.databases.clone()).collect()
+    };
+    let (databases, moved) = (of(|name| name != "names"), of(|name| name == "moves"));
     if let Some(stage) = &mut stage {
         stage.databases.clone_from(&databases);
+        stage.unmoved = of(|name| !["names", "moves"].contains(&name));
     }
     let stage = stage.map(Arc::new);
     // Making the databases took a while; faults count from here.
@@ -98,45 +106,40 @@ pub async fn run(plan: &Plan, place: Place, extras: Extras, out: &Path) -> anyho
         tokio::spawn(watch::watch(stage.clone(), target.clone(), databases.clone(), began, stopped));
     let end = tokio::time::Instant::now() + Duration::from_secs(plan.seconds);
     let hand = match (&extras.nemesis_command, stage.as_deref()) {
-        (Some(command), _) => Some(Hand::Foreign(Foreign::start(command)?, target.clone())),
+        (Some(command), _) => {
+            Some(Hand::Foreign(Box::new(Foreign::start(command, ANSWER_TIMEOUT)?), target.clone()))
+        }
         (None, Some(stage)) => Some(Hand::Ours(stage)),
         (None, None) => None,
     };
     let records = works.iter().map(|work| work.record.clone()).collect();
-    // The harness of the tests panics when a process does not do as it is told.
-    let afflicted = AssertUnwindSafe(afflict(plan, hand, records, began, offset)).catch_unwind().await;
+    let (faults, mut troubles) = afflict(plan, hand, records, began, offset).await;
     sleep_until(end).await;
     stop.send_replace(true);
 
-    let mut findings = Vec::new();
-    let mut faults = Vec::new();
-    match afflicted {
-        Ok((made, troubles)) => {
-            faults = made;
-            if !troubles.is_empty() {
-                let mut finding = Finding::of("faults".into(), troubles);
-                finding.verdict = Verdict::Unknown;
-                findings.push(Judged::new("harness", finding));
-            }
-        }
-        Err(_) => {
-            let why = "a fault could not be made or taken back; what was said above tells why".to_owned();
-            findings.push(Judged::new("harness", Finding::unknown("faults".into(), why)));
-        }
-    }
     for work in &mut works {
-        if let Err(error) = work.stopped().await {
-            findings.push(Judged::new("harness", Finding::unknown("clients".into(), format!("{error:#}"))));
-        }
+        troubles.extend(work.stopped().await.err().map(|error| format!("{error:#}")));
     }
-    let recovered = recovery::recover(stage.as_deref(), &target, &databases).await;
+    if let Some(stage) = stage.as_deref() {
+        let mended = caught(async { stage.mend() }).await;
+        troubles.extend(mended.err().map(|error| format!("after the last fault: {error:#}")));
+    }
+    let mut recovered = recovery::recover(stage.as_deref(), &target, &databases, extras.recovery).await;
+    if !troubles.is_empty() {
+        recovered = recovered.doubted();
+    }
     let seen = watching.await.context("the watcher panicked")?;
+    let mut unread = Vec::new();
     for work in &works {
-        work.read_all().await;
+        unread.extend(work.read_all().await);
     }
     println!("judging");
     let mut summary = Summary::new(plan, began, offset, seen);
     summary.left_out = left_out;
+    let mut findings = vec![
+        Judged::new("harness", Finding::of("faults and clients".into(), Vec::new()).without(troubles)),
+        Judged::new("last look", Finding::of("everything, once more".into(), Vec::new()).without(unread)),
+    ];
     for work in works {
         let history = work.record.taken();
         save(&format!("history-{}.edn", work.name), history.to_edn())?;
@@ -149,7 +152,8 @@ pub async fn run(plan: &Plan, place: Place, extras: Extras, out: &Path) -> anyho
     if let Some(stage) = &stage {
         findings.push(Judged::new("crashes", recovery::crashes(stage)));
     }
-    findings.push(Judged::new("coverage", coverage::check(&faults, &summary)));
+    findings
+        .push(Judged::new("coverage", coverage::check(&faults, &summary.answered, &summary.seen, &moved)));
     summary.faults = faults;
     summary.conclude(findings);
     if let Some(stage) = &stage
@@ -164,85 +168,4 @@ pub async fn run(plan: &Plan, place: Place, extras: Extras, out: &Path) -> anyho
     save("summary.json", serde_json::to_string_pretty(&summary)?)?;
     crate::report::write(&summary, &out.join("report.html"))?;
     Ok(summary)
-}
-
-/// Who makes the faults.
-enum Hand<'a> {
-    Ours(&'a Stage),
-    Foreign(Foreign, Target),
-}
-
-/// A fault that was begun.
-enum Begun {
-    Ours(Box<dyn Fault>),
-    Foreign,
-}
-
-impl Hand<'_> {
-    /// Starts a fault; one whose victim cannot be told at this moment is tried again for a while.
-    async fn start(&mut self, step: &Step) -> (Begun, anyhow::Result<Made>) {
-        let stage = match self {
-            Self::Foreign(foreign, target) => return (Begun::Foreign, foreign.ask("start", step, target)),
-            Self::Ours(stage) => stage,
-        };
-        let mut fault = match fault(step) {
-            Ok(fault) => fault,
-            Err(error) => return (Begun::Foreign, Err(error)),
-        };
-        for _ in 0..20 {
-            match stage.victims(step).await {
-                Ok(_) => break,
-                Err(_) => sleep(Duration::from_millis(300)).await,
-            }
-        }
-        let made = fault.start(stage, step).await;
-        (Begun::Ours(fault), made)
-    }
-
-    async fn stop(&mut self, begun: Begun, step: &Step) -> anyhow::Result<()> {
-        match (self, begun) {
-            (Self::Ours(stage), Begun::Ours(mut fault)) => fault.stop(stage).await,
-            (Self::Foreign(foreign, target), Begun::Foreign) => foreign.ask("stop", step, target).map(drop),
-            (Self::Ours(_), Begun::Foreign) | (Self::Foreign(..), Begun::Ours(_)) => Ok(()),
-        }
-    }
-}
-
-/// Makes the faults of a plan, one after the other; what was made, and what went wrong with that.
-async fn afflict(
-    plan: &Plan,
-    hand: Option<Hand<'_>>,
-    records: Vec<Arc<crate::Record>>,
-    began: Instant,
-    offset: Duration,
-) -> (Vec<Installed>, Vec<String>) {
-    let (mut made, mut troubles) = (Vec::new(), Vec::new());
-    let Some(mut hand) = hand else { return (made, troubles) };
-    let say = |f: &str, what: &str| records.iter().for_each(|record| record.nemesis(f, what));
-    let now_ms = || u64::try_from(began.elapsed().saturating_sub(offset).as_millis()).unwrap_or(u64::MAX);
-    for step in &plan.steps {
-        sleep(Duration::from_millis(step.at_ms.saturating_sub(now_ms()))).await;
-        let name = format!("{}:{}", step.fault, step.target);
-        let from_ms = now_ms();
-        let (begun, started) = hand.start(step).await;
-        let (what, there) = match started {
-            Ok(Made::Installed(what)) => (what, true),
-            Ok(Made::Skipped(why)) => (why, false),
-            Err(error) => {
-                troubles.push(format!("{name} at {from_ms} ms: {error:#}"));
-                (format!("indeterminate: {error:#}"), true)
-            }
-        };
-        println!("{:>6.1} s  {name}: {}{what}", from_ms as f64 / 1e3, if there { "" } else { "skipped: " });
-        say(&format!("start-{}", step.fault), &what);
-        if there {
-            sleep(Duration::from_millis((step.at_ms + step.for_ms).saturating_sub(now_ms()))).await;
-        }
-        if let Err(error) = hand.stop(begun, step).await {
-            troubles.push(format!("end of {name} at {} ms: {error:#}", now_ms()));
-        }
-        say(&format!("stop-{}", step.fault), &what);
-        made.push(Installed { fault: name, what, made: there, from_ms, to_ms: now_ms() });
-    }
-    (made, troubles)
 }

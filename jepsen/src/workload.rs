@@ -6,6 +6,7 @@
 mod append;
 mod bank;
 mod lane;
+mod last;
 mod moves;
 mod names;
 mod register;
@@ -20,6 +21,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{Target, Work, random::Random, record::Record};
 pub use lane::wait_for_console;
+pub use last::FIRST as LAST_LOOKS;
 
 /// All workloads.
 pub const WORKLOADS: &[&str] = &["append", "register", "bank", "set", "names", "moves"];
@@ -109,14 +111,14 @@ impl Running {
         Ok(())
     }
 
-    /// Reads everything once more, now that all is well. What cannot be read stays unread; the checkers see that.
-    pub async fn read_all(&self) {
+    /// Reads everything once more, now that all is well. What could not be read, and why.
+    pub async fn read_all(&self) -> Vec<String> {
         match &*self.name {
             "append" => append::read_all(&self.target, &self.databases, &self.record).await,
             "register" => register::read_all(&self.target, &self.databases, &self.record).await,
             "bank" => bank::read_all(&self.target, &self.databases, &self.record).await,
             "set" => set::read_all(&self.target, &self.databases, &self.record).await,
-            _ => {}
+            _ => Vec::new(),
         }
     }
 }

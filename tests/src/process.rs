@@ -67,13 +67,14 @@ impl Process {
         Tail::new(&self.log)
     }
 
-    /// Starts it.
+    /// Starts it, also when it has ended by itself.
     ///
     /// # Panics
     /// When it runs already or cannot be started.
     pub fn start(&self) {
+        let ended = self.try_wait().is_some();
         let mut child = self.child();
-        assert!(child.is_none(), "{} runs already", self.name);
+        assert!(ended || child.is_none(), "{} runs already", self.name);
         let log =
             OpenOptions::new().create(true).append(true).open(&self.log).expect("the log can be written");
         let mut command = match self.within.split_first() {

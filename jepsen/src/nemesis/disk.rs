@@ -4,19 +4,24 @@
 //! file system is mounted again, and until then all IO fails. Needs root, `mkfs.ext4` and loop devices.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
+    io::ErrorKind,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::Context;
 use async_trait::async_trait;
 
-use super::{Fault, Made, Stage, network::command};
+use super::{Fault, Made, Stage, each, network::command};
 use crate::Step;
 
 /// File systems of the journal and of each controller.
 pub struct Disks {
     mounts: Vec<PathBuf>,
+    /// Folders whose file system was shut down.
+    gone: Mutex<BTreeSet<String>>,
 }
 
 /// Of each, in bytes; sparse.
@@ -30,7 +35,7 @@ impl Disks {
     /// # Errors
     /// What this machine cannot do. What was mounted until then is gone again.
     pub fn new(directory: &Path, folders: &[String]) -> anyhow::Result<Self> {
-        let mut disks = Self { mounts: Vec::new() };
+        let mut disks = Self { mounts: Vec::new(), gone: Mutex::default() };
         for folder in folders {
             let (image, mount) = (directory.join(format!("{folder}.img")), directory.join(folder));
             fs::create_dir_all(&mount)?;
@@ -59,13 +64,49 @@ impl Disks {
     /// The file system is gone from one moment to the next.
     fn shut_down(&self, folder: &str) -> anyhow::Result<()> {
         let mount = File::open(self.of(folder)?)?;
+        self.shut().insert(folder.to_owned());
         shutdown::without_flush(&mount).with_context(|| format!("the disk of {folder} cannot be shut down"))
     }
 
     /// It is there again, with what had been synced. Nobody may use it at that moment.
-    fn again(&self, folder: &str) -> anyhow::Result<()> {
-        command(&format!("umount {}", self.of(folder)?.display()))?;
-        self.mount(folder)
+    ///
+    /// # Errors
+    /// When it cannot be had again.
+    pub fn again(&self, folder: &str) -> anyhow::Result<()> {
+        let mount = self.of(folder)?.display().to_string();
+        // An attempt before this one may have come to here.
+        if fs::read_to_string("/proc/self/mounts")?.contains(&format!(" {mount} ")) {
+            command(&format!("umount {mount}"))?;
+        }
+        self.mount(folder)?;
+        self.shut().remove(folder);
+        Ok(())
+    }
+
+    /// The folders that have no disk at this moment.
+    pub fn gone(&self) -> Vec<String> {
+        self.shut().iter().cloned().collect()
+    }
+
+    fn shut(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fill(&self, folder: &str) -> anyhow::Result<()> {
+        fill(&self.of(folder)?.join(FILLER)).with_context(|| format!("cannot fill the disk of {folder}"))
+    }
+
+    /// Gives every disk that was filled its room again.
+    ///
+    /// # Errors
+    /// When a disk keeps what filled it.
+    pub fn make_room(&self) -> anyhow::Result<()> {
+        each(self.mounts.iter().map(|mount| match fs::remove_file(mount.join(FILLER)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot make room in {}", mount.display()))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }))
     }
 }
 
@@ -102,34 +143,24 @@ mod shutdown {
 pub struct Gone {
     /// Processes die with it.
     pub with_processes: bool,
-    /// Folders that are gone, and processes that work on them.
-    hit: Option<(Vec<String>, Vec<String>)>,
+    folders: Vec<String>,
 }
 
 impl Gone {
     pub fn new(with_processes: bool) -> Self {
-        Self { with_processes, hit: None }
+        Self { with_processes, folders: Vec::new() }
     }
 }
 
-/// Whom a disk fault hits: folders, and the processes that work on them.
-async fn hit(stage: &Stage, step: &Step) -> anyhow::Result<(Vec<String>, Vec<String>)> {
-    let names =
-        |of: &[tests::Process]| of.iter().map(|process| process.name().to_owned()).collect::<Vec<_>>();
-    let cluster = &stage.cluster;
-    let controllers = names(&cluster.controllers[..stage.spare.unwrap_or(cluster.controllers.len())]);
+/// Whom a disk fault hits: folders.
+async fn folders(stage: &Stage, step: &Step) -> anyhow::Result<Vec<String>> {
+    let names = |of: &mut dyn Iterator<Item = &tests::Process>| -> Vec<String> {
+        of.map(|process| process.name().to_owned()).collect()
+    };
     Ok(match &*step.target {
-        "journal" => (vec!["journal".into()], names(&cluster.servers)),
-        "controllers" => (controllers.clone(), controllers),
-        "all" => {
-            let folders = [controllers.clone(), vec!["journal".into()]].concat();
-            (folders, [controllers, names(&cluster.servers)].concat())
-        }
-        _ => {
-            let victims: Vec<String> =
-                stage.victims(step).await?.iter().map(|of| of.name().to_owned()).collect();
-            (victims.clone(), victims)
-        }
+        "journal" => vec!["journal".into()],
+        "all" => [names(&mut stage.founders().iter()), vec!["journal".into()]].concat(),
+        _ => names(&mut stage.victims(step).await?.into_iter()),
     })
 }
 
@@ -137,56 +168,42 @@ async fn hit(stage: &Stage, step: &Step) -> anyhow::Result<(Vec<String>, Vec<Str
 impl Fault for Gone {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
         let Some(disks) = &stage.disks else { return Ok(Made::Skipped(stage.no_disks.clone())) };
-        let (folders, processes) = hit(stage, step).await?;
-        self.hit = Some((folders.clone(), processes.clone()));
+        self.folders = folders(stage, step).await?;
         // The disk goes first: what a process writes after that never was.
-        folders.iter().try_for_each(|folder| disks.shut_down(folder))?;
+        each(self.folders.iter().map(|folder| disks.shut_down(folder)))?;
         if self.with_processes {
-            stage.named(&processes).for_each(tests::Process::kill);
+            stage.users(&self.folders).iter().for_each(|process| process.kill());
         }
-        Ok(Made::Installed(folders.join(" ")))
+        Ok(Made::Installed(self.folders.join(" ")))
     }
 
     async fn stop(&mut self, stage: &Stage) -> anyhow::Result<()> {
-        let (Some(disks), Some((folders, processes))) = (&stage.disks, self.hit.take()) else {
-            return Ok(());
-        };
-        stage.named(&processes).for_each(tests::Process::kill);
-        folders.iter().try_for_each(|folder| disks.again(folder))?;
-        stage.named(&processes).for_each(tests::Process::start);
-        Ok(())
+        stage.disks.as_ref().map_or(Ok(()), |disks| stage.mount_again(disks, &self.folders))
     }
 }
 
 /// A disk without room: see the catalogue.
-#[derive(Default)]
-pub struct Full {
-    fillers: Vec<PathBuf>,
-}
+pub struct Full;
 
 #[async_trait(?Send)]
 impl Fault for Full {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
         let Some(disks) = &stage.disks else { return Ok(Made::Skipped(stage.no_disks.clone())) };
-        let (folders, _) = hit(stage, step).await?;
-        for folder in &folders {
-            let filler = disks.of(folder)?.join(FILLER);
-            self.fillers.push(filler.clone());
-            fill(&filler)?;
-        }
+        let folders = folders(stage, step).await?;
+        each(folders.iter().map(|folder| disks.fill(folder)))?;
         Ok(Made::Installed(folders.join(" ")))
     }
 
-    async fn stop(&mut self, _: &Stage) -> anyhow::Result<()> {
-        for filler in self.fillers.drain(..) {
-            fs::remove_file(&filler).with_context(|| format!("cannot remove {}", filler.display()))?;
-        }
-        Ok(())
+    async fn stop(&mut self, stage: &Stage) -> anyhow::Result<()> {
+        let room = stage.disks.as_ref().map_or(Ok(()), Disks::make_room);
+        // Who died of it is needed again.
+        stage.start_again();
+        room
     }
 }
 
 /// Takes all the room there is.
-fn fill(filler: &Path) -> anyhow::Result<()> {
+fn fill(filler: &Path) -> std::io::Result<()> {
     use std::io::Write;
     let mut file = File::create(filler)?;
     for piece in [1 << 20, 4 << 10, 1] {

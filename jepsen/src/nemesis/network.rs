@@ -4,11 +4,14 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    os::unix::process::CommandExt,
     process::Command,
 };
 
 use anyhow::{Context, ensure};
 use tests::Host;
+
+use super::each;
 
 /// See the module.
 pub struct Network {
@@ -25,7 +28,9 @@ pub struct Network {
 pub fn command(line: &str) -> anyhow::Result<()> {
     let mut words = line.split_whitespace();
     let program = words.next().context("BUG: an empty command")?;
-    let said = Command::new(program).args(words).output().with_context(|| format!("cannot run {program}"))?;
+    // An interrupt at the terminal is for us, who still have to take everything down.
+    let said = Command::new(program).args(words).process_group(0).output();
+    let said = said.with_context(|| format!("cannot run {program}"))?;
     ensure!(said.status.success(), "{line}: {}", String::from_utf8_lossy(&said.stderr).trim());
     Ok(())
 }
@@ -121,8 +126,10 @@ impl Network {
     /// # Errors
     /// When filters cannot be taken away.
     pub fn heal(&self) -> anyhow::Result<()> {
-        (0..self.names.len())
-            .try_for_each(|at| command(&format!("ip netns exec {} iptables -w -F", self.space(at))))
+        each(
+            (0..self.names.len())
+                .map(|at| command(&format!("ip netns exec {} iptables -w -F", self.space(at)))),
+        )
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Rolling;
 #[async_trait(?Send)]
 impl Fault for Rolling {
     async fn start(&mut self, stage: &Stage, _: &Step) -> anyhow::Result<Made> {
-        for process in stage.cluster.processes() {
+        for process in stage.processes() {
             if process.is_running() {
                 process.terminate().await;
             }
@@ -30,7 +30,9 @@ impl Fault for Rolling {
         Ok(Made::Installed("every process in turn".into()))
     }
 
-    async fn stop(&mut self, _: &Stage) -> anyhow::Result<()> {
+    async fn stop(&mut self, stage: &Stage) -> anyhow::Result<()> {
+        // Where it went wrong in the middle.
+        stage.start_again();
         Ok(())
     }
 }

@@ -94,12 +94,17 @@ fn both(left: &[&str], right: &[&str]) -> Vec<(String, String)> {
 impl Fault for Partition {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
         let Some(network) = &stage.network else { return Ok(Made::Skipped(stage.no_network.clone())) };
-        let all: Vec<String> = stage.cluster.processes().map(|process| process.name().to_owned()).collect();
-        let leader =
-            stage.victims(&Step { target: "leader".into(), ..step.clone() }).await?[0].name().to_owned();
-        let owner =
-            stage.victims(&Step { target: "owner".into(), ..step.clone() }).await?[0].name().to_owned();
-        let controllers = stage.cluster.controllers.len();
+        let all: Vec<String> = stage.processes().map(|process| process.name().to_owned()).collect();
+        // Only who the shape is about: the others may not be there at this moment.
+        let leader = match &*step.target {
+            "leader" | "one-way" => stage.victim(step, "leader").await?,
+            _ => String::new(),
+        };
+        let owner = match &*step.target {
+            "owner" | "stale" => stage.victim(step, "owner").await?,
+            _ => String::new(),
+        };
+        let controllers = stage.founders().len();
         let cuts =
             cuts(&step.target, step.pick, &Sides { all: &all, controllers, leader: &leader, owner: &owner });
         for (from, to) in &cuts {
@@ -122,7 +127,7 @@ impl Fault for Partition {
 impl Fault for Loss {
     async fn start(&mut self, stage: &Stage, _: &Step) -> anyhow::Result<Made> {
         let Some(network) = &stage.network else { return Ok(Made::Skipped(stage.no_network.clone())) };
-        for process in stage.cluster.processes() {
+        for process in stage.processes() {
             network.lose(process.name(), LOSS_PERCENT)?;
         }
         Ok(Made::Installed(format!("{LOSS_PERCENT} % of all packets among processes")))

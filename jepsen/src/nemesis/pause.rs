@@ -22,7 +22,7 @@ impl Fault for Pause {
     }
 
     async fn stop(&mut self, stage: &Stage) -> anyhow::Result<()> {
-        for process in stage.named(&self.names) {
+        for process in stage.named(&self.names).filter(|process| process.is_running()) {
             process.resume();
         }
         Ok(())

@@ -1,18 +1,27 @@
 //! The processes of a cluster of our own, by what they do at this moment.
 
-use std::{sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
 
-use anyhow::Context;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ::tests::{Cluster, Process};
+use anyhow::{Context, ensure};
 use futures::FutureExt;
 use rpc::controller::{ControllerInfo, Operation};
-use tests::{Cluster, Process};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::{Disks, Network};
+use super::{Disks, Network, each};
 use crate::{Step, Target};
 
 /// How long one question may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to look for a leader or an owner where there is none at this moment, and the pause between two looks.
+const FIND_TIMEOUT: Duration = Duration::from_secs(10);
+const FIND_PAUSE: Duration = Duration::from_millis(300);
 
 /// What faults work on.
 pub struct Stage {
@@ -22,7 +31,9 @@ pub struct Stage {
     pub target: Target,
     /// The databases that clients use.
     pub databases: Vec<String>,
-    /// A controller beyond the founders, which can be added to them: its index.
+    /// Those of them that no client moves.
+    pub unmoved: Vec<String>,
+    /// A controller beyond the founders, which can be added to them: its index. Only the fault `members` touches it.
     pub spare: Option<usize>,
     /// Its network, where it has one of its own; why not, otherwise.
     pub network: Option<Network>,
@@ -35,6 +46,17 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// The controllers that the fleet began with.
+    pub fn founders(&self) -> &[Process] {
+        let all = &self.cluster.controllers;
+        &all[..self.spare.unwrap_or(all.len())]
+    }
+
+    /// All processes that are to run all the time: all but the spare controller.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.founders().iter().chain(&self.cluster.handlers).chain(&self.cluster.servers)
+    }
+
     /// The controller that leads, by its index, and its term.
     pub async fn leader(&self) -> Option<(usize, u64)> {
         let mut found = None;
@@ -55,11 +77,21 @@ impl Stage {
         self.cluster.servers.iter().position(|process| process.name() == server)
     }
 
-    /// Whom a step is to hit.
+    /// Whom a step is to hit. A leader or an owner that there is not at this moment is waited for.
     ///
     /// # Errors
     /// When nobody is to be found, or there is no such target.
     pub async fn victims(&self, step: &Step) -> anyhow::Result<Vec<&Process>> {
+        let end = Instant::now() + FIND_TIMEOUT;
+        loop {
+            match self.victims_now(step).await {
+                Err(_) if Instant::now() < end => sleep(FIND_PAUSE).await,
+                found => return found,
+            }
+        }
+    }
+
+    async fn victims_now(&self, step: &Step) -> anyhow::Result<Vec<&Process>> {
         let cluster = &*self.cluster;
         let one = |of: &[Process]| step.pick as usize % of.len();
         Ok(match &*step.target {
@@ -67,29 +99,77 @@ impl Stage {
                 let (leader, _) = self.leader().await.context("nobody leads")?;
                 vec![&cluster.controllers[leader]]
             }
-            "controller" => {
-                let founders = &cluster.controllers[..self.spare.unwrap_or(cluster.controllers.len())];
-                vec![&founders[one(founders)]]
-            }
-            "controllers" => cluster.controllers.iter().collect(),
+            "controller" => vec![&self.founders()[one(self.founders())]],
+            "controllers" => self.founders().iter().collect(),
             "handler" => vec![&cluster.handlers[one(&cluster.handlers)]],
             // Shapes of a network, and disks, which say themselves whom they hit.
             "stale" | "halves" | "bridge" | "one-way" | "ring" | "journal" | "any" => Vec::new(),
             "owner" => {
-                let database = &self.databases[step.pick as usize % self.databases.len()];
+                // Whether an owner that was hit lost anything shows only in what nobody else moves.
+                let of = if self.unmoved.is_empty() { &self.databases } else { &self.unmoved };
+                ensure!(!of.is_empty(), "no workload has databases");
+                let database = &of[step.pick as usize % of.len()];
                 let owner = self.owner(database).await.with_context(|| format!("nobody owns {database}"))?;
                 vec![&cluster.servers[owner]]
             }
             "server" => vec![&cluster.servers[one(&cluster.servers)]],
             "servers" => cluster.servers.iter().collect(),
-            "all" => cluster.processes().collect(),
+            "all" => self.processes().collect(),
             other => anyhow::bail!("there is no target {other}"),
         })
+    }
+
+    /// The name of the only process that a step on this target would hit.
+    ///
+    /// # Errors
+    /// As [`Stage::victims`].
+    pub async fn victim(&self, step: &Step, target: &str) -> anyhow::Result<String> {
+        let victims = self.victims(&Step { target: target.into(), ..step.clone() }).await?;
+        Ok(victims.first().with_context(|| format!("BUG: {target} is nobody"))?.name().to_owned())
     }
 
     /// The processes of these names.
     pub fn named<'a>(&'a self, names: &'a [String]) -> impl Iterator<Item = &'a Process> {
         self.cluster.processes().filter(|process| names.iter().any(|name| name == process.name()))
+    }
+
+    /// The processes that work on these folders: a controller on its own, all servers on the journal.
+    pub fn users<'a>(&'a self, folders: &'a [String]) -> Vec<&'a Process> {
+        let journal = folders.iter().any(|folder| folder == "journal");
+        let servers = self.cluster.servers.iter().filter(|_| journal);
+        self.named(folders).chain(servers).collect()
+    }
+
+    /// Starts what does not run and should.
+    pub fn start_again(&self) {
+        self.processes().filter(|process| !process.is_running()).for_each(Process::start);
+    }
+
+    /// Gives these folders their disks again. Who works on them is killed and started anew.
+    ///
+    /// # Errors
+    /// When a disk cannot be had again; the others are there all the same.
+    pub fn mount_again(&self, disks: &Disks, folders: &[String]) -> anyhow::Result<()> {
+        let users = self.users(folders);
+        users.iter().for_each(|process| process.kill());
+        let mounted = each(folders.iter().map(|folder| disks.again(folder)));
+        users.iter().for_each(|process| process.start());
+        mounted
+    }
+
+    /// Takes back whatever faults may have left behind: cuts, processes that are stopped or down, disks without room or gone.
+    ///
+    /// # Errors
+    /// What could not be taken back; the rest was.
+    pub fn mend(&self) -> anyhow::Result<()> {
+        let healed = self.network.as_ref().map_or(Ok(()), Network::heal);
+        self.processes().filter(|process| process.is_running()).for_each(Process::resume);
+        let disks = self.disks.as_ref().map_or(Ok(()), |disks| {
+            // A disk that is gone cannot be emptied.
+            each([self.mount_again(disks, &disks.gone()), disks.make_room()])
+        });
+        self.start_again();
+        each([healed, disks])
     }
 
     /// The controllers of the fleet, as the leader lists them.

@@ -60,8 +60,8 @@ pub async fn boot(plan: &Plan, sabotage: Option<&str>) -> anyhow::Result<Stage> 
         password: PASSWORD.into(),
         fleet: Some((founders, cluster.secret().clone())),
     };
-    let (cluster, databases) = (Arc::new(cluster), Vec::new());
-    Ok(Stage { cluster, target, databases, spare, network, no_network, disks, no_disks })
+    let (cluster, databases, unmoved) = (Arc::new(cluster), Vec::new(), Vec::new());
+    Ok(Stage { cluster, target, databases, unmoved, spare, network, no_network, disks, no_disks })
 }
 
 /// What there is, or why not.

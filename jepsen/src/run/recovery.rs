@@ -2,28 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use history::{Finding, Verdict};
+use history::Finding;
 use tokio::time::{sleep, timeout};
 
 use crate::{Target, nemesis::Stage};
 
-/// How long that may take. A minute is far beyond what the product promises, and within what a busy machine needs.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Starts what is down, and waits until all is well.
-pub async fn recover(stage: Option<&Stage>, target: &Target, databases: &[String]) -> Finding {
+/// Waits until all is well.
+pub async fn recover(
+    stage: Option<&Stage>,
+    target: &Target,
+    databases: &[String],
+    deadline: Duration,
+) -> Finding {
     let began = Instant::now();
-    if let Some(stage) = stage {
-        let spare = stage.spare.map(|spare| stage.cluster.controllers[spare].name());
-        for process in stage.cluster.processes().filter(|process| Some(process.name()) != spare) {
-            if !process.is_running() {
-                process.kill();
-                process.start();
-            }
-        }
-    }
     let mut last = String::new();
-    while began.elapsed() < DEADLINE {
+    while began.elapsed() < deadline {
         match well(stage, target, databases).await {
             Ok(()) => {
                 let looked_at = format!(
@@ -32,13 +25,13 @@ pub async fn recover(stage: Option<&Stage>, target: &Target, databases: &[String
                     target.handlers.len(),
                     began.elapsed().as_secs_f64()
                 );
-                return Finding { verdict: Verdict::Valid, looked_at, wrong: Vec::new() };
+                return Finding::of(looked_at, Vec::new());
             }
             Err(why) => last = why,
         }
         sleep(Duration::from_millis(250)).await;
     }
-    Finding::of(format!("not well {} s after the last fault", DEADLINE.as_secs()), vec![last])
+    Finding::of(format!("not well {} s after the last fault", deadline.as_secs()), vec![last])
 }
 
 async fn well(stage: Option<&Stage>, target: &Target, databases: &[String]) -> Result<(), String> {
@@ -54,7 +47,7 @@ async fn well(stage: Option<&Stage>, target: &Target, databases: &[String]) -> R
     let Some(stage) = stage else { return Ok(()) };
     stage.leader().await.ok_or("nobody leads")?;
     let mut digests = Vec::new();
-    for index in 0..stage.spare.unwrap_or(stage.cluster.controllers.len()) {
+    for index in 0..stage.founders().len() {
         let digest = timeout(Duration::from_secs(5), stage.cluster.digest(index)).await;
         let digest = digest.map_err(|_| format!("controller-{} does not answer", index + 1))?;
         digests.push(digest.map_err(|error| format!("controller-{}: {error}", index + 1))?);

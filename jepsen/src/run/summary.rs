@@ -9,6 +9,7 @@ use super::watch::Seen;
 use crate::{
     Plan,
     record::{Installed, Outage},
+    workload::LAST_LOOKS,
 };
 
 /// What a run came to.
@@ -152,7 +153,7 @@ pub fn outages(
     let offset = offset.as_nanos() as u64;
     let operations = history.operations(&[]);
     let clients =
-        operations.iter().filter(|o| matches!(o.invocation.process, Process::Client(n) if n < 1_000_000_000));
+        operations.iter().filter(|o| matches!(o.invocation.process, Process::Client(n) if n < LAST_LOOKS));
     let operations: Vec<_> = clients.collect();
     let of_fault = |(at, fault): (usize, &Installed)| {
         let from = offset + fault.from_ms * 1_000_000;

@@ -11,13 +11,16 @@ use std::{
 use history::{Edn, Kind};
 use tokio::{
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{Target, random::Random, record::Record};
 
 /// How long a client waits for an answer. Handlers wait 20 s for a server before they give up.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long what must be done is tried, and the pause between two attempts.
+const INSIST: Duration = Duration::from_secs(60);
+const INSIST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What did not go well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,15 +179,15 @@ pub async fn make(target: &Target, database: &str, schema: &[String]) -> anyhow:
     insist(again).await.map_err(anyhow::Error::msg)
 }
 
-/// Tries for a minute.
+/// Tries for a minute, and once at least.
 pub async fn insist<T>(mut attempt: impl AsyncFnMut(usize) -> Result<T, String>) -> Result<T, String> {
-    let mut last = String::new();
-    for tried in 0..120 {
-        match attempt(tried).await {
-            Ok(value) => return Ok(value),
-            Err(why) => last = why,
+    let (end, mut tried) = (Instant::now() + INSIST, 0);
+    loop {
+        let done = timeout(ANSWER_TIMEOUT, attempt(tried)).await;
+        match done.unwrap_or_else(|_| Err("no answer in 30 s".into())) {
+            Err(_) if Instant::now() < end => sleep(INSIST_PAUSE).await,
+            done => return done,
         }
-        sleep(Duration::from_millis(500)).await;
+        tried += 1;
     }
-    Err(last)
 }

@@ -1,10 +1,13 @@
 //! Registers: rows that are read, written, and changed if they hold what is expected. Each is linearizable.
 
-use history::{Edn, Kind};
-use tests::Session;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::tests::Session;
+use history::{Edn, History};
 
 use super::{
-    lane::{Ask, Lane, Trouble, Worker, insist},
+    lane::{Ask, Lane, Trouble, Worker},
+    last,
     sql::{self, Sent, trouble},
 };
 use crate::{Target, record::Record};
@@ -83,28 +86,50 @@ impl Worker for Client {
     }
 }
 
-/// One more read of each register.
-pub async fn read_all(target: &Target, databases: &[String], record: &Record) {
-    for (at, database) in databases.iter().enumerate() {
-        let all = insist(async |attempt| {
-            let session = target.connect(attempt, database).await?;
-            let rows = session.query("SELECT k FROM registers", &[]).await;
-            let rows = rows.map_err(|error| tests::message(&error))?;
-            Ok((session, rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>()))
-        })
-        .await;
-        let Ok((session, keys)) = all else { continue };
-        for key in keys {
-            let (process, register) = (1_000_000_000 + at as i64, at as i64 * KEYS_OF_DATABASE + key);
-            record.invoke(process, "read", pair(register, Edn::Nil));
-            let read = session.query("SELECT v FROM registers WHERE k = $1", &[&key]).await;
-            match read.as_ref().map(|rows| rows.first().map(|row| row.get::<_, i64>(0))) {
-                Ok(value) => {
-                    let value = pair(register, value.map_or(Edn::Nil, Edn::Int));
-                    record.complete(Kind::Ok, process, "read", value, Vec::new());
-                }
-                Err(_) => record.complete(Kind::Fail, process, "read", pair(register, Edn::Nil), Vec::new()),
-            }
+/// One more read of each register. What could not be read.
+pub async fn read_all(target: &Target, databases: &[String], record: &Record) -> Vec<String> {
+    let (asked, mut unread) = (record.taken(), Vec::new());
+    for (at, database) in (0..).zip(databases) {
+        // One query reads them all; each is a read of its own, by a process of its own.
+        let registers = registers(at, &asked);
+        let begin = |register: i64| record.invoke(last::FIRST + register, "read", pair(register, Edn::Nil));
+        registers.iter().for_each(|register| begin(*register));
+        let rows = last::rows(target, database, "SELECT k, v FROM registers").await;
+        let rows = rows.map(|rows| -> BTreeMap<i64, i64> {
+            rows.iter().map(|row| (at * KEYS_OF_DATABASE + row.get::<_, i64>(0), row.get(1))).collect()
+        });
+        // Rows that nobody asked for prove something, too.
+        let invented = rows.iter().flat_map(BTreeMap::keys).filter(|row| !registers.contains(row)).copied();
+        let invented: Vec<i64> = invented.collect();
+        invented.iter().for_each(|register| begin(*register));
+        unread.extend(rows.as_ref().err().cloned());
+        for register in registers.into_iter().chain(invented) {
+            let value =
+                rows.as_ref().map(|rows| rows.get(&register).map_or(Edn::Nil, |value| Edn::Int(*value)));
+            let found = value.map(|value| pair(register, value)).map_err(Clone::clone);
+            // Said above, once for all.
+            last::complete(record, last::FIRST + register, "read", pair(register, Edn::Nil), found);
         }
+    }
+    unread
+}
+
+/// The registers of a database that somebody asked for, whether they have a row or not.
+fn registers(at: i64, asked: &History) -> BTreeSet<i64> {
+    let keys = asked.events.iter().filter_map(|event| event.value.items()?.first()?.int());
+    keys.filter(|key| key / KEYS_OF_DATABASE == at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_register_is_asked_for_at_last_whether_it_has_a_row_or_not_c21() {
+        let line = |key: i64| format!("{{:process 0 :type :invoke :f :write :value [{key} 7]}}");
+        let text: String = [1, 5, 1, 1_000_003].map(line).concat();
+        let history = History::from_edn(&text).expect("a history");
+        assert_eq!(registers(0, &history), BTreeSet::from([1, 5]));
+        assert_eq!(registers(1, &history), BTreeSet::from([1_000_003]));
     }
 }

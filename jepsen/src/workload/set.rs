@@ -1,10 +1,11 @@
 //! A set that only grows: every acknowledged token is there once. The table has no key that would hide a second one.
 
-use history::{Edn, Kind};
+use history::Edn;
 use tests::Session;
 
 use super::{
-    lane::{Ask, Lane, Trouble, Worker, insist},
+    lane::{Ask, Lane, Trouble, Worker},
+    last,
     sql::{self, Sent, trouble},
 };
 use crate::{Target, record::Record};
@@ -47,29 +48,17 @@ impl Worker for Client {
     }
 }
 
-/// One read of all databases together.
-pub async fn read_all(target: &Target, databases: &[String], record: &Record) {
-    let process = 1_000_000_000;
-    record.invoke(process, "read", Edn::Nil);
-    let mut tokens = Vec::new();
+/// One read of all databases together. What could not be read.
+pub async fn read_all(target: &Target, databases: &[String], record: &Record) -> Vec<String> {
+    record.invoke(last::FIRST, "read", Edn::Nil);
+    let mut tokens = Ok(Vec::new());
     for database in databases {
-        let found = insist(async |attempt| {
-            let session = target.connect(attempt, database).await?;
-            let rows = session.query("SELECT token FROM tokens", &[]).await;
-            Ok(rows
-                .map_err(|error| tests::message(&error))?
-                .iter()
-                .map(|row| Edn::Int(row.get(0)))
-                .collect::<Vec<_>>())
-        });
-        match found.await {
-            Ok(found) => tokens.extend(found),
-            Err(why) => {
-                let error = vec![("error".to_owned(), Edn::Text(why))];
-                record.complete(Kind::Fail, process, "read", Edn::Nil, error);
-                return;
-            }
+        let rows = last::rows(target, database, "SELECT token FROM tokens").await;
+        match (&mut tokens, rows) {
+            (Ok(tokens), Ok(rows)) => tokens.extend(rows.iter().map(|row| Edn::Int(row.get(0)))),
+            (Ok(_), Err(why)) => tokens = Err(why),
+            (Err(_), _) => {}
         }
     }
-    record.complete(Kind::Ok, process, "read", Edn::Vector(tokens), Vec::new());
+    last::complete(record, last::FIRST, "read", Edn::Nil, tokens.map(Edn::Vector)).into_iter().collect()
 }
