@@ -3,13 +3,14 @@
 use futures::future::select_all;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Waits until somebody wants this to end.
+/// From now on nobody who wants this to end ends it at once; what is given waits for that.
 ///
 /// # Errors
 /// When signals cannot be heard.
-pub async fn interrupted() -> std::io::Result<()> {
+pub fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let mut signals = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>()?;
-    select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
-    Ok(())
+    Ok(async move {
+        select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
+    })
 }

@@ -191,16 +191,18 @@ impl Run {
 
 fn start(asked: &Run, plan: Plan, place: Place) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    println!("seed {}", plan.seed);
     let extras = Extras {
         nemesis_command: asked.nemesis_command.clone(),
         sabotage: asked.sabotage.clone(),
         recovery: Duration::from_secs(asked.recovery_seconds),
     };
     let ended = runtime.block_on(async {
+        // Before anything is put up: much of that is done in one go.
+        let interrupted = interrupted().context("signals cannot be heard")?;
+        println!("seed {}", plan.seed);
         tokio::select! {
             summary = run(&plan, place, extras, &asked.out) => summary.map(Some),
-            heard = interrupted() => heard.map(|()| None).context("signals cannot be heard"),
+            () = interrupted => Ok(None),
         }
     });
     // The last tasks that hold the cluster end with it; then everything is taken down.

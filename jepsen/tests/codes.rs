@@ -1,6 +1,11 @@
 //! How the command ends: 0 valid, 1 invalid, 2 unknown or failed, 64 called wrongly.
 
-use std::process::{Command, Stdio};
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 fn code(line: &str) -> Option<i32> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stationmaster-jepsen"));
@@ -37,5 +42,33 @@ fn the_code_says_whether_it_was_called_wrongly_or_what_came_of_it_c21() {
         ("run --out /dev/null/chaos", 2),
     ] {
         assert_eq!(code(line), Some(expected), "{line}");
+    }
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_ends_in_order_c21() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let cluster = directory.path().join("cluster.toml");
+    // Nobody is there; the run tries for a minute.
+    std::fs::write(&cluster, "handlers = ['127.0.0.1:1']\nuser = 'a'\npassword = 'b'\n").expect("written");
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_stationmaster-jepsen"))
+            .args(["run", "--cluster"])
+            .arg(&cluster)
+            .arg("--out")
+            .arg(directory.path().join("chaos"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut first = String::new();
+        let output = run.stdout.take().expect("it is piped");
+        BufReader::new(output).read_line(&mut first).expect("it can be read");
+        assert!(first.starts_with("seed "), "{first}");
+        kill_process(Pid::from_child(&run), signal).expect("it runs");
+        let ended = run.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(said.contains("interrupted"), "{said}");
     }
 }
