@@ -60,7 +60,7 @@ pub struct Noticed {
     pub errors: u64,
     /// Requests that were answered.
     pub answered: usize,
-    /// Rows that were acknowledged and are not there, or not once.
+    /// Rows that were acknowledged and are not there.
     pub wrong: u64,
     /// Milliseconds that answered requests took, sorted.
     pub took_ms: Vec<f64>,

@@ -257,6 +257,27 @@ impl Cluster {
         self.servers.iter().position(|process| process.name() == server)
     }
 
+    /// How many databases each server has, in the order of their names.
+    ///
+    /// # Errors
+    /// When no controller answers.
+    pub async fn owned(&self) -> Result<Vec<u64>, String> {
+        let rpc = self.rpc();
+        let call = rpc.any(|client, context| async move { client.servers(context).await }.boxed());
+        let mut servers = call.await.map_err(|error| error.to_string())?;
+        servers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(servers.iter().map(|server| server.databases).collect())
+    }
+
+    /// Waits until that fits.
+    pub async fn until_owned(&self, what: &str, fits: impl Fn(&[u64]) -> bool) -> Vec<u64> {
+        until(what, async || {
+            let owned = self.owned().await?;
+            if fits(&owned) { Ok(owned) } else { Err(format!("servers have {owned:?}")) }
+        })
+        .await
+    }
+
     /// Has the controller die, as if by kill -9, that comes to this point first: one of `controller::fault`, such as
     /// `failover: assigned`. For clusters built with [`Builder::faults`].
     ///

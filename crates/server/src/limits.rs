@@ -100,11 +100,15 @@ pub const SAID_BYTES_MAX: usize = 20 << 10;
 /// Longest report of a client's measurements, in bytes, that is read: what directives may ask for, with its quotes doubled.
 pub const REPORT_BYTES_MAX: usize = 2 << 20;
 
-/// Clients whose reports are kept. The one that has been silent for longest makes room.
+/// Clients whose reports are kept. Of the database that has most of them, the one that has been silent for longest makes
+/// room.
 pub const REPORTING_CLIENTS_MAX: usize = 4_096;
 
+/// Clients of one database whose reports are kept, so that no tenant takes the others' room.
+pub const REPORTING_CLIENTS_MAX_EACH: usize = 512;
+
 /// Reports that are kept of each.
-pub const REPORTS_KEPT_EACH: usize = 32;
+pub const REPORTS_KEPT_EACH: usize = 16;
 
 /// How long reports are kept.
 pub const REPORTS_KEPT: Duration = Duration::from_secs(3_600);

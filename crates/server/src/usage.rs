@@ -66,12 +66,12 @@ mod tests {
     #[test]
     fn only_the_time_that_the_work_computes_is_counted_r25() {
         let used = Used::default();
+        let before = clock(ClockId::ThreadCPUTime);
         used.run(|| burn(Duration::from_millis(20)));
-        let (computed, _) = used.counts();
-        assert!((20_000..25_000).contains(&computed), "{computed} us");
         used.run(|| std::thread::sleep(Duration::from_millis(50)));
-        let (waited, _) = used.counts();
-        assert!(waited - computed < 5_000, "waiting counted {} us", waited - computed);
+        let most = clock(ClockId::ThreadCPUTime).saturating_sub(before).as_micros();
+        let (computed, _) = used.counts();
+        assert!(computed >= 20_000 && u128::from(computed) <= most, "{computed} us, {most} us in all");
         used.requested(3);
         assert_eq!(used.counts().1, 3);
     }

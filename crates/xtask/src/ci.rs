@@ -68,7 +68,12 @@ fn play(step: &str, args: &Args, verdicts: &mut Verdicts) -> anyhow::Result<Coun
                 // Private items are documented too, so links to them are welcome.
                 .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"),
         ),
-        "test" => test(cargo(&["test", "--no-fail-fast"]).args(workspace), verdicts),
+        "test" => {
+            // Built with all tests, beside this program: each test that builds it alone would build most of it again.
+            let program = std::env::current_exe()?.with_file_name("stationmaster");
+            let mut tests = cargo(&["test", "--no-fail-fast"]);
+            test(tests.args(workspace).env("STATIONMASTER_BIN", program), verdicts)
+        }
         // What is not in the usual build: expressions in directives.
         "rules" => {
             let feature = ["-p", "directive", "--features", "rules", "--locked"];

@@ -47,23 +47,6 @@ async fn wait_for(cluster: &Cluster, what: &str, expected: [Option<i64>; 2]) {
     .await;
 }
 
-/// How many databases each server has.
-async fn owned(cluster: &Cluster) -> Result<Vec<u64>, String> {
-    let rpc = cluster.rpc();
-    let call = rpc.any(|client, context| async move { client.servers(context).await }.boxed());
-    let mut servers = call.await.map_err(|error| error.to_string())?;
-    servers.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(servers.iter().map(|server| server.databases).collect())
-}
-
-async fn wait_until_owned(cluster: &Cluster, what: &str, fits: impl Fn(&[u64]) -> bool) -> Vec<u64> {
-    until(what, async || {
-        let owned = owned(cluster).await?;
-        if fits(&owned) { Ok(owned) } else { Err(format!("servers have {owned:?}")) }
-    })
-    .await
-}
-
 /// A client that never stops working.
 async fn work(cluster: &Cluster, database: &str) -> JoinHandle<()> {
     const SUM: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT count(*) FROM n";
@@ -106,13 +89,13 @@ async fn a_real_prometheus_moves_databases_and_its_silence_stops_that_c18() {
         clients.push(work(&cluster, &name).await);
     }
     wait_for(&cluster, "what is scraped counts", [Some(30), Some(30)]).await;
-    let before = owned(&cluster).await.expect("a controller answers");
+    let before = cluster.owned().await.expect("a controller answers");
     assert!(before.iter().all(|databases| *databases > 0), "{before:?}");
 
     // Only what is exported of one server rises: databases leave it.
     exporter.show(&[("server-1", 0.95), ("server-2", 0.1)]);
     let fewer = |owned: &[u64]| owned[0] < before[0];
-    wait_until_owned(&cluster, "databases leave the server that is said to be loaded", fewer).await;
+    cluster.until_owned("databases leave the server that is said to be loaded", fewer).await;
     let log = until("the move is told of", async || {
         let log = cluster.cli().run(&["placement", "log"]).stdout;
         if log.contains("prometheus") { Ok(log) } else { Err(log) }
@@ -139,7 +122,7 @@ async fn a_real_prometheus_moves_databases_and_its_silence_stops_that_c18() {
     // Nobody is scraped any more, and nothing is moved, round after round, whatever was said last.
     exporter.fall_silent();
     wait_for(&cluster, "nothing counts any more", [None; 2]).await;
-    let held = owned(&cluster).await;
+    let held = cluster.owned().await;
     let asked = async || {
         cluster.metric(&cluster.controllers, "stationmaster_controller_prometheus_queries_total").await
     };
@@ -149,12 +132,12 @@ async fn a_real_prometheus_moves_databases_and_its_silence_stops_that_c18() {
         if more >= 20.0 { Ok(()) } else { Err(format!("{more} queries")) }
     })
     .await;
-    assert_eq!(owned(&cluster).await, held, "nothing is moved by what nobody knows");
+    assert_eq!(cluster.owned().await, held, "nothing is moved by what nobody knows");
 
     // It is scraped again, and says the opposite: databases go the other way.
     exporter.show(&[("server-1", 0.05), ("server-2", 0.99)]);
     let held = held.expect("a controller answers");
-    wait_until_owned(&cluster, "databases are moved again", |owned| owned[1] < held[1]).await;
+    cluster.until_owned("databases are moved again", |owned| owned[1] < held[1]).await;
     assert!(clients.iter().all(|client| !client.is_finished()), "no client sees an error");
     clients.iter().for_each(JoinHandle::abort);
 

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use futures::FutureExt;
 use rpc::controller::Operation;
 use tests::{Builder, Cluster, Role, until};
 use tokio::task::JoinHandle;
@@ -79,23 +78,6 @@ async fn drain(cluster: &Cluster, server: &str, draining: bool) {
     cluster.operate(Operation::DrainServer { server: server.into(), draining }).await;
 }
 
-/// How many databases each server has.
-async fn owned(cluster: &Cluster) -> Result<Vec<u64>, String> {
-    let rpc = cluster.rpc();
-    let call = rpc.any(|client, context| async move { client.servers(context).await }.boxed());
-    let mut servers = call.await.map_err(|error| error.to_string())?;
-    servers.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(servers.iter().map(|server| server.databases).collect())
-}
-
-async fn wait_for(cluster: &Cluster, what: &str, fits: impl Fn(&[u64]) -> bool) -> Vec<u64> {
-    until(what, async || {
-        let owned = owned(cluster).await?;
-        if fits(&owned) { Ok(owned) } else { Err(format!("servers have {owned:?}")) }
-    })
-    .await
-}
-
 /// Waits until the leader would move something.
 async fn wait_for_a_plan(cluster: &Cluster) -> String {
     until("there is something to move", async || {
@@ -133,11 +115,11 @@ async fn a_loaded_server_gives_to_an_idle_one_unless_paused_and_says_why_r25_s10
     let leader = cluster.leader().await;
     cluster.controllers[leader].kill();
     wait_for_a_plan(&cluster).await;
-    assert_eq!(owned(&cluster).await, Ok(vec![6, 0]));
+    assert_eq!(cluster.owned().await, Ok(vec![6, 0]));
     cluster.controllers[leader].start();
 
     cli.run(&["placement", "resume"]).ok();
-    wait_for(&cluster, "the idle one gets some", |owned| owned[1] >= 2).await;
+    cluster.until_owned("the idle one gets some", |owned| owned[1] >= 2).await;
     clients.end().await;
 
     let log = until("the moves are told of", async || {
@@ -172,12 +154,12 @@ async fn a_server_that_joins_fills_and_a_killed_ones_databases_are_spread_r17_r2
     }
     let clients = Clients::of(&cluster, &names).await;
     cluster.servers[2].start();
-    let filled = wait_for(&cluster, "the new one gets some", |owned| owned[2] >= 2).await;
+    let filled = cluster.until_owned("the new one gets some", |owned| owned[2] >= 2).await;
     assert_eq!(filled.iter().sum::<u64>(), 12);
 
     // What the dead one had goes to both others.
     cluster.servers[0].kill();
-    let spread = wait_for(&cluster, "all have a living owner", |owned| owned[1] + owned[2] == 12).await;
+    let spread = cluster.until_owned("all have a living owner", |owned| owned[1] + owned[2] == 12).await;
     assert!(spread[1] >= 3 && spread[2] >= 3, "{spread:?}");
     clients.end().await;
 }

@@ -27,7 +27,8 @@ pub(crate) async fn probe(handler: &Handler) {
     loop {
         sleep(PROBE_EVERY).await;
         let places = places(handler);
-        let mut asked: Vec<&str> = places.values().map(|place| place.address.as_str()).collect();
+        let known = places.values().flatten();
+        let mut asked: Vec<&str> = known.map(|place| place.address.as_str()).collect();
         asked.sort_unstable();
         asked.dedup();
         asked.truncate(PROBED_SERVERS_MAX);
@@ -46,8 +47,8 @@ pub(crate) async fn probe(handler: &Handler) {
     }
 }
 
-/// Where the databases are of those that would hear of it.
-fn places(handler: &Handler) -> BTreeMap<String, Place> {
+/// Where the databases are of those that would hear of it; none where nobody knows.
+fn places(handler: &Handler) -> BTreeMap<String, Option<Place>> {
     let mut places = BTreeMap::new();
     for handle in handler.board.announced() {
         let Some(mailbox) = handle.mailbox() else { continue };
@@ -56,10 +57,8 @@ fn places(handler: &Handler) -> BTreeMap<String, Place> {
             continue;
         }
         let route = handler.router.peek(&DatabaseRef::parse(database));
-        if let Some(route) = route {
-            let place = Place { address: route.address.clone(), epoch: route.epoch.0 };
-            places.insert(database.to_owned(), place);
-        }
+        let place = route.map(|route| Place { address: route.address.clone(), epoch: route.epoch.0 });
+        places.insert(database.to_owned(), place);
     }
     places
 }

@@ -34,7 +34,7 @@ pub(super) struct Place {
 pub(super) enum Finding {
     /// Its server is silent.
     Silent(String, Place),
-    /// It is not any more, or is another one.
+    /// It is not any more, or another one has it.
     Over(String),
 }
 
@@ -46,10 +46,11 @@ pub(super) struct Silence {
 }
 
 impl Silence {
-    /// A round is over: where databases are, and what their servers answered.
+    /// A round is over: where the databases are whose clients listen, as far as anybody knows, and what their servers
+    /// answered. Of a database that is nowhere nothing is said: its silence is not over until somebody serves it.
     pub(super) fn round(
         &mut self,
-        places: &BTreeMap<String, Place>,
+        places: &BTreeMap<String, Option<Place>>,
         answers: &BTreeMap<String, Answer>,
     ) -> Vec<Finding> {
         self.missed.retain(|address, _| answers.contains_key(address));
@@ -63,13 +64,21 @@ impl Silence {
         }
         let is_silent =
             |place: &Place| self.missed.get(&place.address).is_some_and(|count| *count >= MISSED_MAX);
-        let silent: BTreeMap<&String, &Place> = places.iter().filter(|(_, place)| is_silent(place)).collect();
-        let over = self.silent.iter().filter(|database| !silent.contains_key(database));
-        let findings = over.map(|database| Finding::Over(database.clone()));
-        let said =
-            silent.iter().map(|(database, place)| Finding::Silent((*database).clone(), (*place).clone()));
-        let findings = findings.chain(said).collect();
-        self.silent = silent.into_keys().cloned().collect();
+        let mut findings = Vec::new();
+        let mut still = BTreeSet::new();
+        for (database, place) in places {
+            let was_silent = self.silent.contains(database);
+            match place {
+                Some(place) if is_silent(place) => {
+                    findings.push(Finding::Silent(database.clone(), place.clone()));
+                    still.insert(database.clone());
+                }
+                Some(_) if was_silent => findings.push(Finding::Over(database.clone())),
+                None if was_silent => _ = still.insert(database.clone()),
+                Some(_) | None => {}
+            }
+        }
+        self.silent = still;
         findings
     }
 
@@ -83,9 +92,12 @@ impl Silence {
 mod tests {
     use super::*;
 
-    fn places(of: &[(&str, &str)]) -> BTreeMap<String, Place> {
+    fn places(of: &[(&str, &str)]) -> BTreeMap<String, Option<Place>> {
         of.iter()
-            .map(|(database, address)| ((*database).into(), Place { address: (*address).into(), epoch: 3 }))
+            .map(|(database, address)| {
+                let place = Place { address: (*address).into(), epoch: 3 };
+                ((*database).into(), (!address.is_empty()).then_some(place))
+            })
             .collect()
     }
 
@@ -120,11 +132,12 @@ mod tests {
         let both = answers(&[("s1", Answer::Refused), ("s2", Answer::Said)]);
         assert_eq!(silence.round(&places(&[("shop", "s2")]), &both), [Finding::Over("shop".into())]);
         assert_eq!(silence.round(&places(&[("shop", "s1")]), &refused), [silent("shop", "s1")]);
-        assert_eq!(
-            silence.round(&places(&[]), &answers(&[])),
-            [Finding::Over("shop".into())],
-            "nobody knows where"
-        );
+        assert_eq!(silence.round(&places(&[("shop", "")]), &answers(&[])), [], "nobody serves it");
         assert_eq!(silence.servers(), 0, "what is not asked any more is forgotten");
+        let other = answers(&[("s2", Answer::Said)]);
+        assert_eq!(silence.round(&places(&[("shop", "s2")]), &other), [Finding::Over("shop".into())]);
+        assert_eq!(silence.round(&places(&[("shop", "s1")]), &refused), [silent("shop", "s1")]);
+        assert_eq!(silence.round(&places(&[]), &answers(&[])), [], "nobody listens any more");
+        assert_eq!(silence.round(&places(&[("shop", "s2")]), &other), [], "and who comes is told nothing");
     }
 }

@@ -13,11 +13,11 @@ pub struct Settings {
     pub adapt_band: bool,
     /// Below this utilisation nobody gives. Default 0.20.
     pub activity_floor: f64,
-    /// Up to here load costs little; above it, steeply more. Default 0.65.
+    /// Up to here load costs little; above it, steeply more. Default 0.68.
     pub soft_limit: f64,
-    /// Above this a server gives at once, from the larger budget. Default 0.70.
+    /// Above this a server gives at once, from the larger budget. Default 0.73.
     pub urgent_limit: f64,
-    /// Above this the rules against moving back and forth are suspended. Default 0.75.
+    /// Above this the rules against moving back and forth are suspended. Default 0.79.
     pub hard_limit: f64,
     /// Whether the limits rise with the fleet's mean: where all are full, the fullest still give. Default true.
     pub float_limits: bool,
@@ -35,7 +35,7 @@ pub struct Settings {
     pub emergency_moves_per_minute: f64,
     /// Which part of the tidying moves may be for clients' distance. Default 0.5.
     pub location_share: f64,
-    /// What a millisecond of round trip counts, for each mean server's worth of requests. Default 0.004.
+    /// What a millisecond of round trip counts, for each mean server's worth of requests. Default 0.006.
     pub rtt_weight: f64,
     /// Which part of a database's requests must come from closer to the other location (R24). Default 0.6.
     pub location_threshold: f64,
@@ -54,9 +54,9 @@ impl Default for Settings {
             band_low: 0.05,
             adapt_band: true,
             activity_floor: 0.20,
-            soft_limit: 0.65,
-            urgent_limit: 0.70,
-            hard_limit: 0.75,
+            soft_limit: 0.68,
+            urgent_limit: 0.73,
+            hard_limit: 0.79,
             float_limits: true,
             sustain: Duration::from_secs(180),
             move_cost: 1e-4,
@@ -65,7 +65,7 @@ impl Default for Settings {
             moves_per_minute: 20.0,
             emergency_moves_per_minute: 200.0,
             location_share: 0.5,
-            rtt_weight: 0.004,
+            rtt_weight: 0.006,
             location_threshold: 0.6,
             min_rtt_gain: Duration::from_millis(5),
             min_rtt_gain_ratio: 0.2,

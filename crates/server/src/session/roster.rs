@@ -24,7 +24,7 @@ use crate::{
     engine::InterruptHandle,
     limits::{REPORT_BYTES_MAX, SAID_BYTES_MAX},
     measures,
-    telemetry::{Report, Reporter, Reports},
+    telemetry::{Report, Reporter, Reports, short},
 };
 
 /// The sessions of a server. Cheap to clone.
@@ -93,7 +93,7 @@ impl Roster {
             database: asked.database,
             name: asked.name.clone(),
             handler: asked.handler.clone(),
-            application: application.map(|(_, value)| value.clone()).unwrap_or_default(),
+            application: application.map(|(_, value)| short(value)).unwrap_or_default(),
             outbox: Outbox::default(),
             interrupt,
             since: AtomicU64::new(0),

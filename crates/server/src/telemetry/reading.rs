@@ -277,7 +277,7 @@ pub(super) fn count(errors: &mut Vec<(String, u64)>, error: &str, many: u64, max
 }
 
 /// A text of a stranger's for a table: short, and without control characters.
-fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     let plain = text.chars().map(|letter| if letter.is_control() { '?' } else { letter });
     let mut short = String::new();
     for letter in plain {

@@ -37,11 +37,22 @@ impl Teller {
         let mut ticks = interval(USAGE_TOLD_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut told, mut top, mut life) = (Told::default(), Top::default(), None);
+        let mut readable = true;
         loop {
             ticks.tick().await;
             let processor = self.processor.clone();
             let looked = move || (processor.used_us(), processor.capacity_millicores());
             let (cpu_us, capacity_millicores) = self.workers.run(looked).await;
+            let Some(cpu_us) = cpu_us else {
+                // Another counter would be another beginning. The controllers see that nothing comes.
+                if std::mem::replace(&mut readable, false) {
+                    tracing::warn!(
+                        "the processor time used cannot be read; no load is reported until it can"
+                    );
+                }
+                continue;
+            };
+            readable = true;
             let Some(lived) = self.life.now() else { continue };
             if life != Some(lived.incarnation) {
                 (told, life) = (Told::default(), Some(lived.incarnation));
