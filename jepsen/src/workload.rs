@@ -20,7 +20,7 @@ use history::{Finding, History};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{Target, Work, random::Random, record::Record};
-pub use lane::wait_for_console;
+pub use lane::{EXPECTED, wait_for_console};
 pub use last::FIRST as LAST_LOOKS;
 
 /// All workloads.

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use history::{Finding, History, Kind, Process, Verdict};
+use history::{Event, Finding, History, Kind, Process, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::watch::Seen;
 use crate::{
     Plan,
     record::{Installed, Outage},
-    workload::LAST_LOOKS,
+    workload::{EXPECTED, LAST_LOOKS},
 };
 
 /// What a run came to.
@@ -117,13 +117,8 @@ pub fn answered(history: &History) -> u64 {
 }
 
 /// Whether a failure is the workload's own: what was expected was not there, or somebody else was faster.
-fn is_expected(error: Option<&history::Edn>) -> bool {
-    let Some(history::Edn::Text(why)) = error else { return false };
-    ["it held something else", "40001 the database is locked"]
-        .iter()
-        .any(|expected| why.starts_with(expected))
-        || why.contains("is taken")
-        || why.contains("no database")
+fn is_expected(end: Option<&Event>) -> bool {
+    end.is_some_and(|end| end.extra.iter().any(|(key, _)| key == EXPECTED))
 }
 
 /// All operations, for a plot.
@@ -137,8 +132,8 @@ pub fn plot(workload: &str, history: &History) -> Plot {
             Kind::Info | Kind::Invoke => 'i',
         };
         let began = operation.invocation.time;
-        let expected = is_expected(end.extra.iter().find(|(key, _)| key == "error").map(|(_, why)| why));
-        Some((began / 1_000_000, (end.time - began) / 1_000, if expected { 'o' } else { letter }))
+        let letter = if is_expected(Some(end)) { 'o' } else { letter };
+        Some((began / 1_000_000, (end.time - began) / 1_000, letter))
     });
     Plot { workload: workload.into(), points: points.collect() }
 }
@@ -162,11 +157,10 @@ pub fn outages(
         let within = operations.iter().filter(|o| (from..to).contains(&o.invocation.time));
         let (mut asked, mut failed, mut unknown) = (0, 0, 0);
         for operation in within {
-            let error = operation.completion.and_then(|end| end.extra.iter().find(|(key, _)| key == "error"));
             asked += 1;
             match operation.kind() {
                 Kind::Ok | Kind::Invoke => {}
-                Kind::Fail if is_expected(error.map(|(_, why)| why)) => {}
+                Kind::Fail if is_expected(operation.completion) => {}
                 Kind::Fail => failed += 1,
                 Kind::Info => unknown += 1,
             }

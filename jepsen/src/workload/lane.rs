@@ -22,9 +22,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const INSIST: Duration = Duration::from_secs(60);
 const INSIST_PAUSE: Duration = Duration::from_millis(500);
 
+/// The key in histories of why something failed that may fail where nothing is wrong.
+pub const EXPECTED: &str = "expected";
+
 /// What did not go well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
+    /// It had no effect and never will, as happens where nothing is wrong: what was expected was not there, or somebody
+    /// else was faster.
+    Expected(String),
     /// It had no effect and never will.
     None(String),
     /// Nobody knows.
@@ -105,12 +111,13 @@ impl Lane {
             let ask = worker.next(&mut self);
             self.record.invoke(process, ask.f, ask.value.clone());
             let result = self.once(&mut worker, &mut link, &mut attempt, &ask).await;
-            let (kind, value, error) = match result {
+            let (kind, value, why) = match result {
                 Ok(value) => (Kind::Ok, value, None),
-                Err(Trouble::None(why)) => (Kind::Fail, ask.value, Some(why)),
-                Err(Trouble::Unknown(why)) => (Kind::Info, ask.value, Some(why)),
+                Err(Trouble::Expected(why)) => (Kind::Fail, ask.value, Some((EXPECTED, why))),
+                Err(Trouble::None(why)) => (Kind::Fail, ask.value, Some(("error", why))),
+                Err(Trouble::Unknown(why)) => (Kind::Info, ask.value, Some(("error", why))),
             };
-            let extra = error.into_iter().map(|why| ("error".to_owned(), Edn::Text(why))).collect();
+            let extra = why.into_iter().map(|(key, why)| (key.to_owned(), Edn::Text(why))).collect();
             self.record.complete(kind, process, ask.f, value, extra);
             if kind == Kind::Info {
                 process += self.clients as i64;

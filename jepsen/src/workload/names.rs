@@ -2,7 +2,7 @@
 //! It is a storm of creates and drops, and linearizable.
 
 use history::Edn;
-use model::{IdempotencyKey, RequestId};
+use model::{IdempotencyKey, Rejection, RequestId};
 use rpc::{
     Effect, Refusal,
     controller::{Consistency, ControllerApiClient, DatabaseRef, LookUp, Operation},
@@ -20,6 +20,17 @@ pub struct Client;
 /// What a refusal is taken for.
 pub fn refused(refusal: &Refusal) -> Trouble {
     match refusal.effect() {
+        // Clients ask whichever controller, and whatever the map holds at that moment.
+        Effect::None
+            if matches!(
+                refusal,
+                Refusal::NotLeader { .. }
+                    | Refusal::DatabaseNameUnknown { .. }
+                    | Refusal::Rejected(Rejection::NameTaken { .. })
+            ) =>
+        {
+            Trouble::Expected(refusal.to_string())
+        }
         Effect::None => Trouble::None(refusal.to_string()),
         Effect::Unknown => Trouble::Unknown(refusal.to_string()),
     }

@@ -78,7 +78,7 @@ impl Worker for Client {
                 let told = sql::simple(session, &sql).await.map_err(failed)?;
                 match told.first().map(|(_, changed)| *changed) {
                     Some(1) => Ok(ask.value.clone()),
-                    Some(0) => Err(Trouble::None("it held something else".into())),
+                    Some(0) => Err(Trouble::Expected("it held something else".into())),
                     other => Err(Trouble::Unknown(format!("{other:?} rows changed"))),
                 }
             }

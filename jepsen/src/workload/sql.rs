@@ -19,6 +19,9 @@ pub async fn connect(lane: &Lane, attempt: u64) -> Result<Session, String> {
     lane.target.connect(attempt as usize, &lane.databases[lane.database()]).await
 }
 
+/// What clients are told who change the same in transactions at the same time.
+const CONFLICT: &str = "could not serialize access due to concurrent update";
+
 /// What an error is taken for.
 ///
 /// Of an open transaction nothing lasts before its COMMIT. Otherwise only those SQLSTATEs prove that nothing was done
@@ -29,9 +32,11 @@ pub fn trouble(error: &Error, sent: Sent) -> Trouble {
     let code = error.code().map_or("", |code| code.code());
     let refused = ["40001", "57P03"].contains(&code)
         || code.get(..2).is_some_and(|class| ["22", "23", "25", "3D", "42", "53"].contains(&class));
-    match sent == Sent::Nothing || refused {
-        true => Trouble::None(why),
-        false => Trouble::Unknown(why),
+    match (sent, code) {
+        (_, "40001") if tests::message(error) == CONFLICT => Trouble::Expected(why),
+        (Sent::Nothing, _) => Trouble::None(why),
+        (Sent::Commit, _) if refused => Trouble::None(why),
+        (Sent::Commit, _) => Trouble::Unknown(why),
     }
 }
 
