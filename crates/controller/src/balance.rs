@@ -243,38 +243,20 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use model::{Command, Entry, Fact, Fleet, Name, Revision};
+    use model::{Command, Entry, Fact, Fleet, Revision};
 
     use super::*;
+    use crate::decide::fleets::{fleet, tenure};
 
     const DATABASE: DatabaseId = DatabaseId(1);
 
     /// A map in which a database was moved from one server to another for this cause, at a minute past midnight.
     fn moved_because(cause: Cause) -> Fleet {
-        let mut fleet = Fleet::default();
+        let mut fleet = fleet(&[1, 1], &[1]);
         let mut apply = |revision, why: Option<Why>, command| {
             let entry = Entry { why, ..Entry::new(TimestampMs(60_000), command) };
             fleet.apply(Revision(revision), &entry).expect("a good history");
         };
-        let tenure =
-            |number: u32| Tenure { server: ServerId(number), incarnation: model::Incarnation(number.into()) };
-        for number in 1..=2 {
-            let registration = model::Registration {
-                name: Name::new(&format!("s{number}")).expect("a name"),
-                data_address: "a:1".into(),
-                control_address: "a:2".into(),
-                location: String::new(),
-                capacity: 1,
-            };
-            let incarnation = tenure(number).incarnation;
-            apply(
-                number.into(),
-                None,
-                Command::RegisterServer { registration, supersedes: None, incarnation },
-            );
-        }
-        let name = Name::new("d").expect("a name");
-        apply(3, None, Command::CreateDatabase { name, owner: Some(tenure(1)), key: None });
         let to = tenure(2);
         let assign = Command::AssignDatabase { database: DATABASE, epoch_expected: model::Epoch(1), to };
         apply(4, Some(cause.into()), assign);

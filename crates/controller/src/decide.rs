@@ -7,6 +7,8 @@ mod cause;
 mod directives;
 mod errands;
 mod facts;
+#[cfg(test)]
+pub mod fleets;
 mod grey;
 mod liveness;
 pub mod members;

@@ -79,44 +79,29 @@ pub fn nowhere(fleet: &Fleet) -> BTreeSet<DatabaseId> {
 mod tests {
     use std::time::Duration;
 
-    use model::{Command, Entry, Fleet, Incarnation, Name, PinnedTo, Registration, Revision, TimestampMs};
+    use model::{Command, Entry, Incarnation, Name, PinnedTo, Revision, TimestampMs};
     use rpc::{controller::ServerLoad, load::LoadSource};
 
     use super::*;
     use crate::{
-        decide::{Liveness, Pending, Sketch},
+        decide::{
+            Liveness, Pending, Sketch,
+            fleets::{fleet, tenure},
+        },
         loads::{Picture, ServerPicture},
         machine::Tally,
     };
 
     const LEASE: Duration = Duration::from_secs(2);
 
-    fn fleet() -> Fleet {
-        let mut fleet = Fleet::default();
-        for number in 1..=2 {
-            let registration = Registration {
-                name: Name::new(&format!("s{number}")).expect("a name"),
-                data_address: "a:1".into(),
-                control_address: "a:2".into(),
-                location: String::new(),
-                capacity: 1,
-            };
-            let command =
-                Command::RegisterServer { registration, supersedes: None, incarnation: Incarnation(number) };
-            fleet.apply(Revision(number), &Entry::new(TimestampMs(0), command)).expect("a free name");
-        }
-        fleet
-    }
-
     fn chosen(heard: &[u32], avoid: &[u32]) -> Option<u32> {
         let start = Instant::now();
         let now = start + LEASE;
         let mut liveness = Liveness::new(LEASE, LEASE / 4, start);
         for server in heard {
-            let tenure = Tenure { server: ServerId(*server), incarnation: Incarnation((*server).into()) };
-            liveness.heard(tenure, ServerLoad::default(), now);
+            liveness.heard(tenure(*server), ServerLoad::default(), now);
         }
-        let fleet = fleet();
+        let fleet = fleet(&[1, 1], &[]);
         let known = Known {
             fleet: &fleet,
             tally: &Tally::of(&fleet),
@@ -157,7 +142,7 @@ mod tests {
                 liveness.heard(tenure, load, start + Duration::from_secs(second));
             }
         }
-        let (fleet, pending) = (fleet(), Pending::default());
+        let (fleet, pending) = (fleet(&[1, 1], &[]), Pending::default());
         let now = start + Duration::from_secs(9);
         let told = |utilization: &f64| ServerPicture {
             utilization: *utilization,
@@ -200,7 +185,7 @@ mod tests {
     #[tokio::test]
     async fn a_pin_is_obeyed_and_names_its_server_alone() {
         let now = Instant::now();
-        let mut fleet = fleet();
+        let mut fleet = fleet(&[1, 1], &[]);
         let mut apply = |number, command| {
             fleet.apply(Revision(number), &Entry::new(TimestampMs(0), command)).expect("a good history");
         };

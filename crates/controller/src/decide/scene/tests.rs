@@ -1,36 +1,13 @@
 use std::time::Duration;
 
-use model::{Command, Entry, Epoch, Incarnation, Name, Registration, Revision, TimestampMs};
+use model::{Command, Entry, Epoch, Revision, TimestampMs};
 use rpc::load::LoadSource;
 
 use super::*;
-use crate::loads::ServerPicture;
-
-/// Servers in locations a and b by turns, and databases on them by owner.
-fn fleet(capacities: &[u32], owners: &[u32]) -> Fleet {
-    let mut fleet = Fleet::default();
-    let mut revision = 0;
-    let mut apply = |command| {
-        revision += 1;
-        fleet.apply(Revision(revision), &Entry::new(TimestampMs(0), command)).expect("a good history");
-    };
-    for (number, capacity) in (1..).zip(capacities) {
-        let registration = Registration {
-            name: Name::new(&format!("s{number}")).expect("a name"),
-            data_address: "a:1".into(),
-            control_address: "a:2".into(),
-            location: if number % 2 == 1 { "a".into() } else { "b".into() },
-            capacity: *capacity,
-        };
-        apply(Command::RegisterServer { registration, supersedes: None, incarnation: Incarnation(number) });
-    }
-    for (number, owner) in (1..).zip(owners) {
-        let name = Name::new(&format!("d{number}")).expect("a name");
-        let owner = Some(Tenure { server: ServerId(*owner), incarnation: Incarnation((*owner).into()) });
-        apply(Command::CreateDatabase { name, owner, key: None });
-    }
-    fleet
-}
+use crate::{
+    decide::fleets::{fleet, tenure},
+    loads::ServerPicture,
+};
 
 fn server(utilization: f64, capacity_cores: f64) -> ServerPicture {
     ServerPicture { utilization, capacity_cores, source: LoadSource::Heartbeat, age_seconds: 0.5 }
@@ -50,8 +27,8 @@ fn whole(fleet: &Fleet, picture: Picture, flying: &[(u64, u32, u32)]) -> Scene {
         pending: &Pending::default(),
         sketch: &Sketch::new(picture, now),
     };
-    let life = |server: u32| Tenure { server: ServerId(server), incarnation: Incarnation(server.into()) };
-    let flying = flying.iter().map(|(id, from, to)| (DatabaseId(*id), (life(*from), life(*to)))).collect();
+    let flying =
+        flying.iter().map(|(id, from, to)| (DatabaseId(*id), (tenure(*from), tenure(*to)))).collect();
     Scene::whole(&known, &flying)
 }
 
@@ -95,7 +72,7 @@ async fn capacities_that_differ_by_an_operators_word_share_out_the_cores() {
 #[tokio::test]
 async fn what_has_arrived_is_not_counted_as_on_its_way_and_clients_are_found() {
     let mut fleet = fleet(&[1, 1], &[1, 1]);
-    let to = Tenure { server: ServerId(2), incarnation: Incarnation(2) };
+    let to = tenure(2);
     let assign = Command::AssignDatabase { database: DatabaseId(2), epoch_expected: Epoch(1), to };
     fleet.apply(Revision(9), &Entry::new(TimestampMs(0), assign)).expect("it is up");
     let picture = Picture { databases: vec![database(1, 1.0), database(2, 0.5)], ..Picture::default() };
