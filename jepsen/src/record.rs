@@ -34,7 +34,7 @@ pub struct Outage {
     pub failed: u64,
     /// Of those, what nobody knows of.
     pub unknown: u64,
-    /// The longest time in which nothing was answered with success, in milliseconds.
+    /// The longest time in which one of its databases answered nothing with success, in milliseconds.
     pub longest_ms: u64,
 }
 

@@ -63,7 +63,7 @@ fn page(summary: &Summary) -> Result<String, std::fmt::Error> {
     }
     out.push_str("<h2>Timeline</h2>");
     timeline::draw(&mut out, summary)?;
-    out.push_str("<h2>Faults, and what they cost</h2><p>From the beginning of a fault until five seconds after its end, or the next one: requests, those that failed without effect, those of unknown outcome, and the longest time without any success.</p>");
+    out.push_str("<h2>Faults, and what they cost</h2><p>From the beginning of a fault until five seconds after its end, or the next one: requests, those that failed without effect, those of unknown outcome, and the longest time in which one database answered nothing with success.</p>");
     out.push_str("<table><tr><th>from, s<th>to, s<th>fault<th>hit<th>workload<th>requests<th>failed<th>unknown<th>longest gap, ms");
     for (at, fault) in summary.faults.iter().enumerate() {
         let (from, to) = (fault.from_ms as f64 / 1e3, fault.to_ms as f64 / 1e3);

@@ -144,7 +144,7 @@ pub async fn run(plan: &Plan, place: Place, extras: Extras, out: &Path) -> anyho
         let history = work.record.taken();
         save(&format!("history-{}.edn", work.name), history.to_edn())?;
         findings.push(Judged::new(&work.name, check(&work.name, &history)?));
-        summary.outages.extend(outages(&work.name, &history, &faults, offset));
+        summary.outages.extend(outages(&work.planned, &history, &faults, offset));
         summary.plots.push(summary::plot(&work.name, &history));
         summary.answered.push((work.name.clone(), summary::answered(&history)));
     }

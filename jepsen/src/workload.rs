@@ -29,10 +29,20 @@ pub const WORKLOADS: &[&str] = &["append", "register", "bank", "set", "names", "
 /// Those that need controllers, too.
 const ON_THE_MAP: &[&str] = &["names", "moves"];
 
+/// The database, by its place, that a client works on under this number; those on the map work on all together.
+pub fn database_of(work: &Work, process: i64) -> u64 {
+    match ON_THE_MAP.contains(&&*work.name) {
+        true => 0,
+        false => process.unsigned_abs() % work.clients % work.databases,
+    }
+}
+
 /// A workload that is under way.
 pub struct Running {
     /// Its name.
     pub name: String,
+    /// Of the plan.
+    pub planned: Work,
     /// Its databases, by name.
     pub databases: Vec<String>,
     /// What happens.
@@ -96,7 +106,8 @@ pub async fn begin(
             other => anyhow::bail!("there is no workload {other}"),
         };
     }
-    Ok(Some(Running { name: work.name.clone(), databases, record, target: target.clone(), clients }))
+    let (name, planned, target) = (work.name.clone(), work.clone(), target.clone());
+    Ok(Some(Running { name, planned, databases, record, target, clients }))
 }
 
 impl Running {

@@ -1,15 +1,19 @@
 //! What a run came to, as it is saved.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use history::{Event, Finding, History, Kind, Process, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::watch::Seen;
 use crate::{
-    Plan,
+    Plan, Work,
     record::{Installed, Outage},
-    workload::{EXPECTED, LAST_LOOKS},
+    workload::{EXPECTED, LAST_LOOKS, database_of},
 };
 
 /// What a run came to.
@@ -100,7 +104,7 @@ impl Summary {
 }
 
 fn versions() -> Vec<String> {
-    let said = std::process::Command::new(tests::binary()).arg("--version").output();
+    let said = std::process::Command::new(::tests::binary()).arg("--version").output();
     let program = said
         .map_or_else(|error| error.to_string(), |said| String::from_utf8_lossy(&said.stdout).trim().into());
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -138,9 +142,16 @@ pub fn plot(workload: &str, history: &History) -> Plot {
     Plot { workload: workload.into(), points: points.collect() }
 }
 
+/// The longest time within a time without any of these moments, which rise.
+fn longest_gap(moments: &[u64], within: Range<u64>) -> u64 {
+    let inside = moments.iter().copied().filter(|moment| within.contains(moment));
+    let ends: Vec<u64> = [within.start].into_iter().chain(inside).chain([within.end]).collect();
+    ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+}
+
 /// What each fault cost a workload, from its beginning until five seconds after its end or the next one's beginning.
 pub fn outages(
-    workload: &str,
+    work: &Work,
     history: &History,
     faults: &[Installed],
     offset: Duration,
@@ -150,6 +161,14 @@ pub fn outages(
     let clients =
         operations.iter().filter(|o| matches!(o.invocation.process, Process::Client(n) if n < LAST_LOOKS));
     let operations: Vec<_> = clients.collect();
+    // When each database answered with success.
+    let mut answers: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for operation in &operations {
+        let Process::Client(process) = operation.invocation.process else { continue };
+        let of = answers.entry(database_of(work, process)).or_default();
+        of.extend(operation.completion.filter(|end| end.kind == Kind::Ok).map(|end| end.time));
+    }
+    answers.values_mut().for_each(|times| times.sort_unstable());
     let of_fault = |(at, fault): (usize, &Installed)| {
         let from = offset + fault.from_ms * 1_000_000;
         let calm = offset + (fault.to_ms + 5_000) * 1_000_000;
@@ -165,13 +184,36 @@ pub fn outages(
                 Kind::Info => unknown += 1,
             }
         }
-        let good =
-            operations.iter().filter(|o| o.kind() == Kind::Ok).filter_map(|o| Some(o.completion?.time));
-        let mut good: Vec<u64> = good.filter(|time| (from..to).contains(time)).collect();
-        good.sort_unstable();
-        let ends = std::iter::once(from).chain(good).chain(std::iter::once(to)).collect::<Vec<_>>();
-        let longest = ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
-        (at, Outage { workload: workload.into(), asked, failed, unknown, longest_ms: longest / 1_000_000 })
+        let longest = answers.values().map(|answers| longest_gap(answers, from..to)).max().unwrap_or(0);
+        let workload = work.name.clone();
+        (at, Outage { workload, asked, failed, unknown, longest_ms: longest / 1_000_000 })
     };
     faults.iter().enumerate().filter(|(_, fault)| fault.made).map(of_fault).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_that_of_the_database_that_was_silent_longest_c21() {
+        // Client 0 works on the first database, client 1 on the second: that one says nothing from 2 s to 9 s.
+        let answered = [(0, 1), (1, 2), (0, 3), (0, 5), (0, 7), (1, 9), (0, 10)];
+        let line = |(process, second): (u64, u64)| {
+            let line = |kind: &str, ns: u64| {
+                format!("{{:process {process} :type :{kind} :f :add :value 1 :time {ns}}}")
+            };
+            line("invoke", second * 1_000_000_000 - 1_000_000) + &line("ok", second * 1_000_000_000)
+        };
+        let history = History::from_edn(&answered.map(line).concat()).expect("a history");
+        let fault =
+            Installed { fault: "kill".into(), what: "".into(), made: true, from_ms: 1_500, to_ms: 6_000 };
+        let longest = |name: &str| {
+            let work = Work { name: name.into(), clients: 2, rate: 1, databases: 2 };
+            outages(&work, &history, std::slice::from_ref(&fault), Duration::ZERO)[0].1.longest_ms
+        };
+        assert_eq!(longest("set"), 7_000);
+        // Clients on the map are not tied to a database.
+        assert_eq!(longest("names"), 2_000);
+    }
 }
