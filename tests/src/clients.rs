@@ -79,7 +79,7 @@ pub fn python(script: &str, modules: &[&str]) -> Command {
 /// # Panics
 /// When the interpreter or psycopg is missing, with what to install.
 pub fn python_driver(arguments: &[&str]) -> Command {
-    let mut command = python_with(&["psycopg"]);
+    let mut command = python_with(&["psycopg", "cryptography"]);
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../drivers/python")).args(arguments);
     command
 }

@@ -11,10 +11,11 @@ use std::{
 };
 
 use futures::FutureExt;
-use model::{Digest, IdempotencyKey, RequestId};
+use model::{Digest, IdempotencyKey, RequestId, SenderRole};
 use rpc::{
     Controllers, Secret, TcpDial,
     controller::{Consistency, ControllerStatus, DatabaseInfo, DatabaseRef, LookUp, Operated, Operation},
+    directives::{Proven, Wish, signed},
     handshake,
 };
 use tokio::sync::{OnceCell, SemaphorePermit};
@@ -132,10 +133,12 @@ impl Cluster {
         Controllers::new(addresses, Arc::new(TcpDial), self.secret.clone(), handshake::Role::Operator)
     }
 
-    /// The command line, pointed at this cluster.
+    /// The command line, pointed at this cluster, of the user that every cluster has.
     pub fn cli(&self) -> Cli {
         let controllers = self.controller_addresses.clone();
-        Cli { controllers, secret_file: Some(self.secret_file()), ..Cli::default() }
+        let variables = [("PGUSER", USER), ("PGPASSWORD", PASSWORD)];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Cli { controllers, secret_file: Some(self.secret_file()), variables }
     }
 
     /// The file with its secret.
@@ -225,6 +228,28 @@ impl Cluster {
         match self.rpc().operate(RequestId(rand::random()), operation.clone()).await {
             Ok(operated) => operated,
             Err(error) => panic!("{operation:?}: {error}\n{}", self.tails(20)),
+        }
+    }
+
+    /// Lets the user that every cluster has send directives, and approve of what others send.
+    pub async fn let_send(&self) {
+        let (user, by) = (USER.into(), "tests".into());
+        self.operate(Operation::PutSender { user, role: Some(SenderRole::Approver), by }).await;
+    }
+
+    /// Has that user want something of directives; this must work.
+    pub async fn administer(&self, wish: Wish) {
+        let controllers = self.rpc();
+        let asked = controllers
+            .any(|client, context| async move { client.verifier(context, USER.into()).await }.boxed());
+        let verifier = asked.await.expect("answered").expect("every cluster has the user");
+        let verifier: Verifier = verifier.parse().expect("a verifier");
+        let (request, user, at) = (RequestId(rand::random()), USER.to_owned(), "tests".to_owned());
+        let keys = verifier.unlock(PASSWORD).expect("the password");
+        let proof = keys.sign(&signed(request, &user, &at, &wish));
+        let operation = Operation::Administer { by: Proven { user, at, proof }, wish };
+        if let Err(error) = controllers.operate(request, operation).await {
+            panic!("{error}\n{}", self.tails(20));
         }
     }
 

@@ -12,8 +12,9 @@ use rpc::{
     Refusal,
     backup::{BackupPiece, BackupRequest},
     controller::*,
-    directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, TargetsCount},
+    directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, SendersInfo, TargetsCount},
     events::{EventsPage, EventsRequest},
+    handshake::Role,
     load::{ClientsOf, ClientsReport, LoadsInfo, ServerUsage},
     placement::{PlacementAnswer, PlacementRequest},
     tarpc::context::Context,
@@ -24,9 +25,9 @@ use tracing::Instrument as _;
 
 use crate::node::Node;
 
-/// Answers for one controller. Cheap to clone.
+/// Answers for one controller, on a connection of somebody in this role. Cheap to clone.
 #[derive(Clone)]
-pub struct Api(pub Arc<Node>);
+pub struct Api(pub Arc<Node>, pub Role);
 
 impl ControllerApi for Api {
     async fn status(self, _: Context) -> ControllerStatus {
@@ -56,7 +57,7 @@ impl ControllerApi for Api {
             Operation::CreateDatabase { .. } => tracing::debug_span!("operate", %request),
             _ => tracing::info_span!("operate", %request),
         };
-        Box::pin(self.0.operate(request, operation)).instrument(span).await
+        Box::pin(self.0.operate(self.1, request, operation)).instrument(span).await
     }
 
     async fn databases(self, _: Context, after: Option<Name>, limit: u32) -> DatabasePage {
@@ -170,5 +171,9 @@ impl ControllerApi for Api {
 
     async fn clients_of(self, _: Context, database: DatabaseRef) -> Result<Vec<ClientsOf>, Refusal> {
         self.0.clients_of(&database)
+    }
+
+    async fn senders(self, _: Context) -> SendersInfo {
+        self.0.senders()
     }
 }

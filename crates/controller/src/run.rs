@@ -244,9 +244,9 @@ async fn serve(node: Arc<Node>, raft: RaftServer, mut stream: Box<dyn rpc::ByteS
     match rpc::accept(&mut stream, &node.host.secret, &offered).await {
         Ok((Service::Raft, Role::Controller)) => raft.serve_connection(stream).await,
         Ok((Service::Raft, role)) => tracing::warn!(peer, ?role, "only controllers speak Raft"),
-        Ok((Service::Controller, _)) => {
+        Ok((Service::Controller, role)) => {
             use rpc::{controller::ControllerApi as _, tarpc::server::Channel as _};
-            answering::answer(answering::channel(stream).execute(Api(node).serve())).await;
+            answering::answer(answering::channel(stream).execute(Api(node, role).serve())).await;
         }
         Ok((Service::Server | Service::Environment, _)) => unreachable!("BUG: not offered"),
         Err(error) => tracing::warn!(peer, %error, after = ?began.elapsed(), "connection refused"),

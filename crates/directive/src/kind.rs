@@ -69,6 +69,11 @@ impl Kind {
         Kind::Revoke,
     ];
 
+    /// Whether one person is not enough to send it, as it carries code or changes what runs (R82, R90).
+    pub const fn takes_two(self) -> bool {
+        matches!(self, Kind::Rule | Kind::Update)
+    }
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {

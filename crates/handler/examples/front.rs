@@ -226,4 +226,8 @@ impl ControllerApi for Lone {
     ) -> Result<Vec<rpc::load::ClientsOf>, Refusal> {
         unreachable!("not called")
     }
+
+    async fn senders(self, _: Context) -> rpc::directives::SendersInfo {
+        unreachable!("not called")
+    }
 }

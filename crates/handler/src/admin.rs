@@ -12,7 +12,6 @@ mod show;
 mod statement;
 mod table;
 
-pub(crate) use directives::Waiting;
 pub(crate) use parse::parse;
 pub(crate) use run::{Asker, run};
 pub(crate) use scalar::greeting;

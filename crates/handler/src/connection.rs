@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The database that is the admin console.
-const CONSOLE: &str = "stationmaster";
+pub(crate) const CONSOLE: &str = "stationmaster";
 
 /// A client that is let in.
 pub(crate) struct Client {
@@ -153,6 +153,7 @@ async fn console(handler: &Handler, client: &mut Client, scope: Scope) -> End {
         database: &login.database,
         process_id: entry.key.process_id,
         application: login.application(),
+        key: login.key,
     };
     let mut answering = Answering { handler, asker, link, handle: &entry.handle, hears: true };
     match answering.run(&mut Local::new(scope), true).await {

@@ -154,6 +154,7 @@ pub(crate) fn no_route(database: &str, error: &rpc::Error) -> Failure {
         | Refusal::ForkFailed { .. }
         | Refusal::ControllersKept { .. }
         | Refusal::DirectiveInvalid { .. }
+        | Refusal::NotAllowed { .. }
         | Refusal::Behind { .. } => {
             unavailable("the controllers cannot say where the database is", one_line(refusal))
         }
@@ -238,6 +239,7 @@ fn refused(refusal: &Refusal) -> Option<Failure> {
             Failure::new(sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE, "the database could not be copied")
                 .detail(format!("{reason}."))
         }
+        Refusal::NotAllowed { .. } => Failure::new(sqlstate::INSUFFICIENT_PRIVILEGE, refusal.to_string()),
         Refusal::DirectiveInvalid { .. } => {
             Failure::new(sqlstate::INVALID_PARAMETER_VALUE, refusal.to_string())
         }
@@ -267,10 +269,16 @@ fn rejection_code(rejection: &Rejection) -> SqlState {
         Rejection::DatabaseUnknown { .. } => sqlstate::INVALID_CATALOG_NAME,
         Rejection::UserUnknown { .. }
         | Rejection::ServerUnknown { .. }
-        | Rejection::DirectiveUnknown { .. } => sqlstate::UNDEFINED_OBJECT,
+        | Rejection::DirectiveUnknown { .. }
+        | Rejection::PendingUnknown { .. } => sqlstate::UNDEFINED_OBJECT,
+        Rejection::NotAllowed { .. } | Rejection::SecondPerson { .. } => sqlstate::INSUFFICIENT_PRIVILEGE,
         Rejection::DirectiveKnown { .. } => sqlstate::DUPLICATE_OBJECT,
         Rejection::EpochStale { .. } | Rejection::ServerNotUp { .. } => sqlstate::SERIALIZATION_FAILURE,
-        Rejection::TooLong { .. } | Rejection::IdsExhausted { .. } | Rejection::DirectivesFull { .. } => {
+        Rejection::TooLong { .. }
+        | Rejection::IdsExhausted { .. }
+        | Rejection::DirectivesFull { .. }
+        | Rejection::PendingFull { .. }
+        | Rejection::SendersFull { .. } => {
             sqlstate::PROGRAM_LIMIT_EXCEEDED
         }
         Rejection::Founded { .. }

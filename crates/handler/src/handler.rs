@@ -10,7 +10,6 @@ use tokio::{
 
 use crate::{
     Settings,
-    admin::Waiting,
     backend::{LoginKeys, Turns},
     cancel::Rate,
     clients::{Counts, LocationMap},
@@ -32,7 +31,6 @@ pub(crate) struct Handler {
     pub(crate) peers: Arc<Peers>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) board: Arc<Board>,
-    pub(crate) waiting_directives: Waiting,
     pub(crate) login_keys: LoginKeys,
     pub(crate) turns: Turns,
     pub(crate) held: Arc<Held>,
@@ -62,7 +60,6 @@ impl Handler {
             peers: Arc::default(),
             sessions: Arc::default(),
             board: Arc::default(),
-            waiting_directives: Waiting::default(),
             login_keys: LoginKeys::default(),
             turns: Turns::default(),
             held: Arc::new(Held::new(&settings)),

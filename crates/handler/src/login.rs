@@ -12,6 +12,7 @@ use wire::{
 
 use crate::{
     cancel,
+    connection::CONSOLE,
     failure::{self, Failure},
     handler::Handler,
     link::{Link, LinkError},
@@ -29,8 +30,20 @@ pub(crate) struct Login {
     pub(crate) database: String,
     /// Minor version of the protocol.
     pub(crate) minor: u16,
+    /// By which the console says to the controllers what its user wants; for no other session.
+    pub(crate) key: Option<ClientKey>,
     /// The start-up packet, for its parameters.
     packet: Bytes,
+}
+
+/// SCRAM's key of a client, as secret as its password. Not shown.
+#[derive(Clone, Copy)]
+pub(crate) struct ClientKey(pub(crate) [u8; 32]);
+
+impl std::fmt::Debug for ClientKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientKey(..)")
+    }
 }
 
 /// Why there is no session.
@@ -86,7 +99,7 @@ impl Login {
 
 /// Takes a connection to the point where its user is known. AuthenticationOk is in the outbox, not yet sent.
 pub(crate) async fn log_in(handler: &Handler, link: &mut Link, peer: &str) -> Result<Login, Ended> {
-    let login = start(handler, link, peer).await?;
+    let mut login = start(handler, link, peer).await?;
     let mut synced = handler.synced.clone();
     if synced.wait_for(|synced| *synced).await.is_err() {
         return Err(Ended::Because(failure::not_ready()));
@@ -98,8 +111,9 @@ pub(crate) async fn log_in(handler: &Handler, link: &mut Link, peer: &str) -> Re
             Err(Ended::Because(reason))
         }
         Err(Ended::Silently) => Err(Ended::Silently),
-        Ok(()) => {
+        Ok(key) => {
             metrics::login(true);
+            login.key = (login.database == CONSOLE).then_some(key);
             Ok(login)
         }
     }
@@ -133,6 +147,7 @@ async fn start(handler: &Handler, link: &mut Link, peer: &str) -> Result<Login, 
                     user: start.user()?.to_owned(),
                     database: start.database()?.to_owned(),
                     minor: start.minor_agreed(),
+                    key: None,
                     packet: packet.clone(),
                 });
             }
@@ -182,7 +197,7 @@ fn check(parameters: &Parameters<'_>) -> Result<(), Ended> {
 }
 
 /// SCRAM-SHA-256, the same way for users that do not exist.
-async fn prove(handler: &Handler, link: &mut Link, user: &str) -> Result<(), Ended> {
+async fn prove(handler: &Handler, link: &mut Link, user: &str) -> Result<ClientKey, Ended> {
     let channel = Channel::Unbound;
     authentication::sasl(&mut link.outbox, channel.offered().iter().map(|mechanism| mechanism.as_str()))?;
     let body = answer(link).await?;
@@ -199,7 +214,7 @@ async fn prove(handler: &Handler, link: &mut Link, user: &str) -> Result<(), End
     })?;
     authentication::sasl_final(&mut link.outbox, accepted.message().as_bytes())?;
     authentication::ok(&mut link.outbox);
-    Ok(())
+    Ok(ClientKey(accepted.client_key()))
 }
 
 /// What the client says to what was asked.

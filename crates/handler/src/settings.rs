@@ -49,8 +49,6 @@ pub struct Settings {
     pub threads: usize,
     /// Databases whose route is remembered. The one not used for longest is forgotten first. Default 100,000.
     pub routes_max: usize,
-    /// Users who may send and revoke directives on the console. Default: nobody.
-    pub directive_senders: Vec<Name>,
 }
 
 impl Settings {
@@ -97,7 +95,6 @@ impl Settings {
             frame_bytes_max: Self::DEFAULT_FRAME_BYTES_MAX,
             threads: 0,
             routes_max: Self::DEFAULT_ROUTES_MAX,
-            directive_senders: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DatabaseId, DatabaseOption, Directive, Epoch, Fact, FleetId, HandlerId, IdempotencyKey, Incarnation,
-    Level, Name, NameError, PinnedTo, ServerId, Tenure, TimestampMs, Why,
+    Level, Name, NameError, Person, PinnedTo, SenderRole, ServerId, Tenure, TimestampMs, Why, Wish,
 };
 
 /// One log entry: a command, and when the leader read its clock for it.
@@ -210,6 +210,23 @@ pub enum Command {
         /// Whether to stop.
         paused: bool,
     },
+    /// Gives a user a right to send directives, or takes it away, on the word of whoever has the fleet's secret (R92).
+    PutSender {
+        /// Whose.
+        user: Name,
+        /// The right; `None` takes it away.
+        role: Option<SenderRole>,
+        /// Who says so, by the sender's own word.
+        by: Name,
+    },
+    /// A person wants something of directives (R92). The leader has made sure who it is; what that person may do is
+    /// decided here.
+    Administer {
+        /// Who.
+        by: Person,
+        /// What.
+        wish: Wish,
+    },
 }
 
 impl Command {
@@ -238,6 +255,7 @@ impl Command {
             Self::RecordEvents { facts } => facts.iter().map(Fact::level).max().unwrap_or(Level::EVENTS),
             Self::PutDirective { .. } | Self::EndDirective { .. } => Level::DIRECTIVES,
             Self::PinDatabase { .. } | Self::PauseBalancing { .. } => Level::PLACEMENT,
+            Self::PutSender { .. } | Self::Administer { .. } => Level::SENDERS,
             // Only those are asked to read it that know that level.
             Self::RaiseLevel { level } => *level,
         }
@@ -459,6 +477,38 @@ pub enum Rejection {
     DirectivesFull {
         /// How many may.
         directives_max: usize,
+    },
+    /// The user has not the right.
+    #[error("user \"{user}\" may not do this with directives: that is for a user with the right \"{role}\"")]
+    NotAllowed {
+        /// Who.
+        user: Name,
+        /// The least that it takes.
+        role: SenderRole,
+    },
+    /// Nobody approves of what he asked for himself.
+    #[error("this takes a second person's approval, and \"{user}\" is the first")]
+    SecondPerson {
+        /// Who.
+        user: Name,
+    },
+    /// Nothing waits under that id.
+    #[error("nothing waits for approval as {id}; it may have waited for too long")]
+    PendingUnknown {
+        /// The id.
+        id: Name,
+    },
+    /// As much waits as may.
+    #[error("{pending_max} things wait for approval, and no more may: approve or revoke one")]
+    PendingFull {
+        /// How much may.
+        pending_max: usize,
+    },
+    /// As many users have a right as may.
+    #[error("{senders_max} users may send directives, and no more may")]
+    SendersFull {
+        /// How many may.
+        senders_max: usize,
     },
 }
 

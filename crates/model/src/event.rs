@@ -140,11 +140,17 @@ pub enum What {
     DatabaseTooHot,
     /// A database cannot be where it is pinned to; the evidence says what to do.
     Unplaceable,
+    /// A user may send directives now, or not any more; the evidence says which, and by whom.
+    SenderPut,
+    /// Something waits for a second person; the evidence says what.
+    ApprovalAsked,
+    /// What waited was taken back.
+    ApprovalWithdrawn,
 }
 
 impl What {
     /// All of them, in order.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 44] = [
         Self::FleetFounded,
         Self::Created,
         Self::Renamed,
@@ -186,11 +192,18 @@ impl What {
         Self::LoadsFresh,
         Self::DatabaseTooHot,
         Self::Unplaceable,
+        Self::SenderPut,
+        Self::ApprovalAsked,
+        Self::ApprovalWithdrawn,
     ];
 
     /// The oldest level that facts can say it at.
     pub fn level(self) -> Level {
-        if self as usize >= Self::Pinned as usize { Level::PLACEMENT } else { Level::EVENTS }
+        match self as usize {
+            number if number >= Self::SenderPut as usize => Level::SENDERS,
+            number if number >= Self::Pinned as usize => Level::PLACEMENT,
+            _ => Level::EVENTS,
+        }
     }
 
     /// Its name in listings.
@@ -237,6 +250,9 @@ impl What {
             Self::LoadsFresh => "loads fresh",
             Self::DatabaseTooHot => "database too hot",
             Self::Unplaceable => "unplaceable",
+            Self::SenderPut => "sender put",
+            Self::ApprovalAsked => "approval asked",
+            Self::ApprovalWithdrawn => "approval withdrawn",
         }
     }
 }

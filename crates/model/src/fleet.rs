@@ -13,6 +13,7 @@ mod forks;
 mod pinning;
 mod records;
 mod restoring;
+mod senders;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub use records::{Database, Handler, Server, ServerState, User};
 
 use crate::{
     DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Level, Name,
-    Paused, PinnedTo, Revision, ServerId, Standing, Tenure, codec,
+    Paused, Pending, PinnedTo, Revision, SenderRole, ServerId, Standing, Tenure, codec,
 };
 
 /// The whole replicated state.
@@ -51,6 +52,10 @@ pub struct Fleet {
     pub(crate) keys_in_order: Vector<IdempotencyKey>,
     /// What administrators tell clients.
     pub(crate) directives: BTreeMap<Name, Standing>,
+    /// Who may do so.
+    pub(crate) senders: BTreeMap<Name, SenderRole>,
+    /// What waits for a second person.
+    pub(crate) pending: BTreeMap<Name, Pending>,
     /// Where databases must be, for those of which that was said.
     pub(crate) pins: OrdMap<DatabaseId, PinnedTo>,
     /// Whether databases are moved for load and distance.

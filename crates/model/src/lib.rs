@@ -16,6 +16,7 @@ mod name;
 mod options;
 mod pinning;
 pub mod placement;
+mod senders;
 mod time;
 
 pub use command::{Command, Entry, Field, Fork, ForkPoint, IdKind, Outcome, Registration, Rejection};
@@ -33,3 +34,4 @@ pub use limits::*;
 pub use name::{Name, NameError};
 pub use options::{DatabaseOption, DatabaseOptions, OnTimeLimit, OptionError};
 pub use pinning::{Paused, PinnedTo};
+pub use senders::{Pending, Person, Proposal, SenderRole, Wish};

@@ -38,6 +38,15 @@ pub const DIRECTIVE_BYTES_MAX: usize = 8 << 10;
 /// How many directives stand at a time. One more is rejected until one is revoked or its time is over.
 pub const DIRECTIVES_MAX: usize = 256;
 
+/// How many users may send directives. One more is rejected.
+pub const SENDERS_MAX: usize = 64;
+
+/// How much waits for a second person at a time. More is rejected.
+pub const PENDING_MAX: usize = 16;
+
+/// How long something waits for a second person, by the leaders' clocks, in milliseconds. Then it is forgotten.
+pub const PENDING_MS: u64 = 600_000;
+
 /// How far the counters of a map jump at least when it is restored: see [`Fleet::restored`](crate::Fleet::restored).
 pub const RESTORE_SKIP: u64 = 1 << 32;
 

@@ -2,8 +2,8 @@
 
 use model::{
     DatabaseId, DatabaseOption, DatabaseOptions, Digest, Epoch, FleetId, ForkPoint, HandlerId,
-    IdempotencyKey, Incarnation, Name, Registration, RequestId, Revision, ServerId, ServerState, Targets,
-    Tenure,
+    IdempotencyKey, Incarnation, Name, Registration, RequestId, Revision, SenderRole, ServerId, ServerState,
+    Targets, Tenure,
 };
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,9 @@ pub use crate::health::ServerHealth;
 use crate::{
     Refusal,
     backup::{BackupPiece, BackupRequest},
-    directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, TargetsCount},
+    directives::{
+        DirectiveInfo, DirectiveTally, DirectivesReport, Proven, Question, SendersInfo, TargetsCount, Wish,
+    },
     events::{EventsPage, EventsRequest},
     load::{ClientsOf, ClientsReport, LoadsInfo, ServerUsage},
     placement::{PinTarget, PlacementAnswer, PlacementRequest},
@@ -89,6 +91,8 @@ pub trait ControllerApi {
     async fn placement(request: PlacementRequest) -> Result<PlacementAnswer, Refusal>;
     /// Where a database's requests come from, most first, as far as it was used lately (R22). Leader only.
     async fn clients_of(database: DatabaseRef) -> Result<Vec<ClientsOf>, Refusal>;
+    /// Who may send directives, and what waits for a second person. Any controller answers.
+    async fn senders() -> SendersInfo;
 }
 
 /// A database, named either way (R9, R14).
@@ -366,7 +370,7 @@ pub enum Operation {
         /// The newest epoch in the journal.
         epoch: Epoch,
     },
-    /// Send a directive to clients, or one that stands to others (R92, R95). Repeating it is harmless.
+    /// Of an earlier release, which proved nothing of who sends: refused since [`Operation::Administer`].
     SendDirective {
         /// Its id, chosen by the sender. A text in which the id is another is refused.
         id: String,
@@ -377,7 +381,7 @@ pub enum Operation {
         /// Who sends it.
         by: String,
     },
-    /// Revoke a directive; without one, all of them. Clients that got it are told.
+    /// Of an earlier release, like [`Operation::SendDirective`]: refused.
     EndDirectives {
         /// Which.
         id: Option<String>,
@@ -396,6 +400,23 @@ pub enum Operation {
         /// Whether to stop.
         paused: bool,
         /// Who says so.
+        by: String,
+    },
+    /// What an administrator wants of directives, with a proof of who it is (R92).
+    Administer {
+        /// Who.
+        by: Proven,
+        /// What.
+        wish: Wish,
+    },
+    /// Give a user the right to send directives, or take it away, without a second person: for whoever has the fleet's
+    /// secret, who is told of in the event. Taken from [`Role::Operator`](crate::handshake::Role::Operator) only.
+    PutSender {
+        /// Whose.
+        user: String,
+        /// The right; `None` takes it away.
+        role: Option<SenderRole>,
+        /// Who says so, by his own word.
         by: String,
     },
 }

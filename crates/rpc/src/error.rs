@@ -134,6 +134,12 @@ pub enum Refusal {
         /// Which rule it breaks.
         reason: String,
     },
+    /// That is not for everybody.
+    #[error("this is not allowed: {reason}")]
+    NotAllowed {
+        /// Why, and what to do.
+        reason: String,
+    },
 }
 
 /// What to do about a failure.
@@ -169,7 +175,8 @@ impl Refusal {
             | Self::LoadFailed { .. }
             | Self::ForkFailed { .. }
             | Self::ControllersKept { .. }
-            | Self::DirectiveInvalid { .. } => Advice::GiveUp,
+            | Self::DirectiveInvalid { .. }
+            | Self::NotAllowed { .. } => Advice::GiveUp,
         }
     }
 
@@ -187,6 +194,7 @@ impl Refusal {
             | Self::ForkFailed { .. }
             | Self::ControllersKept { .. }
             | Self::DirectiveInvalid { .. }
+            | Self::NotAllowed { .. }
             | Self::Behind { .. } => Effect::None,
         }
     }

@@ -265,6 +265,10 @@ impl ControllerApi for Api {
     ) -> Result<Vec<crate::load::ClientsOf>, Refusal> {
         unreachable!("not called")
     }
+
+    async fn senders(self, _: tarpc::context::Context) -> crate::directives::SendersInfo {
+        unreachable!("not called")
+    }
 }
 
 fn fake(leader: Option<&str>, secret: u8) -> Fake {

@@ -11,6 +11,7 @@ mod client;
 mod grammar;
 mod keys;
 mod server;
+mod signature;
 mod verifier;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::Error;
 pub use client::{Client, ClientFinal, Secret};
 pub use keys::{Keys, SaltedKeys};
 pub use server::{Accepted, Challenge, Server};
+pub use signature::sign;
 pub use verifier::Verifier;
 
 /// Iterations of a new verifier, and of a decoy: PostgreSQL's default.

@@ -71,13 +71,13 @@ fn report(cluster: &Cluster, more: &[&str]) -> Value {
 async fn a_hundred_clients_measure_when_asked_tell_what_is_wrong_and_stop_r76_r78_r80_r95_r96_r97() {
     let cluster = Cluster::builder().controllers(1).handlers(2).servers(2).start().await;
     cluster.create("measured").await;
+    cluster.let_send().await;
     let crowd = Crowd::begin(&cluster).await;
     let cli = cluster.cli();
     assert_eq!(report(&cluster, &[])["clients"], 0, "nobody measures unasked");
 
     let began = Instant::now();
-    let start =
-        ["telemetry", "start", "--for", "10min", "--every", "1s", "--database", "measured", "--by", "ann"];
+    let start = ["telemetry", "start", "--for", "10min", "--every", "1s", "--database", "measured"];
     cli.run(&start).ok();
     until("all clients have told", async || {
         let found = report(&cluster, &[]);
@@ -103,7 +103,7 @@ async fn a_hundred_clients_measure_when_asked_tell_what_is_wrong_and_stop_r76_r7
     assert!(columns.iter().all(|word| text.ok().contains(word)), "{}", text.stdout);
 
     let began = Instant::now();
-    cli.run(&["telemetry", "stop", "--by", "ann"]).ok();
+    cli.run(&["telemetry", "stop"]).ok();
     until("all clients have stopped", async || match crowd.collecting() {
         0 => Ok(()),
         left => Err(left),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use model::Targets;
-use rpc::controller::Operation;
+use rpc::directives::Wish;
 use tests::{Cluster, Listener, PASSWORD, USER, java, node, program, python, until};
 use tokio::{
     io::AsyncWriteExt,
@@ -102,7 +102,7 @@ async fn send(cluster: &Cluster, number: usize) {
     );
     let database = Some(model::Name::new(DATABASE).expect("a name"));
     let targets = Targets { database, ..Targets::default() };
-    cluster.operate(Operation::SendDirective { id, text, targets, by: "ann".into() }).await;
+    cluster.administer(Wish::Send { id, text, targets }).await;
 }
 
 /// Sends directives until a listener that announced itself has them all, with clients at work meanwhile. What each said.
@@ -130,8 +130,7 @@ async fn beside(cluster: &Cluster, announced: bool, first: usize) -> Vec<(&'stat
             send(cluster, one).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
             // Those that stand are bounded.
-            let end = Operation::EndDirectives { id: Some(format!("unasked-{one}")), by: "ann".into() };
-            cluster.operate(end).await;
+            cluster.administer(Wish::Revoke { id: Some(format!("unasked-{one}")) }).await;
         }
     };
     let attending = async {
@@ -164,6 +163,7 @@ async fn beside(cluster: &Cluster, announced: bool, first: usize) -> Vec<(&'stat
 async fn clients_of_others_see_nothing_unusual_while_directives_flow_to_others_s9() {
     let cluster = Cluster::builder().controllers(1).handlers(1).servers(1).start().await;
     cluster.create(DATABASE).await;
+    cluster.let_send().await;
     let plain = listener(&cluster, false).await;
     for (name, said) in beside(&cluster, false, 0).await {
         assert_eq!(said, "", "{name} is told nothing, and warns of nothing");

@@ -4,6 +4,12 @@
 use std::time::Duration;
 
 use directive::{Action, Kind};
+use model::{RequestId, Targets};
+use rpc::{
+    Refusal,
+    controller::Operation,
+    directives::{Proven, Wish},
+};
 use tests::{Cluster, Listener, PASSWORD, Ran, Role, Session, USER, code, program, until};
 use tokio_postgres::Config;
 
@@ -45,6 +51,7 @@ fn psql(cluster: &Cluster, sql: &str) -> (String, String) {
 async fn directives_reach_those_who_announced_themselves_and_survive_the_leader_r92_r95_s9() {
     let cluster = Cluster::builder().controllers(3).handlers(2).servers(1).start().await;
     cluster.create("d_shop").await;
+    cluster.let_send().await;
     let west = announced(&cluster, 0, "west-1").await;
     let east = announced(&cluster, 1, "east-1").await;
     let plain = Listener::open(config(&cluster, 0, "d_shop"), None).await.expect("connected");
@@ -72,7 +79,7 @@ async fn directives_reach_those_who_announced_themselves_and_survive_the_leader_
     assert!(west.directives().is_empty() && east.directives().is_empty(), "a dry run sends nothing");
 
     let send = ["directives", "send", "hold", "--id", "west", "--for", "9min", "--location", "west*"];
-    cli.run(&[&send[..], &["--scope-database", "d_shop", "--by", "dba"]].concat()).ok();
+    cli.run(&[&send[..], &["--scope-database", "d_shop"]].concat()).ok();
     hears(&west, "the west is told", Kind::Hold, "west").await;
     let told = west.directives();
     assert_eq!(told[0].session.as_deref(), Some("token-of-west-1-0"), "for this session alone (S4)");
@@ -88,7 +95,7 @@ async fn directives_reach_those_who_announced_themselves_and_survive_the_leader_
     let late = announced(&cluster, 1, "west-2").await;
     hears(&late, "who connects after the leader's death is told", Kind::Hold, "west").await;
     until("another leader sends on", async || {
-        let ran = cli.run(&["directives", "send", "flush", "--id", "all", "--for", "1h", "--by", "dba"]);
+        let ran = cli.run(&["directives", "send", "flush", "--id", "all", "--for", "1h"]);
         if ran.code == Some(0) { Ok(()) } else { Err(ran.stderr) }
     })
     .await;
@@ -100,11 +107,11 @@ async fn directives_reach_those_who_announced_themselves_and_survive_the_leader_
     let ids: Vec<_> = listed.as_array().expect("a list").iter().map(|row| row["id"].as_str()).collect();
     assert_eq!(ids, [Some("all"), Some("west")]);
 
-    cli.run(&["directives", "revoke", "--all", "--by", "dba"]).ok();
+    cli.run(&["directives", "revoke", "--all"]).ok();
     hears(&west, "it is taken back", Kind::Revoke, "west").await;
     assert_eq!(cli.run(&["directives", "list", "--json"]).json().as_array().map(Vec::len), Some(0));
     let events = cli.run(&["events", "--limit", "200"]);
-    for line in ["directive sent", "directive ended", "by dba", "location=west*"] {
+    for line in ["directive sent", "directive ended", "by alice@command-line", "location=west*"] {
         assert!(events.ok().contains(line), "{line}: {}", events.stdout);
     }
 
@@ -120,26 +127,40 @@ async fn state(console: &Session, sql: &str) -> Result<String, String> {
     Ok(row.get("state"))
 }
 
+/// A session on the console of a handler.
+async fn console(cluster: &Cluster, user: &str, password: &str) -> Session {
+    until("the console is open", async || {
+        let opened = Session::open(cluster.handler_address(0), user, password, "stationmaster").await;
+        opened.map_err(|error| error.to_string())
+    })
+    .await
+}
+
+/// A directive that takes two.
+fn update(id: &str) -> String {
+    format!(
+        r#"SEND DIRECTIVE "update" FOR '1h' ID {id} WITH '{{"version":"9","urgency":"available","sha256":"{}","key":"ops","signature":"{}=="}}'"#,
+        "a".repeat(64),
+        "A".repeat(86),
+    )
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_sends_for_those_who_may_and_takes_two_of_them_for_code_and_updates_r92_r93() {
-    let senders = r#"["alice", "bob"]"#;
-    let cluster = Cluster::builder().controllers(1).handlers(1).servers(1);
-    let cluster = cluster.set(Role::Handler, "directive_senders", senders).start().await;
+    let cluster = Cluster::builder().controllers(1).handlers(1).servers(1).start().await;
     cluster.create("d_shop").await;
+    cluster.let_send().await;
     let west = announced(&cluster, 0, "west-1").await;
     let cli = cluster.cli();
     for user in ["bob", "carol"] {
         cli.run_with(&["users", "create", user, "--password-stdin"], "secret\n").ok();
     }
-    let console = async |user: &str, password: &str| {
-        until("the console is open", async || {
-            let opened = Session::open(cluster.handler_address(0), user, password, "stationmaster").await;
-            opened.map_err(|error| error.to_string())
-        })
-        .await
-    };
-    let (alice, bob, carol) =
-        (console(USER, PASSWORD).await, console("bob", "secret").await, console("carol", "secret").await);
+    cli.run(&["directives", "grant", "bob", "sender"]).ok();
+    let (alice, bob, carol) = (
+        console(&cluster, USER, PASSWORD).await,
+        console(&cluster, "bob", "secret").await,
+        console(&cluster, "carol", "secret").await,
+    );
 
     let send = "SEND DIRECTIVE hold FOR '9min' ON DATABASE d_shop ID west TO location 'west*'";
     assert_eq!(state(&carol, send).await, Err("42501".into()), "she has not the right");
@@ -155,32 +176,97 @@ async fn the_console_sends_for_those_who_may_and_takes_two_of_them_for_code_and_
     })
     .await;
 
-    let update = format!(
-        r#"SEND DIRECTIVE "update" FOR '1h' ID newer WITH '{{"version":"9","urgency":"available","sha256":"{}","key":"ops","signature":"{}=="}}'"#,
-        "a".repeat(64),
-        "A".repeat(86),
-    );
-    let waits = state(&alice, &update).await.expect("taken");
+    let waits = state(&bob, &update("newer")).await.expect("taken");
     assert!(waits.contains("another user"), "{waits}");
-    for (who, refused) in [(&alice, "42501"), (&carol, "42501")] {
-        assert_eq!(state(who, "APPROVE DIRECTIVE newer").await, Err(refused.into()));
+    for who in [&bob, &carol] {
+        assert_eq!(state(who, "APPROVE DIRECTIVE newer").await, Err("42501".into()));
     }
+    let waiting = carol.query_one("SHOW APPROVALS", &[]).await.expect("shown");
+    assert_eq!((waiting.get("id"), waiting.get("by")), ("newer", "bob@handler-1"));
     assert!(west.directives().iter().all(|directive| directive.id != "newer"), "it waits");
-    assert_eq!(state(&bob, "APPROVE DIRECTIVE newer").await.as_deref(), Ok("sent"));
+    assert_eq!(state(&alice, "APPROVE DIRECTIVE newer").await.as_deref(), Ok("approved"));
     hears(&west, "it is sent once two agree", Kind::Update, "newer").await;
-    assert_eq!(state(&bob, "APPROVE DIRECTIVE newer").await, Err("42704".into()), "once");
+    assert_eq!(state(&alice, "APPROVE DIRECTIVE newer").await, Err("42704".into()), "once");
+    // Her own is another's to approve, and he is none who may.
+    state(&alice, &update("own")).await.expect("taken");
+    for who in [&alice, &bob] {
+        assert_eq!(state(who, "APPROVE DIRECTIVE own").await, Err("42501".into()));
+    }
 
-    assert_eq!(
-        carol.batch_execute("REVOKE DIRECTIVE west").await.map_err(|error| code(&error)),
-        Err("42501".into())
-    );
+    let refused = carol.batch_execute("REVOKE DIRECTIVE west").await;
+    assert_eq!(refused.map_err(|error| code(&error)), Err("42501".into()));
     bob.batch_execute("REVOKE DIRECTIVE west").await.expect("revoked");
     hears(&west, "it is taken back", Kind::Revoke, "west").await;
-    // The same at the controllers, for who has the fleet's secret.
-    cli.run(&["directives", "send", "flush", "--id", "all", "--for", "1h", "--by", "dba"]).ok();
-    hears(&west, "the controllers send, too", Kind::Flush, "all").await;
     let events = cli.run(&["events", "--limit", "200"]);
-    for by in ["by alice@handler-1", "by alice+bob@handler-1", "by bob@handler-1", "by dba"] {
+    for by in ["by alice@handler-1", "by bob+alice@handler-1", "by bob@handler-1", "approval asked"] {
         assert!(events.ok().contains(by), "{by}: {}", events.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_the_fleets_secret_nor_another_process_sends_without_a_users_password_r92() {
+    let cluster = Cluster::builder().controllers(3).handlers(1).servers(1).start().await;
+    let cli = cluster.cli();
+    for user in ["bob", "carol"] {
+        cli.run_with(&["users", "create", user, "--password-stdin"], "secret\n").ok();
+    }
+    let send = |by: &'static str| {
+        ["directives", "send", "flush", "--id", "all", "--for", "1h", "--by", by, "--password-stdin"]
+    };
+    // The secret's file is there, but nobody may send yet.
+    assert!(cli.run_with(&send("bob"), "secret\n").fails(1).contains("right of a sender"));
+    cli.run(&["directives", "grant", "bob", "approver"]).ok();
+    assert!(cli.run_with(&send("bob"), "guess\n").fails(64).contains("not the password"));
+    assert!(cli.run_with(&send("nobody"), "secret\n").fails(64).contains("no user"));
+    assert!(cli.run(&["directives", "grant", "nobody", "sender"]).fails(1).contains("does not exist"));
+
+    // Who speaks to a controller with the fleet's secret proves no user by that.
+    let id = || "forged".to_owned();
+    let text = r#"{"v":1,"id":"forged","epoch":0,"sequence":0,"lifetime_ms":60000,"action":"flush","with":{}}"#;
+    let wish = Wish::Send { id: id(), text: text.into(), targets: Targets::default() };
+    let by = |user: &str| Proven { user: user.into(), at: "handler-1".into(), proof: [7; 32] };
+    let (targets, text) = (Targets::default(), text.to_owned());
+    let forged = [
+        Operation::Administer { by: by("bob"), wish: wish.clone() },
+        Operation::Administer { by: by("nobody"), wish },
+        Operation::SendDirective { id: id(), text, targets, by: "bob@handler-1".into() },
+        Operation::EndDirectives { id: None, by: "bob@handler-1".into() },
+    ];
+    for operation in forged {
+        let said = cluster.rpc().operate(RequestId(1), operation.clone()).await;
+        let refused = matches!(&said, Err(rpc::Error::Refused(Refusal::NotAllowed { .. })));
+        assert!(refused, "{operation:?}: {said:?}");
+    }
+
+    // A right is in the map: it survives the leader, and ends a session's right to send at once.
+    cluster.controllers[cluster.leader().await].kill();
+    let bob = console(&cluster, "bob", "secret").await;
+    until("the next leader knows it", async || {
+        state(&bob, "SEND DIRECTIVE flush FOR '1h' ID later").await.map(drop)
+    })
+    .await;
+    // Another right takes two on the console.
+    let waits = state(&bob, "GRANT approver TO carol").await.expect("taken");
+    assert!(waits.contains("another user"), "{waits}");
+    let row = bob.query_one("SHOW APPROVALS", &[]).await.expect("shown");
+    let waiting: String = row.get("id");
+    let approve = format!("APPROVE GRANT \"{waiting}\"");
+    assert_eq!(state(&bob, &approve).await, Err("42501".into()));
+    cli.run(&["directives", "grant", "alice", "approver"]).ok();
+    let alice = console(&cluster, USER, PASSWORD).await;
+    assert_eq!(state(&alice, &approve).await.as_deref(), Ok("approved"));
+    let senders = cli.run(&["directives", "senders", "--json"]).json();
+    let users: Vec<_> = senders.as_array().expect("a list").iter().map(|row| row["user"].as_str()).collect();
+    assert_eq!(users, [Some("alice"), Some("bob"), Some("carol")]);
+    // Nobody becomes bob by a console, where every user may change users.
+    for sql in ["ALTER USER bob PASSWORD 'mine'", "DROP USER bob"] {
+        let refused = alice.batch_execute(sql).await.map_err(|error| code(&error));
+        assert_eq!(refused, Err("42501".into()), "{sql}");
+    }
+    cli.run(&["directives", "ungrant", "bob"]).ok();
+    assert_eq!(state(&bob, "SEND DIRECTIVE flush FOR '1h'").await, Err("42501".into()));
+    let events = cli.run(&["events", "--limit", "200"]);
+    for line in ["sender put", "bob becomes approver", "with the fleet's secret", "by bob+alice@handler-1"] {
+        assert!(events.ok().contains(line), "{line}: {}", events.stdout);
     }
 }

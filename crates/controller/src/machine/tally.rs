@@ -95,6 +95,8 @@ impl Tally {
             | Command::EndDirective { .. }
             | Command::PinDatabase { .. }
             | Command::PauseBalancing { .. }
+            | Command::PutSender { .. }
+            | Command::Administer { .. }
             // A copy that forms is nobody's.
             | Command::ForkDatabase { .. }
             | Command::FormDatabase { .. }
@@ -154,7 +156,9 @@ fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
         | Command::PutDirective { .. }
         | Command::EndDirective { .. }
         | Command::PinDatabase { .. }
-        | Command::PauseBalancing { .. } => None,
+        | Command::PauseBalancing { .. }
+        | Command::PutSender { .. }
+        | Command::Administer { .. } => None,
     }
 }
 
@@ -191,7 +195,9 @@ fn ended(fleet: &Fleet, command: &Command) -> Option<Tenure> {
         | Command::PutDirective { .. }
         | Command::EndDirective { .. }
         | Command::PinDatabase { .. }
-        | Command::PauseBalancing { .. } => None,
+        | Command::PauseBalancing { .. }
+        | Command::PutSender { .. }
+        | Command::Administer { .. } => None,
     }
 }
 

@@ -1,34 +1,83 @@
 //! Directives of administrators: taken in, told to handlers, ended; and what handlers tell of them.
+//!
+//! Every way to send one ends here, whatever process it begins at: the leader makes sure who it is, and the map says
+//! whether that user may (R92).
 
 use std::sync::Arc;
 
-use model::{Cause, Command, Name, Rejection, RequestId, Targets, Why};
+use model::{Cause, Command, Name, Person, Proposal, Rejection, RequestId, SenderRole, Targets, Why, Wish};
 use rpc::{
     Refusal,
     controller::{DatabaseRef, Operated},
-    directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, TargetsCount},
+    directives::{
+        DirectiveInfo, DirectiveTally, DirectivesReport, PendingInfo, Proven, Question, SendersInfo,
+        TargetsCount,
+    },
 };
 use tokio::time::{Instant, sleep};
+use wire::scram::Verifier;
 
-use super::{Node, resolve};
+use super::{Node, resolve, shortened};
 use crate::{
     limits::{COUNT_PAUSE, COUNT_TIMEOUT},
     reign::Reign,
 };
 
 impl Node {
-    /// Sends a directive to clients, or one that stands to others.
+    /// Does what an administrator wants, if the proof is right. What the administrator may do, the map decides.
     ///
     /// # Errors
-    /// It is none, its id is another's, too many stand, or this controller cannot decide.
-    pub(super) async fn send_directive(
+    /// The proof is not, the map says no, it is no directive, or this controller cannot decide.
+    pub(super) async fn administer(
         &self,
         reign: &Reign,
         request: RequestId,
-        (id, by): (Name, Name),
-        text: &str,
-        targets: Targets,
+        by: &Proven,
+        wish: rpc::directives::Wish,
     ) -> Result<Operated, Refusal> {
+        let person = self.proven(request, by, &wish)?;
+        let name = |text: &str| Name::new(text).map_err(Rejection::from);
+        let wish = match wish {
+            rpc::directives::Wish::Send { id, text, targets } => {
+                self.sending(reign, name(&id)?, &text, targets)?
+            }
+            rpc::directives::Wish::PutSender { id, user, role } => {
+                Wish::PutSender { id: name(&id)?, user: name(&user)?, role }
+            }
+            rpc::directives::Wish::Approve { id } => Wish::Approve { id: name(&id)? },
+            rpc::directives::Wish::Revoke { id: Some(id) } => Wish::Revoke { id: name(&id)? },
+            rpc::directives::Wish::Revoke { id: None } => {
+                return self.revoke_all(reign, request, person).await;
+            }
+        };
+        let why = self.why(reign, request, &wish);
+        let (revision, _) =
+            self.propose_because(why, Command::Administer { by: person, wish }).await?.accepted()?;
+        Ok(self.operated(revision, None))
+    }
+
+    /// Who it is, if the proof is that user's, of this wish in this request.
+    fn proven(
+        &self,
+        request: RequestId,
+        by: &Proven,
+        wish: &rpc::directives::Wish,
+    ) -> Result<Person, Refusal> {
+        let message = rpc::directives::signed(request, &by.user, &by.at, wish);
+        let verifier = self.verifier(&by.user).and_then(|text| text.parse::<Verifier>().ok());
+        if !verifier.is_some_and(|verifier| verifier.signed(&message, &by.proof)) {
+            tracing::warn!(user = shortened(&by.user), at = shortened(&by.at), "a proof is not this user's");
+            let user = shortened(&by.user);
+            let reason = format!("this was not proven to be the word of user \"{user}\"; log in again");
+            return Err(Refusal::NotAllowed { reason });
+        }
+        let user = Name::new(&by.user).map_err(Rejection::from)?;
+        let at = Name::new(&by.at).map_err(Rejection::from)?;
+        Ok(Person { user, at })
+    }
+
+    /// A directive to be sent, or to wait if it takes two persons (R82, R90).
+    fn sending(&self, reign: &Reign, id: Name, text: &str, targets: Targets) -> Result<Wish, Refusal> {
         let read = directive::decode(text.as_bytes());
         let mut directive = read.map_err(|unreadable| invalid(&unreadable.refusal))?;
         if directive.id != id.as_str() {
@@ -39,22 +88,85 @@ impl Node {
             let reason = "a session is given by the targets; handlers fill it in".into();
             return Err(Refusal::DirectiveInvalid { reason });
         }
-        let known = self.view.read(|state| state.fleet().directive(&id).cloned());
-        let known = known.map(|standing| standing.directive.text);
-        let told = known.as_deref().and_then(|text| directive::decode(text.as_bytes()).ok());
         // Repeated, or sent to others: it keeps its order, so that it is the same directive.
-        directive.order = match told {
+        directive.order = match self.told_before(&id) {
             Some(told) if (directive::Directive { order: told.order, ..directive.clone() }) == told => {
                 told.order
             }
             Some(_) | None => self.order(reign, directive.scope.database.as_deref()),
         };
         let text = directive::encode(&directive).map_err(|refusal| invalid(&refusal))?;
-        let why = Why::new(Cause::Operator, format!("request {request}; to {targets}"));
+        let second = directive.kind().takes_two();
+        // The map fills in who sends it.
+        let by = Name::new("nobody").map_err(Rejection::from)?;
         let directive = model::Directive { text, targets, lifetime_ms: directive.lifetime_ms, by };
-        let command = Command::PutDirective { id, directive: Box::new(directive) };
-        let (revision, _) = self.propose_because(why, command).await?.accepted()?;
+        Ok(Wish::Send { id, directive: Box::new(directive), second })
+    }
+
+    /// What stands or waits under that id.
+    fn told_before(&self, id: &Name) -> Option<directive::Directive> {
+        let text = self.view.read(|state| {
+            let fleet = state.fleet();
+            let waits = fleet.pending().find(|(waiting, _)| *waiting == id);
+            let waits = waits.and_then(|(_, pending)| match &pending.proposal {
+                Proposal::Directive(directive) => Some(directive.text.clone()),
+                Proposal::Sender { .. } => None,
+            });
+            fleet.directive(id).map(|standing| standing.directive.text.clone()).or(waits)
+        });
+        directive::decode(text?.as_bytes()).ok()
+    }
+
+    /// For the event: which request, to whom, and what became of what ends.
+    fn why(&self, reign: &Reign, request: RequestId, wish: &Wish) -> Why {
+        let more = match wish {
+            Wish::Send { directive, .. } => format!("; to {}", directive.targets),
+            Wish::Revoke { id } if self.view.read(|state| state.fleet().directive(id).is_some()) => {
+                format!("; {}", reign.state(|state| state.told.tally(id)).0)
+            }
+            Wish::Revoke { .. } | Wish::PutSender { .. } | Wish::Approve { .. } => String::new(),
+        };
+        Why::new(Cause::Operator, format!("request {request}{more}"))
+    }
+
+    /// The stop switch. Of all of them, some may end meanwhile.
+    async fn revoke_all(&self, reign: &Reign, request: RequestId, by: Person) -> Result<Operated, Refusal> {
+        let ids: Vec<Name> =
+            self.view.read(|state| state.fleet().directives().map(|(id, _)| id.clone()).collect());
+        // Said even if there is nothing to revoke: whoever may not hears so.
+        if self.view.read(|state| state.fleet().sender(&by.user)).is_none() {
+            let role = SenderRole::Sender;
+            return Err(Rejection::NotAllowed { user: by.user, role }.into());
+        }
+        let mut revision = self.view.revision();
+        for id in ids {
+            let wish = Wish::Revoke { id };
+            let why = self.why(reign, request, &wish);
+            let proposed = self.propose_because(why, Command::Administer { by: by.clone(), wish }).await?;
+            match proposed.outcome {
+                Err(Rejection::DirectiveUnknown { .. }) => {}
+                outcome => drop(outcome?),
+            }
+            revision = proposed.revision;
+        }
         Ok(self.operated(revision, None))
+    }
+
+    /// Who may send directives and what waits, by the map of this controller.
+    pub fn senders(&self) -> SendersInfo {
+        let now = (self.host.clock)();
+        self.view.read(|state| {
+            let pending = state.fleet().pending().map(|(id, pending)| PendingInfo {
+                id: id.clone(),
+                by: pending.by.to_string(),
+                what: pending.proposal.to_string(),
+                left_ms: pending.left_ms(now),
+            });
+            SendersInfo {
+                senders: state.fleet().senders().map(|(user, role)| (user.clone(), role)).collect(),
+                pending: pending.filter(|info| info.left_ms > 0).collect(),
+            }
+        })
     }
 
     /// Behind everything that was said before: the epoch of the database's assignment or the leader's term, and the
@@ -72,35 +184,6 @@ impl Node {
             let number_max = directive::limits::NUMBER_MAX;
             directive::Order { epoch: epoch.min(number_max), sequence: sequence.min(number_max) }
         })
-    }
-
-    /// Revokes one directive, or all of them.
-    ///
-    /// # Errors
-    /// There is no such directive, or this controller cannot decide.
-    pub(super) async fn end_directives(
-        &self,
-        reign: &Reign,
-        request: RequestId,
-        id: Option<Name>,
-        by: &Name,
-    ) -> Result<Operated, Refusal> {
-        let all = || self.view.read(|state| state.fleet().directives().map(|(id, _)| id.clone()).collect());
-        let ids: Vec<Name> = id.map_or_else(all, |id| vec![id]);
-        let one = ids.len() == 1;
-        let mut revision = self.view.revision();
-        for id in ids {
-            let (tally, _) = reign.state(|state| state.told.tally(&id));
-            let why = Why::new(Cause::Operator, format!("request {request}; by {by}; {tally}"));
-            let proposed = self.propose_because(why, Command::EndDirective { id }).await?;
-            match proposed.outcome {
-                // Of all of them, one may have ended meanwhile.
-                Err(Rejection::DirectiveUnknown { .. }) if !one => {}
-                outcome => drop(outcome?),
-            }
-            revision = proposed.revision;
-        }
-        Ok(self.operated(revision, None))
     }
 
     /// Ends those whose time is over, and notes what became of them.

@@ -9,6 +9,7 @@ use model::{
 use rpc::{
     Refusal,
     controller::{DatabaseRef, Operated, Operation},
+    handshake::Role,
     placement::PinTarget,
 };
 use tokio::time::Instant;
@@ -28,6 +29,7 @@ impl Node {
     /// The map says no, what is named does not exist, or this controller cannot decide.
     pub async fn operate(
         self: &Arc<Self>,
+        role: Role,
         request: RequestId,
         operation: Operation,
     ) -> Result<Operated, Refusal> {
@@ -99,15 +101,16 @@ impl Node {
                 let name = Name::new(&name).map_err(Rejection::from)?;
                 self.change(request, Command::AdoptDatabase { database, name, epoch }, Some(database)).await
             }
-            Operation::SendDirective { id, text, targets, by } => {
-                let id = Name::new(&id).map_err(Rejection::from)?;
-                let by = Name::new(&by).map_err(Rejection::from)?;
-                self.send_directive(&reign, request, (id, by), &text, targets).await
+            Operation::SendDirective { .. } | Operation::EndDirectives { .. } => {
+                let reason = "who sends directives has to be proven; upgrade the process that asked";
+                Err(Refusal::NotAllowed { reason: reason.into() })
             }
-            Operation::EndDirectives { id, by } => {
-                let id = id.as_deref().map(Name::new).transpose().map_err(Rejection::from)?;
+            Operation::Administer { by, wish } => self.administer(&reign, request, &by, wish).await,
+            Operation::PutSender { user, role: right, by } => {
+                let user = Name::new(&user).map_err(Rejection::from)?;
                 let by = Name::new(&by).map_err(Rejection::from)?;
-                self.end_directives(&reign, request, id, &by).await
+                operators_only(role, "give a right without a second person")?;
+                self.change(request, Command::PutSender { user, role: right, by }, None).await
             }
             Operation::PinDatabase { database, to } => self.pin(request, &database, to).await,
             Operation::PauseBalancing { paused, by } => {
@@ -116,12 +119,22 @@ impl Node {
             }
             Operation::PutUser { name, verifier } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
+                self.user_may_change(role, &name)?;
                 self.change(request, Command::PutUser { name, verifier }, None).await
             }
             Operation::DropUser { name } => {
                 let name = Name::new(&name).map_err(Rejection::from)?;
+                self.user_may_change(role, &name)?;
                 self.change(request, Command::DropUser { name }, None).await
             }
+        }
+    }
+
+    /// Every user may change users on a console, and a changed password would make him one who may send directives.
+    fn user_may_change(&self, role: Role, name: &Name) -> Result<(), Refusal> {
+        match self.view.read(|state| state.fleet().sender(name)) {
+            Some(_) => operators_only(role, &format!("change user \"{name}\", who may send directives")),
+            None => Ok(()),
         }
     }
 
@@ -320,6 +333,18 @@ impl Node {
             return Err(Rejection::ServerDraining { server: tenure.server }.into());
         }
         Ok(tenure)
+    }
+}
+
+/// Refuses what is for the command line alone.
+fn operators_only(role: Role, what: &str) -> Result<(), Refusal> {
+    match role {
+        Role::Operator => Ok(()),
+        Role::Controller | Role::Handler | Role::Server => {
+            let reason =
+                format!("only the command line `stationmaster`, with the fleet's secret, may {what}");
+            Err(Refusal::NotAllowed { reason })
+        }
     }
 }
 

@@ -1,93 +1,31 @@
-//! Directives on the console: who may send them, and what they are told of those that stand (R92, R93).
+//! Directives on the console: a user's wishes are signed and passed on, and what stands is shown (R92, R93).
 //!
-//! Users prove themselves by their passwords, and those in `directive_senders` may send. Code and updates (R82, R90) take two
-//! of them: what one sends waits here, for a while, until another one approves of it.
+//! Nothing is decided here: the leading controller looks at the signature, and the map says what the user may do. The
+//! key to sign with is what the user proved to know of the password when logging in, and goes with the session.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard},
-};
-
-use directive::{Directive, Draft, Kind};
+use directive::{Directive, Draft};
 use futures::FutureExt;
-use model::{Name, Targets};
-use rpc::controller::Operation;
-use tokio::time::{Duration, Instant};
-use wire::sqlstate;
+use model::{Name, RequestId, SenderRole, Targets};
+use rpc::{
+    controller::Operation,
+    directives::{Proven, SendersInfo, Wish, signed},
+};
+use wire::{scram, sqlstate};
 
 use super::{Answer, Asker, Row, run::operate};
 use crate::{failure, failure::Failure, handler::Handler};
 
-/// How long a directive waits for a second person.
-const WAITS: Duration = Duration::from_secs(600);
-/// How many wait at a time.
-const WAITING_MAX: usize = 16;
-
-/// Directives that wait for a second person.
-#[derive(Debug, Default)]
-pub(crate) struct Waiting(Mutex<BTreeMap<String, One>>);
-
-#[derive(Clone, Debug)]
-struct One {
-    directive: Directive,
-    targets: Targets,
-    user: String,
-    until: Instant,
-}
-
-impl Waiting {
-    /// Keeps one; false when too many wait.
-    fn put(&self, one: One, now: Instant) -> bool {
-        let mut all = self.all(now);
-        let room = all.len() < WAITING_MAX || all.contains_key(&one.directive.id);
-        if room {
-            all.insert(one.directive.id.clone(), one);
-        }
-        room
-    }
-
-    /// Takes one for somebody who approves of it.
-    fn approve(&self, id: &str, user: &str, now: Instant) -> Result<One, Failure> {
-        let mut all = self.all(now);
-        match all.get(id) {
-            None => Err(Failure::new(
-                sqlstate::UNDEFINED_OBJECT,
-                format!("no directive \"{id}\" waits for approval"),
-            )
-            .hint("They wait for ten minutes, at the handler where they were sent.")),
-            Some(one) if one.user == user => {
-                Err(refused("a directive that carries code or an update takes a second person's approval"))
-            }
-            Some(_) => Ok(all.remove(id).expect("BUG: it was there")),
-        }
-    }
-
-    fn all(&self, now: Instant) -> MutexGuard<'_, BTreeMap<String, One>> {
-        let mut all = self.0.lock().expect("BUG: nothing panics while holding this lock");
-        all.retain(|_, one| one.until > now);
-        all
-    }
-}
-
-fn refused(why: &str) -> Failure {
-    Failure::new(sqlstate::INSUFFICIENT_PRIVILEGE, why)
-}
-
-/// Whether the user may send and revoke here.
-fn may(handler: &Handler, asker: Asker<'_>) -> Result<(), Failure> {
-    if handler.settings.directive_senders.iter().any(|name| name.as_str() == asker.user) {
-        return Ok(());
-    }
-    tracing::warn!(user = asker.user, "not allowed to send directives");
-    let user = asker.user;
-    Err(refused(&format!("user \"{user}\" may not send directives"))
-        .hint("`directive_senders` in the handler's configuration names those who may."))
-}
-
-/// Who it was, for the audit: proven by a password, at this handler.
-fn by(handler: &Handler, users: &str) -> String {
-    let full = format!("{users}@{}", handler.settings.name);
-    Name::new(&full).map_or_else(|_| users.to_owned(), |name| name.to_string())
+/// Has the controllers do it, in the user's name.
+async fn wish(handler: &Handler, asker: Asker<'_>, wish: Wish) -> Result<(), Failure> {
+    let Some(key) = asker.key else {
+        let what = "directives are sent on the console: connect to the database \"stationmaster\"";
+        return Err(Failure::new(sqlstate::INSUFFICIENT_PRIVILEGE, what));
+    };
+    // One of its own for each, so that each signature is for one wish.
+    let asker = Asker { request: RequestId(rand::random()), ..asker };
+    let (user, at) = (asker.user.to_owned(), handler.settings.name.to_string());
+    let proof = scram::sign(key.0, &signed(asker.request, &user, &at, &wish));
+    operate(handler, asker, Operation::Administer { by: Proven { user, at, proof }, wish }).await
 }
 
 /// `SEND DIRECTIVE`: its id and what becomes of it, or how many sessions it would reach.
@@ -98,64 +36,49 @@ pub(super) async fn send(
     targets: &Targets,
     dry_run: bool,
 ) -> Result<Answer, Failure> {
-    may(handler, asker)?;
     let directive = draft.directive(rand::random());
     let directive =
         directive.map_err(|bad| Failure::new(sqlstate::INVALID_PARAMETER_VALUE, bad.to_string()))?;
     if dry_run {
         return count(handler, &directive, targets).await;
     }
-    let id = directive.id.clone();
-    if matches!(directive.kind(), Kind::Rule | Kind::Update) {
-        let (user, now) = (asker.user.to_owned(), Instant::now());
-        let one = One { directive, targets: targets.clone(), user, until: now + WAITS };
-        if !handler.waiting_directives.put(one, now) {
-            return Err(Failure::new(
-                sqlstate::CONFIGURATION_LIMIT_EXCEEDED,
-                "too many directives wait for approval",
-            ));
-        }
-        tracing::info!(directive = id, user = asker.user, "waits for a second person");
-        return Ok(said(&id, "waits for APPROVE DIRECTIVE by another user"));
-    }
-    put(handler, asker, directive, targets.clone(), asker.user).await?;
-    Ok(said(&id, "sent"))
+    let text = directive::encode(&directive);
+    let text =
+        text.map_err(|refusal| Failure::new(sqlstate::INVALID_PARAMETER_VALUE, refusal.to_string()))?;
+    let (id, takes_two) = (directive.id.clone(), directive.kind().takes_two());
+    wish(handler, asker, Wish::Send { id: id.clone(), text, targets: targets.clone() }).await?;
+    Ok(said(&id, if takes_two { WAITS } else { "sent" }))
 }
 
-/// `APPROVE DIRECTIVE`.
+/// What is said of what takes two persons.
+const WAITS: &str = "waits for APPROVE by another user";
+
+/// `APPROVE`.
 pub(super) async fn approve(handler: &Handler, asker: Asker<'_>, id: &str) -> Result<Answer, Failure> {
-    may(handler, asker)?;
-    let One { directive, targets, user, .. } =
-        handler.waiting_directives.approve(id, asker.user, Instant::now())?;
-    let both = format!("{user}+{}", asker.user);
-    put(handler, asker, directive, targets, &both).await?;
-    Ok(said(id, "sent"))
+    wish(handler, asker, Wish::Approve { id: id.into() }).await?;
+    Ok(said(id, "approved"))
 }
 
 /// `REVOKE DIRECTIVE`.
 pub(super) async fn revoke(
     handler: &Handler,
     asker: Asker<'_>,
-    id: Option<&String>,
+    id: Option<String>,
 ) -> Result<Answer, Failure> {
-    may(handler, asker)?;
-    let by = by(handler, asker.user);
-    operate(handler, asker, Operation::EndDirectives { id: id.cloned(), by }).await?;
+    wish(handler, asker, Wish::Revoke { id }).await?;
     Ok(Answer::done("REVOKE"))
 }
 
-async fn put(
+/// `GRANT` and `REVOKE` of a right.
+pub(super) async fn put_sender(
     handler: &Handler,
     asker: Asker<'_>,
-    directive: Directive,
-    targets: Targets,
-    users: &str,
-) -> Result<(), Failure> {
-    let text = directive::encode(&directive);
-    let text =
-        text.map_err(|refusal| Failure::new(sqlstate::INVALID_PARAMETER_VALUE, refusal.to_string()))?;
-    let operation = Operation::SendDirective { id: directive.id, text, targets, by: by(handler, users) };
-    operate(handler, asker, operation).await
+    user: &str,
+    role: Option<SenderRole>,
+) -> Result<Answer, Failure> {
+    let id = format!("g-{:08x}", rand::random::<u32>());
+    wish(handler, asker, Wish::PutSender { id: id.clone(), user: user.into(), role }).await?;
+    Ok(said(&id, WAITS))
 }
 
 fn said(id: &str, what: &str) -> Answer {
@@ -205,29 +128,22 @@ pub(super) async fn show(handler: &Handler) -> Result<Vec<Row>, Failure> {
     Ok(all.into_iter().map(row).collect())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// `SHOW SENDERS`: who may do what.
+pub(super) async fn show_senders(handler: &Handler) -> Result<Vec<Row>, Failure> {
+    let row = |(user, role): (Name, SenderRole)| vec![user.as_str().into(), role.name().into()];
+    Ok(senders(handler).await?.senders.into_iter().map(row).collect())
+}
 
-    fn one(id: &str, user: &str, now: Instant) -> One {
-        let draft = Draft { action: "flush".into(), lifetime_ms: 5, id: Some(id.into()), ..Draft::default() };
-        let directive = draft.directive(0).expect("a directive");
-        One { directive, targets: Targets::default(), user: user.into(), until: now + WAITS }
-    }
+/// `SHOW APPROVALS`: what waits for a second person.
+pub(super) async fn show_pending(handler: &Handler) -> Result<Vec<Row>, Failure> {
+    let row = |info: rpc::directives::PendingInfo| {
+        vec![info.id.as_str().into(), info.by.into(), info.what.into(), info.left_ms.div_ceil(1_000).into()]
+    };
+    Ok(senders(handler).await?.pending.into_iter().map(row).collect())
+}
 
-    #[test]
-    fn nobody_approves_of_what_is_his_own_and_nothing_waits_for_ever_r92() {
-        let (waiting, now) = (Waiting::default(), Instant::now());
-        assert!(waiting.put(one("a", "ann", now), now));
-        assert!(waiting.approve("a", "ann", now).is_err());
-        assert!(waiting.approve("b", "bob", now).is_err());
-        assert_eq!(waiting.approve("a", "bob", now).expect("approved").user, "ann");
-        assert!(waiting.approve("a", "bob", now).is_err(), "once");
-        for number in 0..WAITING_MAX {
-            assert!(waiting.put(one(&number.to_string(), "ann", now), now));
-        }
-        assert!(!waiting.put(one("more", "ann", now), now));
-        assert!(waiting.put(one("more", "ann", now), now + WAITS), "the others' time is over");
-        assert!(waiting.approve("0", "bob", now + WAITS).is_err());
-    }
+async fn senders(handler: &Handler) -> Result<SendersInfo, Failure> {
+    let controllers = &handler.controllers;
+    let asked = controllers.any(|client, context| async move { client.senders(context).await }.boxed());
+    asked.await.map_err(|error| failure::not_operated(&error))
 }

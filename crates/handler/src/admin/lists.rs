@@ -90,6 +90,8 @@ pub(super) async fn show_list(handler: &Handler, show: &Show) -> Result<Answer, 
         Show::Placement(shown) => placement::rows(handler, shown).await?,
         Show::Users => users(handler).await?.iter().map(|user| vec![user.as_str().into()]).collect(),
         Show::Directives => directives::show(handler).await?,
+        Show::Senders => directives::show_senders(handler).await?,
+        Show::Approvals => directives::show_pending(handler).await?,
         Show::Sessions => {
             let sessions = handler.sessions.all();
             sessions.iter().filter_map(|(process_id, handle)| session_row(*process_id, handle)).collect()

@@ -42,6 +42,8 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
         "send" => directives::send(cursor),
         "approve" => directives::approve(cursor),
         "revoke" if cursor.is_word("directive") || cursor.is_word("all") => directives::revoke(cursor),
+        "grant" => directives::grant(cursor, &before),
+        "revoke" => directives::take_away(cursor, &before),
         "show" => show::parse(cursor),
         "select" => select::parse(cursor),
         "begin" => Ok(skipping(cursor, Statement::Begin { tag: "BEGIN" })),
@@ -61,13 +63,14 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
     }
 }
 
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 22] = [
     "create",
     "drop",
     "alter",
     "move",
     "send",
     "approve",
+    "grant",
     "revoke",
     "show",
     "select",
@@ -96,7 +99,7 @@ fn transaction_end(cursor: &mut Cursor<'_>, statement: Statement) -> Result<Stat
     if cursor.at_end() { Ok(statement) } else { Err(unsupported(cursor)) }
 }
 
-fn unsupported(cursor: &Cursor<'_>) -> Failure {
+pub(super) fn unsupported(cursor: &Cursor<'_>) -> Failure {
     let known = [
         "select",
         "insert",
@@ -137,8 +140,8 @@ fn unsupported(cursor: &Cursor<'_>) -> Failure {
 /// Makes sense to PostgreSQL, but not to a handler.
 fn not_here(what: &str) -> Failure {
     Failure::new(sqlstate::FEATURE_NOT_SUPPORTED, format!("{what} is not supported by the admin console")).hint(
-        "Here are CREATE, DROP, ALTER and MOVE DATABASE, CREATE, ALTER and DROP USER, SEND, APPROVE and REVOKE DIRECTIVE, SHOW DATABASES, SERVERS, HANDLERS, \
-         CONTROLLERS, USERS, SESSIONS, DIRECTIVES, EVENTS, PLACEMENT and VERSION. Connect to a database to work with tables.",
+        "Here are CREATE, DROP, ALTER and MOVE DATABASE, CREATE, ALTER and DROP USER, SEND, APPROVE and REVOKE DIRECTIVE, GRANT and REVOKE of sender and approver, SHOW DATABASES, SERVERS, HANDLERS, \
+         CONTROLLERS, USERS, SESSIONS, DIRECTIVES, SENDERS, APPROVALS, EVENTS, PLACEMENT and VERSION. Connect to a database to work with tables.",
     )
 }
 

@@ -4,6 +4,7 @@ use model::{ForkPoint, IdempotencyKey, RequestId};
 use rand::Rng;
 use rpc::{
     controller::{DatabaseRef, Operation},
+    directives::Wish,
     placement::PinTarget,
 };
 use wire::{scram::Verifier, sqlstate};
@@ -14,7 +15,7 @@ use super::{
     scalar::Scalar,
     statement::Password,
 };
-use crate::{failure, failure::Failure, handler::Handler};
+use crate::{failure, failure::Failure, handler::Handler, login::ClientKey};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) process_id: u32,
     /// The client's `application_name`.
     pub(crate) application: &'a str,
+    /// By which the controllers are shown that it is this user who asks.
+    pub(crate) key: Option<ClientKey>,
 }
 
 /// Runs a statement that is none about transactions.
@@ -83,7 +86,8 @@ pub(crate) async fn run(
             directives::send(handler, asker, draft, targets, *dry_run).await
         }
         Statement::ApproveDirective { id } => directives::approve(handler, asker, id).await,
-        Statement::RevokeDirectives { id } => directives::revoke(handler, asker, id.as_ref()).await,
+        Statement::RevokeDirectives { id } => directives::revoke(handler, asker, id.clone()).await,
+        Statement::PutSender { user, role } => directives::put_sender(handler, asker, user, *role).await,
         Statement::Show(show) => show_list(handler, show).await,
         Statement::Databases(query) => databases(handler, query, parameters).await,
         Statement::Values(values) => {
@@ -130,9 +134,21 @@ fn change(operation: &Operation) -> String {
         Operation::DrainServer { server, draining: true } => format!("drain server {server}"),
         Operation::DrainServer { server, draining: false } => format!("drain server {server} no more"),
         Operation::ExpireServer { server } => format!("expire server {server}"),
-        Operation::SendDirective { id, .. } => format!("send directive {id}"),
-        Operation::EndDirectives { id: Some(id), .. } => format!("revoke directive {id}"),
-        Operation::EndDirectives { id: None, .. } => "revoke all directives".into(),
+        Operation::SendDirective { id, .. } | Operation::Administer { wish: Wish::Send { id, .. }, .. } => {
+            format!("send directive {id}")
+        }
+        Operation::EndDirectives { id: Some(id), .. }
+        | Operation::Administer { wish: Wish::Revoke { id: Some(id) }, .. } => {
+            format!("revoke directive {id}")
+        }
+        Operation::EndDirectives { id: None, .. }
+        | Operation::Administer { wish: Wish::Revoke { id: None }, .. } => "revoke all directives".into(),
+        Operation::Administer { wish: Wish::Approve { id }, .. } => format!("approve {id}"),
+        Operation::Administer { wish: Wish::PutSender { user, role, .. }, .. }
+        | Operation::PutSender { user, role, .. } => match role {
+            Some(role) => format!("make user {user} a {role}"),
+            None => format!("let user {user} send no more"),
+        },
         Operation::PinDatabase { database, to: Some(PinTarget::Server(server)) } => {
             format!("pin database {database} to server {server}")
         }

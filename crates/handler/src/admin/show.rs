@@ -20,6 +20,10 @@ pub(crate) enum Show {
     Users,
     /// Those that stand.
     Directives,
+    /// Who may send them.
+    Senders,
+    /// What waits for a second person.
+    Approvals,
     /// The clients of this handler.
     Sessions,
     Version,
@@ -47,6 +51,8 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
         "users" | "roles" => Show::Users,
         "sessions" => Show::Sessions,
         "directives" => Show::Directives,
+        "senders" => Show::Senders,
+        "approvals" => Show::Approvals,
         "version" => Show::Version,
         "events" => events(cursor)?,
         "placement" => Show::Placement(placement::parse(cursor)?),
@@ -91,7 +97,7 @@ fn unknown(name: &str, cursor: &Cursor<'_>) -> Failure {
         code: sqlstate::UNDEFINED_OBJECT,
         message: format!("unrecognized configuration parameter \"{name}\""),
         hint: Some(
-            "SHOW DATABASES, SERVERS, HANDLERS, CONTROLLERS, USERS, SESSIONS, DIRECTIVES, EVENTS, PLACEMENT and VERSION are known here."
+            "SHOW DATABASES, SERVERS, HANDLERS, CONTROLLERS, USERS, SESSIONS, DIRECTIVES, SENDERS, APPROVALS, EVENTS, PLACEMENT and VERSION are known here."
                 .into(),
         ),
         ..cursor.unexpected()
@@ -139,6 +145,8 @@ impl Show {
                 ("done", Int8),
                 ("refused", Int8),
             ],
+            Self::Senders => &[("user", Text), ("right", Text)],
+            Self::Approvals => &[("id", Text), ("by", Text), ("what", Text), ("left_s", Int8)],
             Self::Sessions => &[
                 ("process_id", Int8),
                 ("user", Text),

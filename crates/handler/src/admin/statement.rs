@@ -3,7 +3,7 @@
 use std::fmt;
 
 use directive::Draft;
-use model::{DatabaseOption, Targets};
+use model::{DatabaseOption, SenderRole, Targets};
 
 use super::{Cell, Column, Kind, scalar::Scalar, show::Show};
 
@@ -27,10 +27,12 @@ pub(crate) enum Statement {
     DropUser { name: String, if_exists: bool },
     /// `SEND DIRECTIVE action FOR time …`
     SendDirective { draft: Draft, targets: Targets, dry_run: bool },
-    /// `APPROVE DIRECTIVE id`: the second person does.
+    /// `APPROVE DIRECTIVE id`, `APPROVE GRANT id`: the second person does.
     ApproveDirective { id: String },
     /// `REVOKE DIRECTIVE id`, `REVOKE ALL DIRECTIVES`
     RevokeDirectives { id: Option<String> },
+    /// `GRANT sender TO user`, `REVOKE sender FROM user`; sender or approver.
+    PutSender { user: String, role: Option<SenderRole> },
     /// `SHOW …`
     Show(Show),
     /// `SELECT … FROM pg_database …`
@@ -62,7 +64,8 @@ impl Statement {
             Self::PutUser { exists: true, .. } => "ALTER ROLE",
             Self::DropUser { .. } => "DROP ROLE",
             Self::SendDirective { .. } | Self::ApproveDirective { .. } => "SEND DIRECTIVE",
-            Self::RevokeDirectives { .. } => "REVOKE",
+            Self::RevokeDirectives { .. } | Self::PutSender { role: None, .. } => "REVOKE",
+            Self::PutSender { role: Some(_), .. } => "GRANT",
             Self::Show(_) => "SHOW",
             Self::Databases(_) | Self::Values(_) => "SELECT",
             Self::Begin { tag } | Self::Nothing { tag } => tag,
@@ -89,7 +92,7 @@ impl Statement {
             Self::Show(show) => Some(show.columns()),
             Self::Databases(query) => Some(query.columns()),
             Self::Values(values) => Some(values.iter().map(|(column, _)| column.clone()).collect()),
-            Self::SendDirective { .. } | Self::ApproveDirective { .. } => {
+            Self::SendDirective { .. } | Self::ApproveDirective { .. } | Self::PutSender { .. } => {
                 Some(["id", "state"].map(|name| Column::new(name, Kind::Text)).into())
             }
             Self::RevokeDirectives { .. }

@@ -283,6 +283,7 @@ impl Session<'_> {
             database: &login.database,
             process_id: entry.key.process_id,
             application: login.application(),
+            key: login.key,
         };
         let frame = Frame::split(&link.inbox, self.handler.settings.frame_bytes_max);
         let heard = Heard { handle: &entry.handle, asker };
@@ -301,6 +302,7 @@ impl Session<'_> {
             database: &login.database,
             process_id: entry.key.process_id,
             application: login.application(),
+            key: login.key,
         };
         let mut answering = Answering { handler, asker, link, handle: &entry.handle, hears: false };
         match answering.run(local, false).await {

@@ -542,4 +542,8 @@ impl ControllerApi for Fake {
     ) -> Result<Vec<rpc::load::ClientsOf>, Refusal> {
         unreachable!("not called")
     }
+
+    async fn senders(self, _: Context) -> rpc::directives::SendersInfo {
+        unreachable!("a handler asks on the console only")
+    }
 }

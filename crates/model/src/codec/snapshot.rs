@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{Error, decode};
 use crate::{
     Database, DatabaseId, DatabaseOption, DatabaseOptions, Epoch, Event, EventId, EventLog, Fleet, FleetId,
-    Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Paused, PinnedTo, Revision, Server, ServerId,
-    Standing, User,
-    limits::{COUNTER_MAX, DIRECTIVE_BYTES_MAX, DIRECTIVES_MAX, NAME_BYTES_MAX},
+    Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Paused, Pending, PinnedTo, Proposal, Revision,
+    SenderRole, Server, ServerId, Standing, User,
+    limits::{COUNTER_MAX, DIRECTIVE_BYTES_MAX, DIRECTIVES_MAX, NAME_BYTES_MAX, PENDING_MAX, SENDERS_MAX},
 };
 
 /// Version 1. Plain lists, so that the encoding does not depend on any map type.
@@ -74,6 +74,12 @@ const PINS: u8 = 5;
 /// That balancing is paused: `Vec<Paused>` of one.
 const PAUSED: u8 = 6;
 
+/// Who may send directives: `Vec<(Name, SenderRole)>`.
+const SENDERS: u8 = 7;
+
+/// What waits for a second person: `Vec<(Name, Pending)>`.
+const PENDING: u8 = 8;
+
 impl V3 {
     pub(super) fn build(self) -> Result<Fleet, Error> {
         let mut fleet = build(self.v2)?;
@@ -86,6 +92,8 @@ impl V3 {
                 DIRECTIVES => fleet.directives = directives(decode("snapshot", &bytes)?)?,
                 PINS => fleet.pins = pins(&fleet, decode("snapshot", &bytes)?)?,
                 PAUSED => fleet.paused = Some(paused(decode("snapshot", &bytes)?)?),
+                SENDERS => fleet.senders = senders(&fleet, decode("snapshot", &bytes)?)?,
+                PENDING => fleet.pending = pending(decode("snapshot", &bytes)?)?,
                 kind => return Err(Error::PartUnknown { kind }),
             }
         }
@@ -109,6 +117,32 @@ fn directives(list: Vec<(Name, Standing)>) -> Result<BTreeMap<Name, Standing>, E
         Some((id, _)) => contradiction(format!("directive {id} is too long")),
         None if list.is_empty() || list.len() > DIRECTIVES_MAX => {
             contradiction(format!("{} directives", list.len()))
+        }
+        None => Ok(list.into_iter().collect()),
+    }
+}
+
+fn senders(fleet: &Fleet, list: Vec<(Name, SenderRole)>) -> Result<BTreeMap<Name, SenderRole>, Error> {
+    rising("senders", list.iter().map(|(user, _)| user))?;
+    match list.iter().find(|(user, _)| !fleet.users.contains_key(user)) {
+        Some((user, _)) => contradiction(format!("{user} may send directives and is no user")),
+        None if list.is_empty() || list.len() > SENDERS_MAX => {
+            contradiction(format!("{} senders", list.len()))
+        }
+        None => Ok(list.into_iter().collect()),
+    }
+}
+
+fn pending(list: Vec<(Name, Pending)>) -> Result<BTreeMap<Name, Pending>, Error> {
+    rising("what is pending", list.iter().map(|(id, _)| id))?;
+    let too_long = |(_, pending): &&(Name, Pending)| match &pending.proposal {
+        Proposal::Directive(directive) => directive.text.len() > DIRECTIVE_BYTES_MAX,
+        Proposal::Sender { .. } => false,
+    };
+    match list.iter().find(too_long) {
+        Some((id, _)) => contradiction(format!("directive {id} is too long")),
+        None if list.is_empty() || list.len() > PENDING_MAX => {
+            contradiction(format!("{} things wait for approval", list.len()))
         }
         None => Ok(list.into_iter().collect()),
     }

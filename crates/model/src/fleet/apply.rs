@@ -64,6 +64,8 @@ impl Fleet {
             Command::EndDirective { id } => self.end_directive(id),
             Command::PinDatabase { database, to } => self.pin_database(*database, to.as_ref()),
             Command::PauseBalancing { by, paused } => self.pause_balancing(by, *paused, entry.at),
+            Command::PutSender { user, role, by: _ } => self.put_sender(user, *role),
+            Command::Administer { by, wish } => self.administer(by, wish, entry.at),
         }
     }
 
@@ -113,6 +115,7 @@ impl Fleet {
 
     fn drop_user(&mut self, name: &Name) -> Result<Outcome, Rejection> {
         self.users.remove(name).ok_or_else(|| Rejection::UserUnknown { name: name.clone() })?;
+        self.senders.remove(name);
         self.note(Change::User(name.clone()));
         Ok(Outcome::Done)
     }

@@ -4,7 +4,8 @@
 use super::{Database, Fleet, Server, ServerState};
 use crate::{
     Command, DatabaseId, DatabaseOptions, Entry, Epoch, Event, EventId, EventLog, Evidence, Fact, ForkPoint,
-    Level, Name, Outcome, PinnedTo, ServerId, Standing, Tenure, What, limits::FACTS_MAX,
+    Level, Name, Outcome, Pending, Person, PinnedTo, Proposal, SenderRole, ServerId, Standing, Tenure, What,
+    Wish, limits::FACTS_MAX,
 };
 
 impl Fleet {
@@ -30,6 +31,8 @@ impl Fleet {
             database: None,
             server: None,
             directive: None,
+            sender: None,
+            pending: None,
             paused: self.paused.is_some(),
         };
         match command {
@@ -62,6 +65,18 @@ impl Fleet {
             | Command::PauseBalancing { .. }
             | Command::EndDirective { .. } => {}
             Command::PutDirective { id, .. } => before.directive = self.directives.get(id).cloned(),
+            Command::PutSender { user, .. } => before.sender = self.sender(user),
+            Command::Administer {
+                wish:
+                    Wish::Send { id, .. }
+                    | Wish::PutSender { id, .. }
+                    | Wish::Approve { id }
+                    | Wish::Revoke { id },
+                ..
+            } => {
+                before.directive = self.directives.get(id).cloned();
+                before.pending = self.pending.get(id).cloned();
+            }
         }
         before
     }
@@ -141,7 +156,9 @@ impl Fleet {
             | Command::ReserveDatabase { .. }
             | Command::PauseBalancing { .. }
             | Command::PutDirective { .. }
-            | Command::EndDirective { .. } => unreachable!("BUG: none about a database that was there"),
+            | Command::EndDirective { .. }
+            | Command::PutSender { .. }
+            | Command::Administer { .. } => unreachable!("BUG: none about a database that was there"),
         }
     }
 
@@ -196,14 +213,17 @@ impl Fleet {
             }
             // An id is no database yet.
             Command::ReserveDatabase { .. } => Vec::new(),
-            Command::PutDirective { id, .. } if self.directives.get(id) == before.directive.as_ref() => {
-                Vec::new()
-            }
             Command::PutDirective { id, directive } => {
-                let evidence = Evidence::new(&format!("by {}: {}", directive.by, directive.text));
-                vec![Event { evidence, ..named(What::DirectiveSent, id) }]
+                self.sent(id, directive.by.to_string(), before).into_iter().collect()
             }
             Command::EndDirective { id } => vec![named(What::DirectiveEnded, id)],
+            Command::PutSender { user, .. } if self.sender(user) == before.sender => Vec::new(),
+            Command::PutSender { user, role, by } => {
+                let proposal = Proposal::Sender { user: user.clone(), role: *role };
+                let evidence = Evidence::new(&format!("{proposal}, by {by} with the fleet's secret"));
+                vec![Event { evidence, ..named(What::SenderPut, user) }]
+            }
+            Command::Administer { by, wish } => self.of_wish(by, wish, before).into_iter().collect(),
             Command::PauseBalancing { paused, .. } if *paused == before.paused => Vec::new(),
             Command::PauseBalancing { by, paused } => {
                 let what = if *paused { What::BalancingPaused } else { What::BalancingResumed };
@@ -221,6 +241,41 @@ impl Fleet {
             | Command::PinDatabase { .. }
             | Command::RecordEvents { .. } => unreachable!("BUG: told elsewhere"),
         }
+    }
+
+    /// What came of a person's wish; nothing, if it changed nothing.
+    fn of_wish(&self, by: &Person, wish: &Wish, before: &Before) -> Option<Event> {
+        let told = |what, name: &Name, evidence: String| {
+            Some(Event { name: Some(name.clone()), evidence: Evidence::new(&evidence), ..blank(what) })
+        };
+        match wish {
+            Wish::Send { id, second: false, .. } => self.sent(id, by.to_string(), before),
+            Wish::Send { id, .. } | Wish::PutSender { id, .. } => {
+                let asked = self.pending.get(id).filter(|asked| before.pending.as_ref() != Some(*asked))?;
+                told(What::ApprovalAsked, id, format!("by {by}: {}", asked.proposal))
+            }
+            Wish::Approve { id } => {
+                let asked = before.pending.as_ref()?;
+                let both = format!("{}+{by}", asked.by.user);
+                match &asked.proposal {
+                    Proposal::Directive(_) => self.sent(id, both, before),
+                    Proposal::Sender { user, .. } => {
+                        told(What::SenderPut, user, format!("{}, by {both}", asked.proposal))
+                    }
+                }
+            }
+            Wish::Revoke { id } if before.directive.is_some() => {
+                told(What::DirectiveEnded, id, format!("by {by}"))
+            }
+            Wish::Revoke { id } => told(What::ApprovalWithdrawn, id, format!("by {by}")),
+        }
+    }
+
+    /// A directive stands, unless it stood so before.
+    fn sent(&self, id: &Name, by: String, before: &Before) -> Option<Event> {
+        let standing = self.directives.get(id).filter(|now| before.directive.as_ref() != Some(*now))?;
+        let evidence = Evidence::new(&format!("by {by}: {}", standing.directive.text));
+        Some(Event { name: Some(id.clone()), evidence, ..blank(What::DirectiveSent) })
     }
 
     fn made(&self, id: DatabaseId, command: &Command) -> Event {
@@ -280,6 +335,8 @@ pub(super) struct Before {
     database: Option<BeforeDatabase>,
     server: Option<(ServerId, Server)>,
     directive: Option<Standing>,
+    sender: Option<SenderRole>,
+    pending: Option<Pending>,
     paused: bool,
 }
 

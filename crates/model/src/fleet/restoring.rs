@@ -44,6 +44,7 @@ impl Fleet {
             servers,
             // What was said before is not what helps now.
             directives: std::collections::BTreeMap::new(),
+            pending: std::collections::BTreeMap::new(),
             recent: Vector::new(),
             recent_since: revision,
             ..self

@@ -183,6 +183,16 @@ fn a_snapshot_with_pins_decodes_to_the_same_map_c7() {
 }
 
 #[test]
+fn a_snapshot_with_senders_decodes_to_the_same_map_c7() {
+    let fleet = samples::fleet_with_senders();
+    let golden = bytes("snapshot-v3-senders", &codec::encode_snapshot(&fleet));
+    let decoded = codec::decode_snapshot(&golden).expect("golden");
+    assert_eq!(view::lines(&decoded), view::lines(&fleet));
+    assert_eq!(decoded.digest(), fleet.digest());
+    assert_eq!(hex(&codec::encode_snapshot(&fleet)), hex(&golden), "it is written differently now");
+}
+
+#[test]
 fn a_part_that_a_later_release_added_is_refused_with_what_to_do() {
     // The kind of the one part of this snapshot stands before its length and its bytes.
     let mut bytes = old_snapshot("snapshot-v3-options");
@@ -213,6 +223,7 @@ fn every_golden_file_is_read_by_a_test() {
         "snapshot-v3-events",
         "snapshot-v3-directives",
         "snapshot-v3-pins",
+        "snapshot-v3-senders",
     ];
     read.extend(snapshots.map(String::from));
     let there: BTreeSet<String> = std::fs::read_dir(directory())

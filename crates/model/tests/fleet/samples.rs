@@ -4,8 +4,8 @@ use std::{num::NonZeroU32, time::Duration};
 
 use model::{
     Cause, Command, DatabaseId, DatabaseOption, Directive, Entry, Epoch, Evidence, Fact, Fleet, FleetId,
-    Fork, ForkPoint, HandlerId, IdempotencyKey, Incarnation, Level, Name, OnTimeLimit, Outcome, PinnedTo,
-    Registration, Revision, ServerId, Targets, Tenure, TimestampMs, What, Why,
+    Fork, ForkPoint, HandlerId, IdempotencyKey, Incarnation, Level, Name, OnTimeLimit, Outcome, Person,
+    PinnedTo, Registration, Revision, SenderRole, ServerId, Targets, Tenure, TimestampMs, What, Why, Wish,
 };
 
 const TENURE: Tenure =
@@ -142,6 +142,20 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
                     .collect(),
             }),
         ),
+        ("put-sender", at(put_sender(Some(SenderRole::Approver)))),
+        ("put-no-sender", at(put_sender(None))),
+        ("send-directive", at(administer(send(false)))),
+        ("propose-directive", at(administer(send(true)))),
+        ("propose-sender", at(administer(propose_sender(Some(SenderRole::Sender))))),
+        ("propose-no-sender", at(administer(propose_sender(None)))),
+        ("approve", at(administer(Wish::Approve { id: name("d-1") }))),
+        ("revoke", at(administer(Wish::Revoke { id: name("d-1") }))),
+        (
+            "record-events-of-senders",
+            at(Command::RecordEvents {
+                facts: What::ALL[41..44].iter().map(|what| Fact::new(*what)).collect(),
+            }),
+        ),
         ("raise-level", at(Command::RaiseLevel { level: Level::EVENTS })),
         (
             "assign-database",
@@ -161,6 +175,22 @@ fn directive(targets: Targets) -> Box<Directive> {
     let text =
         r#"{"v":1,"id":"d-1","epoch":0,"sequence":1,"lifetime_ms":5000,"action":"hold","with":{}}"#.into();
     Box::new(Directive { text, targets, lifetime_ms: 5_000, by: name("dba") })
+}
+
+fn put_sender(role: Option<SenderRole>) -> Command {
+    Command::PutSender { user: name("alice"), role, by: name("dba") }
+}
+
+fn administer(wish: Wish) -> Command {
+    Command::Administer { by: Person { user: name("alice"), at: name("handler-1") }, wish }
+}
+
+fn send(second: bool) -> Wish {
+    Wish::Send { id: name("d-1"), directive: directive(targets()), second }
+}
+
+fn propose_sender(role: Option<SenderRole>) -> Wish {
+    Wish::PutSender { id: name("g-1"), user: name("bob"), role }
 }
 
 fn targets() -> Targets {
@@ -303,5 +333,20 @@ pub fn fleet_with_pins() -> Fleet {
         apply(Command::PinDatabase { database: DatabaseId(database), to: Some(to) });
     }
     apply(Command::PauseBalancing { by: name("dba"), paused: true });
+    fleet
+}
+
+/// The same with senders, and with something that waits for a second person.
+pub fn fleet_with_senders() -> Fleet {
+    let mut fleet = fleet_with_pins();
+    let mut apply = |command| {
+        let revision = Revision(fleet.revision().0 + 1);
+        fleet.apply(revision, &Entry::new(TimestampMs(20), command)).expect("a good history")
+    };
+    apply(Command::RaiseLevel { level: Level::SENDERS });
+    apply(put_sender(Some(SenderRole::Approver)));
+    apply(administer(propose_sender(Some(SenderRole::Sender))));
+    let other = Wish::Send { id: name("d-3"), directive: directive(targets()), second: true };
+    apply(administer(other));
     fleet
 }

@@ -46,6 +46,10 @@ pub fn lines(fleet: &Fleet) -> Vec<String> {
     }));
     let more = fleet.directives().len().saturating_sub(DIRECTIVES_SHOWN);
     lines.extend((more > 0).then(|| format!("directives: {more} more")));
+    lines.extend(fleet.senders().map(|(user, role)| format!("{role} {user}")));
+    lines.extend(fleet.pending().map(|(id, pending)| {
+        format!("pending {id} since={} by={} {}", pending.since, pending.by, pending.proposal)
+    }));
     lines.extend(fleet.pins().map(|(id, pin)| format!("pin {id} {pin:?}")));
     lines.extend(
         fleet.balancing_paused().map(|paused| format!("paused by={} since={}", paused.by, paused.since)),

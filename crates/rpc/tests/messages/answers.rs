@@ -2,13 +2,15 @@
 
 use model::{
     Cause, ControllerId, DatabaseOptions, Digest, Epoch, EventId, Field, FleetId, HandlerId, IdKind, Level,
-    NameError, Rejection, Revision, ServerId, ServerState, Tenure, TimestampMs, What,
+    NameError, Rejection, Revision, SenderRole, ServerId, ServerState, Tenure, TimestampMs, What,
 };
 use rpc::{
     Refusal,
     backup::BackupPiece,
     controller::{ControllerApiResponse as Answer, *},
-    directives::{DirectiveInfo, DirectiveTally, Question, Tally, TargetsCount},
+    directives::{
+        DirectiveInfo, DirectiveTally, PendingInfo, Question, SendersInfo, Tally, TargetsCount,
+    },
     events::{EventInfo, EventsPage, ServerNamed},
     load::{ClientsOf, LoadSource, LoadsInfo, ServerLoadInfo, SourceInfo},
     placement::{
@@ -204,11 +206,18 @@ fn of_directives() -> Vec<Sample> {
     let changes = WatchedChanges::Since(vec![WatchedChange::Directives]);
     vec![
         answer("directives", Answer::Directives(vec![info])),
+        answer("senders", Answer::Senders(senders())),
         answer("report-directives", Answer::ReportDirectives(Ok(vec![question]))),
         answer("count-targets", Answer::CountTargets(Ok(count))),
         answer("directive-tallies", Answer::DirectiveTallies(Ok(vec![told]))),
         answer("watch-directives", Answer::Watch(Watched { revision: REVISION, changes })),
     ]
+}
+
+fn senders() -> SendersInfo {
+    let senders = vec![(name("ann"), SenderRole::Approver), (name("bob"), SenderRole::Sender)];
+    let (by, what) = ("ann@handler-1".into(), "carol becomes sender".into());
+    SendersInfo { senders, pending: vec![PendingInfo { id: name("g-1"), by, what, left_ms: 4_000 }] }
 }
 
 fn of_loads() -> Vec<Sample> {
@@ -333,6 +342,7 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("behind", Refusal::Behind { revision: 4, at_least: 5 }),
         ("controllers-kept", Refusal::ControllersKept { reason: reason() }),
         ("directive-invalid", Refusal::DirectiveInvalid { reason: reason() }),
+        ("not-allowed", Refusal::NotAllowed { reason: reason() }),
     ]
 }
 
@@ -364,6 +374,11 @@ fn rejections() -> Vec<(&'static str, Rejection)> {
         ("directive-unknown", Rejection::DirectiveUnknown { id: name("d-1") }),
         ("directive-known", Rejection::DirectiveKnown { id: name("d-1") }),
         ("directives-full", Rejection::DirectivesFull { directives_max: 256 }),
+        ("not-allowed", Rejection::NotAllowed { user: name("ann"), role: SenderRole::Sender }),
+        ("second-person", Rejection::SecondPerson { user: name("ann") }),
+        ("pending-unknown", Rejection::PendingUnknown { id: name("g-1") }),
+        ("pending-full", Rejection::PendingFull { pending_max: 16 }),
+        ("senders-full", Rejection::SendersFull { senders_max: 1_024 }),
         ("capacity-zero", Rejection::CapacityZero),
         ("server-draining", Rejection::ServerDraining { server }),
         ("database-forming", Rejection::DatabaseForming { database }),

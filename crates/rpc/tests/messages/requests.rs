@@ -2,13 +2,13 @@
 
 use model::{
     ControllerId, DatabaseId, DatabaseOption, Epoch, EventId, EventsFrom, FleetId, Fork, ForkPoint,
-    HandlerId, IdempotencyKey, Incarnation, Name, OnTimeLimit, Registration, RequestId, Revision, ServerId,
-    Targets, TimestampMs,
+    HandlerId, IdempotencyKey, Incarnation, Name, OnTimeLimit, Registration, RequestId, Revision, SenderRole,
+    ServerId, Targets, TimestampMs,
 };
 use rpc::{
     backup::BackupRequest,
     controller::{ControllerApiRequest as Call, *},
-    directives::{DirectivesReport, Tally},
+    directives::{DirectivesReport, Proven, Tally, Wish},
     events::EventsRequest,
     load::{ClientCount, ClientsReport, DatabaseUsage, RoundTrip, ServerUsage},
     placement::{PinTarget, PlacementRequest},
@@ -53,6 +53,7 @@ pub fn samples() -> Vec<Sample> {
             Call::RegisterHandler { name: name("handler-1"), address, location }
         }),
         call("directives", Call::Directives {}),
+        call("senders", Call::Senders {}),
         call("directive-tallies", Call::DirectiveTallies {}),
         call("count-targets", Call::CountTargets { directive: name("d-1"), targets: targets() }),
         call("report-directives", {
@@ -214,11 +215,30 @@ fn operations() -> Vec<(&'static str, Operation)> {
             Operation::PinDatabase { database, to: Some(PinTarget::Location("west".into())) }
         }),
         ("pause-balancing", Operation::PauseBalancing { paused: true, by: "ann".into() }),
+        ("administer-send", administer(Wish::Send { id: "d-1".into(), text: "{}".into(), targets: targets() })),
+        ("administer-put-sender", administer(put(Some(SenderRole::Approver)))),
+        ("administer-put-no-sender", administer(put(None))),
+        ("administer-approve", administer(Wish::Approve { id: "d-1".into() })),
+        ("administer-revoke", administer(Wish::Revoke { id: Some("d-1".into()) })),
+        ("administer-revoke-all", administer(Wish::Revoke { id: None })),
+        ("put-sender", {
+            let (user, by) = ("bob".into(), "ann".into());
+            Operation::PutSender { user, role: Some(SenderRole::Sender), by }
+        }),
         ("add-controller", change(ControllersChange::Add { address: address() })),
         ("remove-controller", change(ControllersChange::Remove { controller })),
         ("replace-controller", change(ControllersChange::Replace { controller, address: address() })),
         ("transfer-leadership", change(ControllersChange::TransferLeadership { to: controller })),
     ]
+}
+
+fn administer(wish: Wish) -> Operation {
+    let by = Proven { user: "ann".into(), at: "handler-1".into(), proof: [7; 32] };
+    Operation::Administer { by, wish }
+}
+
+fn put(role: Option<SenderRole>) -> Wish {
+    Wish::PutSender { id: "g-1".into(), user: "bob".into(), role }
 }
 
 fn to_servers() -> Vec<Sample> {

@@ -43,7 +43,6 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
     let most = Settings::DEFAULT_FRAME_BYTES_MAX as u64;
     let frame_bytes_max = reader.count("frame_bytes_max", Settings::DEFAULT_FRAME_BYTES_MAX, 16_384..=most);
     let routes_max = reader.count("routes_max", Settings::DEFAULT_ROUTES_MAX, 16..=100_000_000);
-    let directive_senders = reader.or("directive_senders", Vec::<Name>::new());
     let threads = reader.count("threads", 0, 0..=1024);
     let common = Common::read(reader);
     let handler = (|| {
@@ -65,7 +64,6 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
             frame_bytes_max,
             threads: if threads == 0 { cores() } else { threads },
             routes_max,
-            directive_senders,
         };
         Some(Handler { listen: listen?, settings })
     })();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, convert::Infallible, fs, time::Duration};
 
 use anyhow::{Context, anyhow};
-use model::Name;
+use model::{Name, SenderRole};
 use rpc::{Controllers, controller::Operation};
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
 
@@ -99,6 +99,8 @@ async fn make_user(cluster: &Cluster, controllers: &Controllers, password: &str)
         .await?;
     if known.is_none() {
         cluster.operate(Operation::PutUser { name: USER.into(), verifier: verifier(password) }).await?;
+        let (user, role, by) = (USER.into(), Some(SenderRole::Approver), "dev".into());
+        cluster.operate(Operation::PutSender { user, role, by }).await?;
     }
     Ok(())
 }

@@ -188,7 +188,11 @@ impl Cluster {
 
     /// Makes a change.
     pub async fn operate(&self, operation: Operation) -> anyhow::Result<Operated> {
-        let request = RequestId(rand::random());
+        self.request(RequestId(rand::random()), operation).await
+    }
+
+    /// Makes a change under a request's number that is known already.
+    pub async fn request(&self, request: RequestId, operation: Operation) -> anyhow::Result<Operated> {
         let mut operated = pin!(self.controllers.operate(request, operation));
         let operated = match timeout(PATIENCE, &mut operated).await {
             Ok(operated) => operated,

@@ -1,24 +1,24 @@
 //! `stationmaster directives …`: what an administrator tells clients to do (R92-R97).
 //!
 //! The directive is put together and read here, by the rules that drivers read it by, so that what is wrong is said before
-//! anything is sent. Who may send is who has the fleet's secret; who did is in `stationmaster events`.
+//! anything is sent. Who may send is in the map, and who did in `stationmaster events`.
 
 mod arguments;
+mod rights;
+mod sender;
 
 use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Subcommand;
-use model::Name;
-use rpc::{
-    controller::Operation,
-    directives::{DirectiveInfo, DirectiveTally, TargetsCount},
-};
+use model::{Name, SenderRole};
+use rpc::directives::{DirectiveInfo, DirectiveTally, TargetsCount, Wish};
 use serde_json::json;
 
-use super::{Cell, Cluster, Listing, Reach, cluster::answered, listing::print, user};
+use super::{Cell, Cluster, Listing, Reach, cluster::answered, listing::print};
 use crate::failure::Usage;
 use arguments::Said;
 pub use arguments::{Whom, time};
+pub use sender::Sender;
 
 /// What can be done with directives.
 #[derive(Subcommand)]
@@ -33,9 +33,8 @@ pub enum Request {
         /// Only count the sessions that it would reach now; send nothing
         #[arg(long)]
         dry_run: bool,
-        /// Who sends it, for the audit; without it, the user of this machine
-        #[arg(long, value_name = "NAME")]
-        by: Option<Name>,
+        #[command(flatten)]
+        sender: Sender,
         #[command(flatten)]
         reach: Reach,
     },
@@ -54,9 +53,38 @@ pub enum Request {
         /// The stop switch: all of them
         #[arg(long, conflicts_with = "id")]
         all: bool,
-        /// Who revokes, for the audit; without it, the user of this machine
-        #[arg(long, value_name = "NAME")]
-        by: Option<Name>,
+        #[command(flatten)]
+        sender: Sender,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Be the second person for what waits: code, an update, or somebody's right
+    Approve {
+        /// Which one
+        id: Name,
+        #[command(flatten)]
+        sender: Sender,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// What waits for a second person
+    Waiting(Reach),
+    /// Who may send, and who may be the second person
+    Senders(Reach),
+    /// Give a user a right, at once: this takes the fleet's secret and no second person, and is told in the events
+    Grant {
+        /// Whom
+        user: Name,
+        /// sender: sends and revokes; approver: is the second person for others, too
+        #[arg(value_parser = right)]
+        right: SenderRole,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Take a user's right away, as with `grant`
+    Ungrant {
+        /// Whose
+        user: Name,
         #[command(flatten)]
         reach: Reach,
     },
@@ -72,7 +100,7 @@ pub enum Request {
 /// Does it.
 pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
     match request {
-        Request::Send { said, whom, dry_run, by, reach } => {
+        Request::Send { said, whom, dry_run, sender, reach } => {
             let targets = whom.targets();
             let directive = said.directive(rand::random())?;
             let id = Name::new(&directive.id).map_err(|error| Usage(error.to_string()))?;
@@ -88,14 +116,19 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
                 print(reach.json, || counted(count), || counted_text(count))?;
                 return Ok(ExitCode::SUCCESS);
             }
-            let by = by.unwrap_or_else(user).to_string();
+            let waits = directive.kind().takes_two();
             let sent = id.to_string();
-            cluster.operate(Operation::SendDirective { id: sent.clone(), text, targets, by }).await?;
-            print(
-                reach.json,
-                || json!({ "id": sent }),
-                || format!("sent {sent}; `stationmaster directives acks {sent}` tells what became of it"),
-            )?;
+            let wish = Wish::Send { id: sent.clone(), text, targets };
+            sender.prove(&cluster).await?.ask(&cluster, wish).await?;
+            let text = || match waits {
+                true => format!(
+                    "{sent} waits until another user approves: `stationmaster directives approve {sent}`"
+                ),
+                false => {
+                    format!("sent {sent}; `stationmaster directives acks {sent}` tells what became of it")
+                }
+            };
+            print(reach.json, || json!({ "id": sent, "waits": waits }), text)?;
         }
         Request::List { id: Some(id), reach } => {
             let info = all(&reach.cluster()?).await?.into_iter().find(|info| info.id.as_str() == id);
@@ -106,14 +139,23 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
             let listing = listing(&all(&reach.cluster()?).await?);
             print(reach.json, || listing.json(), || listing.table())?;
         }
-        Request::Revoke { id, all, by, reach } => {
-            let by = by.unwrap_or_else(user).to_string();
+        Request::Revoke { id, all, sender, reach } => {
+            let cluster = reach.cluster()?;
             let id = id.filter(|_| !all).map(|id| id.to_string());
             let text =
                 id.clone().map_or_else(|| "revoked all directives".into(), |id| format!("revoked {id}"));
-            reach.cluster()?.operate(Operation::EndDirectives { id: id.clone(), by }).await?;
+            sender.prove(&cluster).await?.ask(&cluster, Wish::Revoke { id: id.clone() }).await?;
             print(reach.json, || json!({ "revoked": id }), || text)?;
         }
+        Request::Approve { id, sender, reach } => {
+            let (cluster, id) = (reach.cluster()?, id.to_string());
+            sender.prove(&cluster).await?.ask(&cluster, Wish::Approve { id: id.clone() }).await?;
+            print(reach.json, || json!({ "approved": id }), || format!("approved {id}"))?;
+        }
+        Request::Waiting(reach) => rights::waiting(&reach).await?,
+        Request::Senders(reach) => rights::senders(&reach).await?,
+        Request::Grant { user, right, reach } => rights::put(&reach, user, Some(right)).await?,
+        Request::Ungrant { user, reach } => rights::put(&reach, user, None).await?,
         Request::Acks { id, reach } => {
             let cluster = reach.cluster()?;
             let asked = cluster
@@ -131,6 +173,10 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn right(text: &str) -> Result<SenderRole, String> {
+    SenderRole::parse(text).ok_or_else(|| "there are sender and approver".into())
 }
 
 async fn all(cluster: &Cluster) -> anyhow::Result<Vec<DirectiveInfo>> {

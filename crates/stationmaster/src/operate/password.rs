@@ -14,6 +14,8 @@ use crate::failure::Usage;
 /// Longest password, in bytes.
 const BYTES_MAX: u64 = 1024;
 const VARIABLE: &str = "STATIONMASTER_PASSWORD";
+/// Where psql looks.
+const PSQL_VARIABLE: &str = "PGPASSWORD";
 
 /// Gets it, whichever way there is.
 pub fn ask(name: &Name, from_stdin: bool) -> anyhow::Result<String> {
@@ -34,6 +36,21 @@ pub fn ask(name: &Name, from_stdin: bool) -> anyhow::Result<String> {
         bail!(Usage("a password cannot contain NUL".into()));
     }
     Ok(password)
+}
+
+/// Gets that of a user who has one already: it is not asked for twice, and psql's variable counts, too.
+pub fn known(name: &Name, from_stdin: bool) -> anyhow::Result<String> {
+    let set = || [VARIABLE, PSQL_VARIABLE].iter().find_map(|name| env::var(name).ok());
+    if from_stdin {
+        line()
+    } else if let Some(password) = set() {
+        Ok(password)
+    } else if io::stdin().is_terminal() {
+        hidden(&format!("Password for {name}: "))
+    } else {
+        let text = format!("no password: pipe it in with --password-stdin, or set {VARIABLE}");
+        Err(Usage(text).into())
+    }
 }
 
 fn line() -> anyhow::Result<String> {

@@ -15,16 +15,15 @@ use directive::{
 };
 use futures::future::join_all;
 use model::ServerState;
-use rpc::{controller::Operation, controller::ServerInfo, environment::ClientTold};
+use rpc::{controller::ServerInfo, directives::Wish, environment::ClientTold};
 use serde_json::json;
 
 use self::factor::{Client, Finding};
 use super::{
     Cell, Listing, Reach, conditions,
-    directives::{Whom, time},
+    directives::{Sender, Whom, time},
     print,
     servers::all,
-    user,
 };
 use crate::failure::Usage;
 
@@ -52,9 +51,8 @@ pub enum Request {
         /// Its name: several collections are told apart by it
         #[arg(long, default_value = NAME)]
         name: String,
-        /// Who asks for it, for the audit; without it, the user of this machine
-        #[arg(long, value_name = "NAME")]
-        by: Option<model::Name>,
+        #[command(flatten)]
+        sender: Sender,
         #[command(flatten)]
         reach: Reach,
     },
@@ -63,9 +61,8 @@ pub enum Request {
         /// Its name
         #[arg(long, default_value = NAME)]
         name: String,
-        /// Who stops it, for the audit; without it, the user of this machine
-        #[arg(long, value_name = "NAME")]
-        by: Option<model::Name>,
+        #[command(flatten)]
+        sender: Sender,
         #[command(flatten)]
         reach: Reach,
     },
@@ -91,16 +88,16 @@ pub enum Request {
 /// Does it.
 pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
     match request {
-        Request::Start { whom, lifetime, of, every, name, by, reach } => {
+        Request::Start { whom, lifetime, of, every, name, sender, reach } => {
             let cluster = reach.cluster()?;
-            let by = by.unwrap_or_else(user).to_string();
+            let signer = sender.prove(&cluster).await?;
             let said = start(&name, &of, every, lifetime)?;
             let ids: Vec<String> = said.iter().map(|directive| directive.id.clone()).collect();
             for directive in said {
                 let text = directive::encode(&directive)
                     .map_err(|refusal| Usage(format!("this cannot be asked for: {refusal}")))?;
-                let (id, targets, by) = (directive.id, whom.targets(), by.clone());
-                cluster.operate(Operation::SendDirective { id, text, targets, by }).await?;
+                let wish = Wish::Send { id: directive.id, text, targets: whom.targets() };
+                signer.ask(&cluster, wish).await?;
             }
             let text = || {
                 format!(
@@ -111,11 +108,11 @@ pub async fn run(request: Request) -> anyhow::Result<ExitCode> {
             };
             print(reach.json, || json!({ "name": name, "directives": ids }), text)?;
         }
-        Request::Stop { name, by, reach } => {
+        Request::Stop { name, sender, reach } => {
             let cluster = reach.cluster()?;
-            let by = by.unwrap_or_else(user).to_string();
+            let signer = sender.prove(&cluster).await?;
             for id in ids(&name) {
-                cluster.operate(Operation::EndDirectives { id: Some(id), by: by.clone() }).await?;
+                signer.ask(&cluster, Wish::Revoke { id: Some(id) }).await?;
             }
             print(reach.json, || json!({ "stopped": name }), || format!("clients are told to stop {name}"))?;
         }

@@ -1,9 +1,10 @@
 //! `SEND`, `APPROVE` and `REVOKE DIRECTIVE`.
 
 use directive::draft::{Draft, time_ms};
-use model::{Name, Targets};
+use model::{Name, SenderRole, Targets};
 use wire::sqlstate;
 
+use super::unsupported;
 use crate::{
     admin::{Statement, cursor::Cursor},
     failure::Failure,
@@ -41,7 +42,9 @@ pub(super) fn send(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
 
 /// After `APPROVE`.
 pub(super) fn approve(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
-    cursor.expect_word("directive")?;
+    if cursor.one_of(&["directive", "grant"]).is_none() {
+        return Err(cursor.unexpected());
+    }
     Ok(Statement::ApproveDirective { id: text(cursor)? })
 }
 
@@ -53,6 +56,25 @@ pub(super) fn revoke(cursor: &mut Cursor<'_>) -> Result<Statement, Failure> {
     }
     cursor.expect_word("directive")?;
     Ok(Statement::RevokeDirectives { id: Some(text(cursor)?) })
+}
+
+/// After `GRANT`: `sender TO user`. Other grants are not for here.
+pub(super) fn grant(cursor: &mut Cursor<'_>, whole: &Cursor<'_>) -> Result<Statement, Failure> {
+    let role = role(cursor, whole)?;
+    cursor.expect_word("to")?;
+    Ok(Statement::PutSender { user: cursor.identifier()?, role: Some(role) })
+}
+
+/// After `REVOKE`: `sender FROM user`. Whoever had the other right has none after that, either.
+pub(super) fn take_away(cursor: &mut Cursor<'_>, whole: &Cursor<'_>) -> Result<Statement, Failure> {
+    role(cursor, whole)?;
+    cursor.expect_word("from")?;
+    Ok(Statement::PutSender { user: cursor.identifier()?, role: None })
+}
+
+fn role(cursor: &mut Cursor<'_>, whole: &Cursor<'_>) -> Result<SenderRole, Failure> {
+    let role = cursor.one_of(&["sender", "approver"]).and_then(SenderRole::parse);
+    role.ok_or_else(|| unsupported(whole))
 }
 
 /// `what 'pattern', what 'pattern' …`: all must hold.
@@ -125,16 +147,29 @@ mod tests {
         assert_eq!(draft.directive(1).expect("a directive").id, "r1");
         assert_eq!(read("revoke directive r1"), Statement::RevokeDirectives { id: Some("r1".into()) });
         assert_eq!(read("revoke all directives;"), Statement::RevokeDirectives { id: None });
+        assert_eq!(read("approve grant g1"), Statement::ApproveDirective { id: "g1".into() });
+        assert_eq!(
+            [read("GRANT approver TO bob"), read("revoke sender from bob")],
+            [Some(SenderRole::Approver), None].map(|role| Statement::PutSender { user: "bob".into(), role })
+        );
         assert_eq!(read("approve directive 'r1'"), Statement::ApproveDirective { id: "r1".into() });
     }
 
     #[test]
     fn what_is_wrong_is_said_r92() {
         let code = |sql: &str| parse(sql).expect_err(sql).code;
-        for sql in
-            ["send directive", "send directive hold for", "send directive hold for 5 to x 'y'", "revoke all"]
-        {
+        for sql in [
+            "send directive",
+            "send directive hold for",
+            "send directive hold for 5 to x 'y'",
+            "revoke all",
+            "approve x",
+            "grant sender bob",
+        ] {
             assert_eq!(code(sql), sqlstate::SYNTAX_ERROR, "{sql}");
+        }
+        for sql in ["grant select on t to bob", "revoke select on t from bob"] {
+            assert_eq!(code(sql), sqlstate::FEATURE_NOT_SUPPORTED, "{sql}");
         }
         for sql in [
             "send directive hold",

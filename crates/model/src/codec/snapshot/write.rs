@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{DIRECTIVES, EVENTS, LEVEL, OPTIONS, PAUSED, PINS, Part};
+use super::{DIRECTIVES, EVENTS, LEVEL, OPTIONS, PAUSED, PENDING, PINS, Part, SENDERS};
 use crate::{Event, Fleet, Level, Revision};
 
 /// All of it, in the oldest version that can say it.
@@ -35,12 +35,16 @@ pub fn parts(fleet: &Fleet) -> Vec<Part> {
     let level = (fleet.level > Level::FIRST).then_some(fleet.level);
     let directives: Vec<_> = fleet.directives.iter().collect();
     let pins: Vec<_> = fleet.pins.iter().collect();
+    let senders: Vec<_> = fleet.senders.iter().collect();
+    let pending: Vec<_> = fleet.pending.iter().collect();
     let parts = [
         part(OPTIONS, &options),
         part(LEVEL, level.as_slice()),
         part(DIRECTIVES, &directives),
         part(PINS, &pins),
         part(PAUSED, fleet.paused.as_slice()),
+        part(SENDERS, &senders),
+        part(PENDING, &pending),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -2,8 +2,8 @@
 
 use model::{
     Cause, Command, DatabaseId, DatabaseOption, Directive, Epoch, Fact, FleetId, Fork, ForkPoint,
-    IdempotencyKey, Incarnation, Level, Name, NameError, PinnedTo, Registration, ServerId, Targets, Tenure,
-    TimestampMs, What,
+    IdempotencyKey, Incarnation, Level, Name, NameError, Person, PinnedTo, Registration, SenderRole,
+    ServerId, Targets, Tenure, TimestampMs, What, Wish,
 };
 
 use super::words::Words;
@@ -30,6 +30,8 @@ pub const VERBS: &[&str] = &[
     "options",
     "put-directive",
     "end-directive",
+    "put-sender",
+    "by",
     "pin",
     "unpin",
     "pause",
@@ -67,6 +69,8 @@ pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>>
         "record" => Ok(record(words)),
         "put-directive" => put_directive(words),
         "end-directive" => name(words).map(|id| Command::EndDirective { id }),
+        "put-sender" => put_sender(words),
+        "by" => administer(words),
         "pin" => Ok(Command::PinDatabase { database: words.parse(), to: Some(pin(words)) }),
         "unpin" => Ok(Command::PinDatabase { database: words.parse(), to: None }),
         "pause" => name(words).map(|by| Command::PauseBalancing { by, paused: true }),
@@ -80,6 +84,35 @@ pub fn read(verb: &str, words: &mut Words) -> Option<Result<Command, NameError>>
         }
         _ => return None,
     })
+}
+
+/// `put-sender ann approver`, or no right at all: `put-sender ann -`.
+fn put_sender(words: &mut Words) -> Result<Command, NameError> {
+    Ok(Command::PutSender { user: name(words)?, role: right(words), by: Name::new("dba")? })
+}
+
+fn right(words: &mut Words) -> Option<SenderRole> {
+    SenderRole::parse(&words.next())
+}
+
+/// `by ann send d-1 hold for=5000`, `by ann propose d-1 rule for=5000`, `by ann give g-1 bob sender`,
+/// `by bob approve d-1`, `by bob revoke d-1`.
+fn administer(words: &mut Words) -> Result<Command, NameError> {
+    let by = Person { user: name(words)?, at: Name::new("handler-1")? };
+    let verb = words.next();
+    let wish = match verb.as_str() {
+        "send" | "propose" => match put_directive(words)? {
+            Command::PutDirective { id, directive } => {
+                Wish::Send { id, directive, second: verb == "propose" }
+            }
+            other => panic!("{other:?}"),
+        },
+        "give" => Wish::PutSender { id: name(words)?, user: name(words)?, role: right(words) },
+        "approve" => Wish::Approve { id: name(words)? },
+        "revoke" => Wish::Revoke { id: name(words)? },
+        other => panic!("{other}: nobody wants that"),
+    };
+    Ok(Command::Administer { by, wish })
 }
 
 /// `put-directive d-1 hold for=5000 [to=shop]`: the text is one word, or so many bytes as `bytes=` says.

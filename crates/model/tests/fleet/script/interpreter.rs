@@ -31,6 +31,11 @@ pub const REJECTIONS: &[&str] = &[
     "DirectiveUnknown",
     "DirectiveKnown",
     "DirectivesFull",
+    "NotAllowed",
+    "SecondPerson",
+    "PendingUnknown",
+    "PendingFull",
+    "SendersFull",
 ];
 
 /// A fleet, and the revision of the next entry.
@@ -92,6 +97,8 @@ impl Interpreter {
             "flood-users" => self.flood_users(words.parse()),
             "counts" => self.counts(),
             "flood-directives" => self.flood_directives(words.parse()),
+            "flood-senders" => self.flood_senders(words.parse()),
+            "flood-pending" => self.flood_pending(words.parse()),
             _ => panic!("no such command: {verb}"),
         }
     }
@@ -168,6 +175,30 @@ impl Interpreter {
                 .expect("there is room");
         }
         vec![format!("{} directives", self.fleet.directives().len())]
+    }
+
+    /// Lets that many users send directives.
+    fn flood_senders(&mut self, count: u64) -> Vec<String> {
+        let name = |text: &str| Name::new(text).expect("a good name");
+        for number in 0..count {
+            let user = name(&format!("flood{number}"));
+            self.now(Command::PutUser { name: user.clone(), verifier: "v".into() }).expect("a user");
+            let role = Some(model::SenderRole::Sender);
+            self.now(Command::PutSender { user, role, by: name("dba") }).expect("there is room");
+        }
+        vec![format!("{} senders", self.fleet.senders().len())]
+    }
+
+    /// Has user alice ask for that many rights.
+    fn flood_pending(&mut self, count: u64) -> Vec<String> {
+        let name = |text: &str| Name::new(text).expect("a good name");
+        for number in 0..count {
+            let by = model::Person { user: name("alice"), at: name("here") };
+            let id = name(&format!("flood{number}"));
+            let wish = model::Wish::PutSender { id, user: name("bob"), role: None };
+            self.now(Command::Administer { by, wish }).expect("there is room");
+        }
+        vec![format!("{} pending", self.fleet.pending().len())]
     }
 
     fn counts(&self) -> Vec<String> {
@@ -256,6 +287,11 @@ fn name_of(rejection: &Rejection) -> &'static str {
         Rejection::DirectiveUnknown { .. } => "DirectiveUnknown",
         Rejection::DirectiveKnown { .. } => "DirectiveKnown",
         Rejection::DirectivesFull { .. } => "DirectivesFull",
+        Rejection::NotAllowed { .. } => "NotAllowed",
+        Rejection::SecondPerson { .. } => "SecondPerson",
+        Rejection::PendingUnknown { .. } => "PendingUnknown",
+        Rejection::PendingFull { .. } => "PendingFull",
+        Rejection::SendersFull { .. } => "SendersFull",
     }
 }
 

@@ -233,4 +233,8 @@ impl ControllerApi for Controllers {
     ) -> Result<Vec<rpc::load::ClientsOf>, Refusal> {
         unreachable!("not called")
     }
+
+    async fn senders(self, _: Context) -> rpc::directives::SendersInfo {
+        unreachable!("not called")
+    }
 }
