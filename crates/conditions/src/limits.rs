@@ -38,3 +38,18 @@ pub const DECLARED_FOR: Duration = Duration::from_secs(5 * 3600);
 
 /// How old the last sample of a source may be to be believed, unless the rules say otherwise.
 pub const FRESH: Duration = Duration::from_secs(15);
+
+/// Changes of one condition that are told to the fleet at once. More wait, and are told together.
+pub const TOLD_ONE: u32 = 4;
+
+/// How often one more change of a condition may be told after that.
+pub const TOLD_ONE_EVERY: Duration = Duration::from_secs(300);
+
+/// Changes of all conditions of a process that are told at once. More wait.
+pub const TOLD_ALL: u32 = 32;
+
+/// How often one more may be told after that.
+pub const TOLD_ALL_EVERY: Duration = Duration::from_secs(10);
+
+/// Conditions that are kept for telling. Further ones are in the process's own log only.
+pub const TOLD_KEPT_MAX: usize = 1024;

@@ -11,6 +11,7 @@ use model::{
 use rpc::{
     Refusal,
     backup::{BackupPiece, BackupRequest},
+    conditions::ConditionsReport,
     controller::*,
     directives::{DirectiveInfo, DirectiveTally, DirectivesReport, Question, SendersInfo, TargetsCount},
     events::{EventsPage, EventsRequest},
@@ -175,5 +176,9 @@ impl ControllerApi for Api {
 
     async fn senders(self, _: Context) -> SendersInfo {
         self.0.senders()
+    }
+
+    async fn report_conditions(self, _: Context, report: ConditionsReport) -> Result<(), Refusal> {
+        self.0.report_conditions(report)
     }
 }

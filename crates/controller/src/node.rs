@@ -3,6 +3,7 @@
 mod assign;
 mod backups;
 mod balancing;
+mod conditions;
 mod directives;
 mod draining;
 mod duties;

@@ -91,6 +91,8 @@ pub struct State {
     pub loads: Loads,
     /// Whether it was said that something is wrong with what Prometheus says.
     pub prometheus: Alarm,
+    /// How many changes of conditions each server's life has told.
+    pub conditions_told: BTreeMap<Tenure, u64>,
     /// Directives whose time is over, and which are being ended.
     pub ending: BTreeSet<Name>,
 }
@@ -121,6 +123,7 @@ impl Reign {
             told: Told::default(),
             balance: Balance::new(now),
             prometheus: Alarm::default(),
+            conditions_told: BTreeMap::new(),
             loads: Loads::new(settings.load.clone(), settings.prometheus.clone(), now),
             ending: BTreeSet::new(),
         };

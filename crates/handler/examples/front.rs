@@ -230,4 +230,12 @@ impl ControllerApi for Lone {
     async fn senders(self, _: Context) -> rpc::directives::SendersInfo {
         unreachable!("not called")
     }
+
+    async fn report_conditions(
+        self,
+        _: Context,
+        _: rpc::conditions::ConditionsReport,
+    ) -> Result<(), Refusal> {
+        unreachable!("not called")
+    }
 }

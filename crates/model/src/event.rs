@@ -146,11 +146,15 @@ pub enum What {
     ApprovalAsked,
     /// What waited was taken back.
     ApprovalWithdrawn,
+    /// Something is wrong with a server, or with a database there; the evidence says what.
+    ConditionRaised,
+    /// That is over; it took so long.
+    ConditionCleared,
 }
 
 impl What {
     /// All of them, in order.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 46] = [
         Self::FleetFounded,
         Self::Created,
         Self::Renamed,
@@ -195,6 +199,8 @@ impl What {
         Self::SenderPut,
         Self::ApprovalAsked,
         Self::ApprovalWithdrawn,
+        Self::ConditionRaised,
+        Self::ConditionCleared,
     ];
 
     /// The oldest level that facts can say it at.
@@ -253,6 +259,8 @@ impl What {
             Self::SenderPut => "sender put",
             Self::ApprovalAsked => "approval asked",
             Self::ApprovalWithdrawn => "approval withdrawn",
+            Self::ConditionRaised => "condition raised",
+            Self::ConditionCleared => "condition cleared",
         }
     }
 }

@@ -21,7 +21,7 @@ impl Level {
     pub const DIRECTIVES: Self = Self(3);
     /// Adds pins of databases, the pause of balancing, and the events that tell of moves by policy.
     pub const PLACEMENT: Self = Self(4);
-    /// Adds who may send directives, and what waits for a second person.
+    /// Adds who may send directives, and what waits for a second person, and conditions among the events.
     pub const SENDERS: Self = Self(5);
     /// The newest that this release knows.
     pub const NEWEST: Self = Self::SENDERS;

@@ -12,6 +12,7 @@ pub use crate::health::ServerHealth;
 use crate::{
     Refusal,
     backup::{BackupPiece, BackupRequest},
+    conditions::ConditionsReport,
     directives::{
         DirectiveInfo, DirectiveTally, DirectivesReport, Proven, Question, SendersInfo, TargetsCount, Wish,
     },
@@ -93,6 +94,9 @@ pub trait ControllerApi {
     async fn clients_of(database: DatabaseRef) -> Result<Vec<ClientsOf>, Refusal>;
     /// Who may send directives, and what waits for a second person. Any controller answers.
     async fn senders() -> SendersInfo;
+    /// A server tells of conditions that were raised or cleared, for the events (S10). Leader only; repeating it is
+    /// harmless to one leader.
+    async fn report_conditions(report: ConditionsReport) -> Result<(), Refusal>;
 }
 
 /// A database, named either way (R9, R14).

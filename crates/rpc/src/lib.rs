@@ -6,6 +6,7 @@
 //! know the fleet's secret. Any byte stream carries it: sockets in production, a simulated network in tests.
 
 pub mod backup;
+pub mod conditions;
 pub mod controller;
 mod controllers;
 pub mod directives;

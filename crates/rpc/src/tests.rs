@@ -269,6 +269,14 @@ impl ControllerApi for Api {
     async fn senders(self, _: tarpc::context::Context) -> crate::directives::SendersInfo {
         unreachable!("not called")
     }
+
+    async fn report_conditions(
+        self,
+        _: tarpc::context::Context,
+        _: crate::conditions::ConditionsReport,
+    ) -> Result<(), Refusal> {
+        unreachable!("not called")
+    }
 }
 
 fn fake(leader: Option<&str>, secret: u8) -> Fake {

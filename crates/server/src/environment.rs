@@ -9,6 +9,7 @@ pub mod linux;
 mod own;
 mod posts;
 mod sensor;
+mod telling;
 mod watching;
 
 use std::{
@@ -31,6 +32,7 @@ pub use self::{
     own::Own,
     posts::{Form, Posted},
     sensor::{Reading, Sensor, Sensors},
+    telling::Telling,
 };
 use crate::measures;
 

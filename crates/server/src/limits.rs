@@ -186,6 +186,12 @@ pub const FILES_PER_SESSION: u64 = 3;
 /// Bytes that SQLite may allocate in the whole process. A statement that needs more fails with 53200.
 pub const SQLITE_MEMORY_BYTES_MAX: u64 = 2 << 30;
 
+/// How often the controllers are told of conditions that were raised or cleared.
+pub const CONDITIONS_TOLD_EVERY: Duration = Duration::from_millis(500);
+
+/// How many of those wait for controllers that cannot be told. Later changes of the same condition are told together.
+pub const CONDITIONS_UNTOLD_MAX: usize = 256;
+
 /// How often the controllers are told what databases use.
 pub const USAGE_TOLD_EVERY: Duration = Duration::from_secs(1);
 

@@ -17,7 +17,7 @@ use crate::{
     control::{self, Control},
     directory::Directory,
     engine::{Engine, SystemClock, sqlite::SqliteEngine},
-    environment::{Environment, Linux, Own, Sensors},
+    environment::{Environment, Linux, Own, Sensors, Telling},
     lease::Lease,
     life::Life,
     limits::{
@@ -161,8 +161,11 @@ async fn live(registrar: &Registrar, parts: Parts, cache: Cache, settings: &Sett
     let protection =
         Protection { environment: watched, residents: residents.clone(), roster, herald, admission };
     residents.world().chore(protection.act());
-    residents.world().chore(environment.watch(sensors, own, workers.clone()));
     let (controllers, life) = (registrar.controllers.clone(), registrar.life.clone());
+    let telling = Telling::default();
+    environment.tell(Arc::new(telling.clone()));
+    residents.world().chore(telling.tell(controllers.clone(), life.clone()));
+    residents.world().chore(environment.watch(sensors, own, workers.clone()));
     let processor = Processor::new(settings.cpu_cores);
     let name = settings.name.clone();
     let teller = Teller { name, controllers, life, residents: residents.clone(), processor, workers };

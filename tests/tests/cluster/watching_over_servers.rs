@@ -90,6 +90,50 @@ async fn r46_r60_r61_monitors_post_operators_look_and_rules_change_while_it_runs
     let reloaded = cluster.cli().run(&["servers", "reload-rules", "server-1"]);
     assert_eq!(reloaded.code, Some(0), "{reloaded:?}");
     raised(&cluster, "hot_rack", false).await;
+
+    // All of it stands among the fleet's events (S10).
+    until("the events tell", async || {
+        let events = cluster.cli().run(&["events", "--server", "server-1", "--limit", "200"]).ok().to_owned();
+        let lines = ["maintenance: new kernel; begins in 600 s", "hot_rack: external.rack 41.500 above 40"];
+        let told =
+            |what: &str, line: &str| events.lines().any(|event| event.contains(what) && event.contains(line));
+        let all = lines.iter().all(|line| told("condition raised", line) && told("condition cleared", line));
+        if all { Ok(()) } else { Err(events) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_condition_that_flaps_is_among_the_events_within_its_budget_s10() {
+    let (cluster, _) = watched("").await;
+    let server = &cluster.servers[0];
+    let declare = async |body: &str| {
+        let said = post(server.admin(), "/v1/conditions", &format!("Bearer {TOKEN}"), body).await;
+        assert_eq!(said.expect("answered").0, 202);
+    };
+    let told = || {
+        let events = cluster.cli().run(&["events", "--limit", "200", "--json"]).json();
+        let events = events.as_array().expect("a list").clone();
+        let of = |event: &&Value| event["evidence"].as_str().is_some_and(|text| text.contains("flapping"));
+        events.iter().filter(of).count()
+    };
+    for state in ["raised", "cleared"].repeat(50) {
+        declare(&format!(r#"{{"condition": "flapping", "state": "{state}", "reason": "again"}}"#)).await;
+    }
+    until("its first changes are told", async || match told() {
+        0 => Err(0),
+        some => Ok(some),
+    })
+    .await;
+    // Another one after it is told: what was to come of the first has come.
+    let other = r#"{"condition": "maintenance", "reason": "behind it"}"#;
+    declare(other).await;
+    until("the next condition is told", async || {
+        let events = cluster.cli().run(&["events", "--limit", "200"]).ok().to_owned();
+        if events.contains("behind it") { Ok(()) } else { Err(events) }
+    })
+    .await;
+    assert!(told() <= 4, "{} of 100 changes", told());
 }
 
 /// Lets a process have so many file handles more than it has now.

@@ -123,7 +123,7 @@ impl Node {
     }
 }
 
-fn bounded(given: usize, most: usize) -> Result<(), Refusal> {
+pub(super) fn bounded(given: usize, most: usize) -> Result<(), Refusal> {
     if given <= most {
         return Ok(());
     }

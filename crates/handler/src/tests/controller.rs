@@ -546,4 +546,12 @@ impl ControllerApi for Fake {
     async fn senders(self, _: Context) -> rpc::directives::SendersInfo {
         unreachable!("a handler asks on the console only")
     }
+
+    async fn report_conditions(
+        self,
+        _: Context,
+        _: rpc::conditions::ConditionsReport,
+    ) -> Result<(), Refusal> {
+        unreachable!("not called")
+    }
 }

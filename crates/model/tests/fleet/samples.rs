@@ -156,6 +156,12 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
                 facts: What::ALL[41..44].iter().map(|what| Fact::new(*what)).collect(),
             }),
         ),
+        (
+            "record-events-of-conditions",
+            at(Command::RecordEvents {
+                facts: What::ALL[44..46].iter().map(|what| Fact::new(*what)).collect(),
+            }),
+        ),
         ("raise-level", at(Command::RaiseLevel { level: Level::EVENTS })),
         (
             "assign-database",

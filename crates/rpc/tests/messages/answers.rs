@@ -8,9 +8,7 @@ use rpc::{
     Refusal,
     backup::BackupPiece,
     controller::{ControllerApiResponse as Answer, *},
-    directives::{
-        DirectiveInfo, DirectiveTally, PendingInfo, Question, SendersInfo, Tally, TargetsCount,
-    },
+    directives::{DirectiveInfo, DirectiveTally, PendingInfo, Question, SendersInfo, Tally, TargetsCount},
     events::{EventInfo, EventsPage, ServerNamed},
     load::{ClientsOf, LoadSource, LoadsInfo, ServerLoadInfo, SourceInfo},
     placement::{
@@ -240,6 +238,7 @@ fn of_loads() -> Vec<Sample> {
     };
     let clients = vec![ClientsOf { location: "west".into(), requests: 100.0, share: 0.75 }];
     vec![
+        answer("report-conditions", Answer::ReportConditions(Ok(()))),
         answer("report-usage", Answer::ReportUsage(Ok(()))),
         answer("report-clients", Answer::ReportClients(Ok(()))),
         answer("loads", Answer::Loads(Ok(info))),
@@ -378,7 +377,7 @@ fn rejections() -> Vec<(&'static str, Rejection)> {
         ("second-person", Rejection::SecondPerson { user: name("ann") }),
         ("pending-unknown", Rejection::PendingUnknown { id: name("g-1") }),
         ("pending-full", Rejection::PendingFull { pending_max: 16 }),
-        ("senders-full", Rejection::SendersFull { senders_max: 1_024 }),
+        ("senders-full", Rejection::SendersFull { senders_max: 64 }),
         ("capacity-zero", Rejection::CapacityZero),
         ("server-draining", Rejection::ServerDraining { server }),
         ("database-forming", Rejection::DatabaseForming { database }),

@@ -7,6 +7,7 @@ use model::{
 };
 use rpc::{
     backup::BackupRequest,
+    conditions::{ConditionChange, ConditionsReport},
     controller::{ControllerApiRequest as Call, *},
     directives::{DirectivesReport, Proven, Tally, Wish},
     events::EventsRequest,
@@ -54,6 +55,13 @@ pub fn samples() -> Vec<Sample> {
         }),
         call("directives", Call::Directives {}),
         call("senders", Call::Senders {}),
+        call("report-conditions", {
+            let (condition, evidence, database) = ("overload".into(), "too much".into(), Some(DATABASE));
+            let (raised, lasted_us) = (false, Some(9_000_000));
+            let changes = vec![ConditionChange { condition, database, raised, evidence, lasted_us }];
+            let (server, incarnation) = (ServerId(2), LIFE);
+            Call::ReportConditions { report: ConditionsReport { server, incarnation, first: 3, changes } }
+        }),
         call("directive-tallies", Call::DirectiveTallies {}),
         call("count-targets", Call::CountTargets { directive: name("d-1"), targets: targets() }),
         call("report-directives", {
@@ -215,7 +223,10 @@ fn operations() -> Vec<(&'static str, Operation)> {
             Operation::PinDatabase { database, to: Some(PinTarget::Location("west".into())) }
         }),
         ("pause-balancing", Operation::PauseBalancing { paused: true, by: "ann".into() }),
-        ("administer-send", administer(Wish::Send { id: "d-1".into(), text: "{}".into(), targets: targets() })),
+        (
+            "administer-send",
+            administer(Wish::Send { id: "d-1".into(), text: "{}".into(), targets: targets() }),
+        ),
         ("administer-put-sender", administer(put(Some(SenderRole::Approver)))),
         ("administer-put-no-sender", administer(put(None))),
         ("administer-approve", administer(Wish::Approve { id: "d-1".into() })),

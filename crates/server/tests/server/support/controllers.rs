@@ -237,4 +237,12 @@ impl ControllerApi for Controllers {
     async fn senders(self, _: Context) -> rpc::directives::SendersInfo {
         unreachable!("not called")
     }
+
+    async fn report_conditions(
+        self,
+        _: Context,
+        _: rpc::conditions::ConditionsReport,
+    ) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
