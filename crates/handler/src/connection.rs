@@ -16,7 +16,7 @@ use crate::{
     admin::{Asker, greeting},
     answering::{Answering, Stopped},
     cancel::Key,
-    clients,
+    clients, console as consoles,
     directives::{self, Mailbox},
     failure::{self, Failure},
     handler::Handler,
@@ -81,6 +81,9 @@ pub(crate) async fn serve(
         Err(Ended::Because(reason)) => return refuse(link, &peer, &reason).await,
     };
     drop(seat);
+    if let Some(failure) = consoles::refuses(&handler, &login.database) {
+        return refuse(link, &peer, &failure).await;
+    }
     let Some(_room) = handler.room() else {
         return refuse(link, &peer, &failure::too_many("sessions", handler.settings.sessions_max)).await;
     };

@@ -118,6 +118,13 @@ pub(crate) fn private_parameter(name: &str) -> Failure {
         ))
 }
 
+/// There is a console here, and no way to databases.
+pub(crate) fn console_only(database: &str) -> Failure {
+    let message = format!("database \"{database}\" is not to be found here: this is a console");
+    Failure::new(sqlstate::INVALID_CATALOG_NAME, message)
+        .hint("Connect to a handler, or to the database \"stationmaster\" here.")
+}
+
 pub(crate) fn unknown_database(database: &str) -> Failure {
     Failure::new(sqlstate::INVALID_CATALOG_NAME, format!("database \"{database}\" does not exist"))
 }

@@ -39,6 +39,8 @@ pub(crate) struct Handler {
     pub(crate) locations: LocationMap,
     /// How many requests came from there.
     pub(crate) counts: Counts,
+    /// Whether it is a console beside another role, and nothing else.
+    pub(crate) is_console: bool,
     /// True once the map has been read.
     pub(crate) synced: watch::Receiver<bool>,
     room: Arc<Semaphore>,
@@ -66,6 +68,7 @@ impl Handler {
             traffic: Traffic::new(),
             locations: LocationMap::new(&settings.location, &settings.client_locations),
             counts: Counts::default(),
+            is_console: false,
             synced,
             room: Arc::new(Semaphore::new(settings.sessions_max.min(Semaphore::MAX_PERMITS))),
             cancels: Mutex::default(),
@@ -73,6 +76,17 @@ impl Handler {
             settings,
             host,
         }
+    }
+
+    /// One that is a console only.
+    pub(crate) fn console(
+        settings: Settings,
+        host: Host,
+        own: Arc<Own>,
+        controllers: Controllers,
+        synced: watch::Receiver<bool>,
+    ) -> Self {
+        Self { is_console: true, ..Self::new(settings, host, own, controllers, synced) }
     }
 
     /// Room for one more session, if there is any.

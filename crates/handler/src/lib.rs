@@ -14,6 +14,7 @@ mod backend;
 mod cancel;
 mod clients;
 mod connection;
+pub mod console;
 mod directives;
 mod door;
 mod error;

@@ -13,6 +13,7 @@ use wire::{
 use crate::{
     cancel,
     connection::CONSOLE,
+    console,
     failure::{self, Failure},
     handler::Handler,
     link::{Link, LinkError},
@@ -204,7 +205,8 @@ async fn prove(handler: &Handler, link: &mut Link, user: &str) -> Result<ClientK
     let initial = InitialResponse::decode(&body)?;
     let mechanism = Mechanism::parse(initial.mechanism)?;
     let first = initial.data.unwrap_or_default();
-    let server = Server::new(handler.users.verifier(user), Nonce::random(&mut rand::rng()), channel);
+    let verifier = console::verifier(handler, user).await.map_err(Ended::Because)?;
+    let server = Server::new(verifier, Nonce::random(&mut rand::rng()), channel);
     let challenge = server.challenge(mechanism, first)?;
     authentication::sasl_continue(&mut link.outbox, challenge.message().as_bytes())?;
     let body = answer(link).await?;

@@ -118,6 +118,11 @@ fn is_final(error: &rpc::Error) -> bool {
 
 async fn drain(handler: &Handler, connections: &TaskTracker) {
     handler.host.ready.send_replace(Readiness::NotReady("shutting down".into()));
+    end(handler, connections).await;
+}
+
+/// Ends sessions, first those that are idle.
+pub(crate) async fn end(handler: &Handler, connections: &TaskTracker) {
     connections.close();
     handler.sessions.tell(Order::Drain);
     let limit = handler.settings.drain_timeout;

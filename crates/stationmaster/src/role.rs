@@ -9,10 +9,15 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use model::TimestampMs;
+use model::{Name, TimestampMs};
 use rpc::{Host, Readiness, TcpDial};
 use server::Environment;
-use tokio::{net::TcpListener, sync::watch, time::sleep};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -31,6 +36,8 @@ use crate::{
 
 /// How long a role may take to end once it was told to; then the process ends without it.
 const END_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the sessions of a console beside a role may take to end after it.
+const CONSOLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long system calls that are still running may take after that.
 const THREADS_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -99,18 +106,52 @@ async fn play(config: Config, end_with_stdin: bool) -> anyhow::Result<()> {
 async fn act(settings: Settings, environment: Environment, host: Host) -> anyhow::Result<()> {
     match settings {
         Settings::Controller(controller) => {
-            let Controller { listen: at, settings } = *controller;
+            let Controller { listen: at, console_listen, settings } = *controller;
             let listener = listen(at, "listen").await?;
-            Ok(controller::run(settings, host, listener).await?)
+            let name = Name::new(&format!("controller-{}", settings.id))?;
+            let console = Console::open(console_listen, name, vec![settings.address.clone()], &host).await?;
+            let ran = controller::run(settings, host, listener).await;
+            console.ended().await;
+            Ok(ran?)
         }
         Settings::Handler(Handler { listen: at, settings }) => {
             let listener = listen(at, "listen").await?;
             Ok(handler::run(settings, host, listener).await?)
         }
-        Settings::Server(Server { data_listen, control_listen, settings, .. }) => {
+        Settings::Server(Server { data_listen, control_listen, console_listen, settings, .. }) => {
             let data = listen(data_listen, "data_listen").await?;
             let control = listen(control_listen, "control_listen").await?;
-            Ok(server::run(settings, environment, host, data, control).await?)
+            let (name, controllers) = (settings.name.clone(), settings.controllers.clone());
+            let console = Console::open(console_listen, name, controllers, &host).await?;
+            let ran = server::run(settings, environment, host, data, control).await;
+            console.ended().await;
+            Ok(ran?)
+        }
+    }
+}
+
+/// The console beside a server or a controller, if it has one (R93).
+struct Console(Option<JoinHandle<()>>);
+
+impl Console {
+    /// Begins to serve it. `name` is what events call this process.
+    async fn open(
+        at: Option<SocketAddr>,
+        name: Name,
+        controllers: Vec<String>,
+        host: &Host,
+    ) -> anyhow::Result<Self> {
+        let Some(at) = at else { return Ok(Self(None)) };
+        let listener = listen(at, "console_listen").await?;
+        let settings = handler::Settings::new(name, at.to_string(), controllers);
+        Ok(Self(Some(tokio::spawn(handler::console::run(settings, host.clone(), listener)))))
+    }
+
+    /// Waits for its sessions to end; a role that ended without being told to does not wait.
+    async fn ended(self) {
+        let Self(Some(console)) = self else { return };
+        if let Err(error) = timeout(CONSOLE_TIMEOUT, console).await {
+            warn!(%error, "the console's sessions go on");
         }
     }
 }

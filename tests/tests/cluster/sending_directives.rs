@@ -10,7 +10,7 @@ use rpc::{
     controller::Operation,
     directives::{Proven, Wish},
 };
-use tests::{Cluster, Listener, PASSWORD, Ran, Role, Session, USER, code, program, until};
+use tests::{Cluster, Listener, PASSWORD, PgEnv, Ports, Ran, Role, Session, USER, code, program, until};
 use tokio_postgres::Config;
 
 fn config(cluster: &Cluster, handler: usize, database: &str) -> Config {
@@ -268,5 +268,79 @@ async fn neither_the_fleets_secret_nor_another_process_sends_without_a_users_pas
     let events = cli.run(&["events", "--limit", "200"]);
     for line in ["sender put", "bob becomes approver", "with the fleet's secret", "by bob+alice@handler-1"] {
         assert!(events.ok().contains(line), "{line}: {}", events.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_statements_work_at_a_server_a_controller_and_a_handler_r93() {
+    let ports = Ports::reserve();
+    let (at_server, at_controller) = (ports.next(), ports.next());
+    let quoted = |address: std::net::SocketAddr| format!("{:?}", address.to_string());
+    let cluster = Cluster::builder()
+        .controllers(1)
+        .handlers(1)
+        .servers(1)
+        .set(Role::Server, "console_listen", quoted(at_server))
+        .set(Role::Controller, "console_listen", quoted(at_controller))
+        .start()
+        .await;
+    cluster.create("d_shop").await;
+    cluster.let_send().await;
+    cluster.cli().run_with(&["users", "create", "carol", "--password-stdin"], "secret\n").ok();
+    let west = announced(&cluster, 0, "west-1").await;
+    let ways = [
+        (at_server, "server-1"),
+        (at_controller, "controller-1"),
+        (cluster.handler_address(0), "handler-1"),
+    ];
+    // Each sends one, revokes the one of the way before, and is the second person for another.
+    let mut before = None;
+    for (address, name) in ways {
+        let open = async |user: &'static str, password: &'static str| {
+            until("the console is open", async || {
+                let opened = Session::open(address, user, password, "stationmaster").await;
+                opened.map_err(|error| error.to_string())
+            })
+            .await
+        };
+        let (alice, carol) = (open(USER, PASSWORD).await, open("carol", "secret").await);
+        let id = format!("from-{name}");
+        let send = format!("SEND DIRECTIVE hold FOR '9min' ON DATABASE d_shop ID \"{id}\"");
+        assert_eq!(state(&carol, &send).await, Err("42501".into()), "{name}: she has not the right");
+        assert_eq!(state(&alice, &send).await.as_deref(), Ok("sent"), "{name}");
+        hears(&west, name, Kind::Hold, &id).await;
+        let counted = state(&alice, &format!("{send} DRY RUN")).await.expect("counted");
+        assert!(counted.starts_with("would reach 1 "), "{name}: {counted}");
+        let standing = alice.query("SHOW DIRECTIVES", &[]).await.expect("shown");
+        let by: Vec<String> = standing.iter().map(|row| row.get("by")).collect();
+        assert!(by.contains(&format!("alice@{name}")), "{by:?}");
+        let own = format!("two-{name}");
+        assert!(state(&alice, &update(&format!("\"{own}\""))).await.expect("taken").contains("another user"));
+        let approve = format!("APPROVE DIRECTIVE \"{own}\"");
+        assert_eq!(state(&alice, &approve).await, Err("42501".into()), "{name}: the first person");
+        if let Some(before) = before.replace(id) {
+            alice.batch_execute(&format!("REVOKE DIRECTIVE \"{before}\"")).await.expect("revoked");
+            hears(&west, name, Kind::Revoke, &before).await;
+        }
+        let waiting = alice.query("SHOW APPROVALS", &[]).await.expect("shown");
+        assert!(waiting.iter().any(|row| row.get::<_, String>("id") == own), "{name}");
+    }
+    // There is a console and nothing else; and a password is asked for.
+    for (address, _) in &ways[..2] {
+        let elsewhere = Session::open(*address, USER, PASSWORD, "d_shop").await.expect_err("no database");
+        assert_eq!(elsewhere.code().map(|code| code.code().to_owned()), Some("3D000".into()));
+        for (user, password) in [(USER, "guess"), ("nobody", "secret")] {
+            let refused = Session::open(*address, user, password, "stationmaster").await.expect_err("a stranger");
+            assert_eq!(refused.code().map(|code| code.code().to_owned()), Some("28P01".into()));
+        }
+        // psql, as an operator has it.
+        let mut command = program("psql");
+        PgEnv { address: *address, database: "stationmaster".into() }.apply(&mut command);
+        let ran = Ran::of(command.args(["-X", "-A", "-t", "-c", "SHOW SENDERS"]), "psql".into(), "");
+        assert_eq!(ran.ok().trim(), "alice|approver");
+    }
+    let events = cluster.cli().run(&["events", "--limit", "200"]);
+    for (_, name) in ways {
+        assert!(events.ok().contains(&format!("by alice@{name}")), "{name}: {}", events.stdout);
     }
 }

@@ -26,7 +26,7 @@ impl Users {
     }
 
     /// A user is like this now; `None` when it is gone. What is no verifier counts as none: nobody can log in with it.
-    pub(super) fn put(&self, user: &str, verifier: Option<&str>) {
+    pub(crate) fn put(&self, user: &str, verifier: Option<&str>) {
         let verifier = verifier.and_then(|text| match text.parse::<Verifier>() {
             Ok(verifier) => Some(verifier),
             Err(error) => {

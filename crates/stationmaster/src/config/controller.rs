@@ -15,6 +15,8 @@ use super::{
 pub struct Controller {
     /// Where everybody connects.
     pub listen: SocketAddr,
+    /// Where its console is, if it has one.
+    pub console_listen: Option<SocketAddr>,
     /// The role's own.
     pub settings: Settings,
 }
@@ -33,6 +35,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Controller>, Common) {
     };
     let address = address(reader, id, own, members.as_ref());
     let listen = listen(reader, address.as_deref());
+    let console_listen = reader.optional("console_listen");
     let data_dir = reader.required("data_dir", "\"/var/lib/stationmaster/controller\"");
     let settings = (|| {
         let Members(members) = members?;
@@ -40,7 +43,8 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Controller>, Common) {
     })();
     let settings = timing(reader, settings);
     let common = Common::read(reader);
-    let controller = settings.zip(listen).map(|(settings, listen)| Controller { listen, settings });
+    let controller = settings.zip(listen);
+    let controller = controller.map(|(settings, listen)| Controller { listen, console_listen, settings });
     (controller, common)
 }
 

@@ -17,6 +17,8 @@ pub struct Server {
     pub data_listen: SocketAddr,
     /// Its control port.
     pub control_listen: SocketAddr,
+    /// Where its console is, if it has one.
+    pub console_listen: Option<SocketAddr>,
     /// Rules for conditions, beside the built-in ones.
     pub rules_file: Option<PathBuf>,
     /// What monitors have to show when they post.
@@ -46,6 +48,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
     let idle = reader.millis("idle_put_away_ms", Settings::DEFAULT_IDLE_PUT_AWAY, 0..=MONTH_MS);
     let sessions_max = reader.count("sessions_max", Settings::DEFAULT_SESSIONS_MAX, 1..=1_000_000);
     let database = limits(reader);
+    let console_listen = reader.optional("console_listen");
     let rules_file = reader.optional("rules_file");
     let monitor_token_file = reader.optional("monitor_token_file");
     let common = Common::read(reader);
@@ -67,7 +70,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Server>, Common) {
             database,
         };
         let (data_listen, control_listen) = (data_listen?, control_listen?);
-        Some(Server { data_listen, control_listen, rules_file, monitor_token_file, settings })
+        Some(Server { data_listen, control_listen, console_listen, rules_file, monitor_token_file, settings })
     })();
     (server, common)
 }
