@@ -9,6 +9,7 @@ from typing import Literal
 from . import limits
 from .directive import VERSION, to_json
 from .fields import Refusal, Why, is_name, is_text
+from .sql import setting
 
 Outcome = Literal["applied", "refused", "done", "failed", "expired"]
 
@@ -45,7 +46,7 @@ def encode(acknowledgements: Sequence[Acknowledgement]) -> str:
 
 def statement(acknowledgements: Sequence[Acknowledgement]) -> str:
     """The statement that acknowledges: alone in its message, when the session is idle."""
-    return "SET stationmaster.acknowledge = '{}'".format(encode(acknowledgements).replace("'", "''"))
+    return setting("stationmaster.acknowledge", encode(acknowledgements))
 
 
 def take(waiting: list[Acknowledgement]) -> list[Acknowledgement]:

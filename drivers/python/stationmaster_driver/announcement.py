@@ -14,6 +14,7 @@ ANNOUNCE = "stationmaster.directives"
 SQLSTATE = "SM001"
 """Of a notice whose detail is a directive of version 1."""
 MIRROR = "stationmaster.directive"
+REPORT = "stationmaster.report"
 """The ParameterStatus that mirrors the newest directive."""
 
 _DEFAULT = tuple(kind for kind in limits.KINDS if kind != "rule")

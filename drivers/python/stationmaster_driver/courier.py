@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 
 from .actions import Collect, StopCollecting
-from .policy import Policy
-from .telemetry import Collection, Observation
+from .policy import Policy, Server
+from .telemetry import REPORTS_MAX, Collection, Observation
 
 logger = logging.getLogger("stationmaster_driver")
 
@@ -37,6 +37,7 @@ class Courier:
         # Reports of what is over, by name, and until when they wait.
         self._over: dict[str, tuple[Collection, float]] = {}
         self._change = threading.Condition()
+        self._instance = f"{self._chance.getrandbits(64):016x}"
         self._thread: threading.Thread | None = None
 
     @property
@@ -81,6 +82,32 @@ class Courier:
                 one.waiting.clear()
             return reports
 
+    def for_server(self) -> tuple[Collection, bytes] | None:
+        """The next report for the server, which whoever asks is to send, or to give back."""
+        if not self._running and not self._over:
+            return None
+        with self._change:
+            names = [*self._running, *self._over]
+        bound = [name for name in names if self._is_for_server(name)]
+        with self._change:
+            for name in bound:
+                over = self._over.get(name)
+                for collection in (over[0] if over else None, self._running.get(name)):
+                    if collection is not None and collection.waiting:
+                        return collection, collection.waiting.popleft()
+        return None
+
+    def give_back(self, collection: Collection, report: bytes) -> None:
+        """It could not be sent. Newer ones have the room if there is none for all."""
+        with self._change:
+            if len(collection.waiting) < REPORTS_MAX:
+                collection.waiting.appendleft(report)
+
+    def _is_for_server(self, name: str) -> bool:
+        # Asked without holding the lock, as the answer takes the driver's.
+        where = self._destination(name)
+        return where is not None and isinstance(self._policy.destinations.get(where), Server)
+
     def tick(self) -> float:
         """Makes the reports that are due and sends them; gives seconds until there is more to do. Not under the lock."""
         with self._change:
@@ -105,7 +132,7 @@ class Courier:
             self._over[name] = (collection, self._clock() + LINGER_S)
 
     def _report(self, collection: Collection) -> None:
-        resource = {"process.pid": str(os.getpid())}
+        resource = {"process.pid": str(os.getpid()), "service.instance.id": self._instance}
         if self._policy.location is not None:
             resource["stationmaster.location"] = self._policy.location
         client = {
@@ -118,7 +145,8 @@ class Courier:
     def _send(self, name: str, collection: Collection) -> None:
         where = self._destination(name)
         destination = None if where is None else self._policy.destinations.get(where)
-        while destination is not None:
+        # What is for the server is taken by a session.
+        while destination is not None and not isinstance(destination, Server):
             with self._change:
                 if not collection.waiting:
                     return

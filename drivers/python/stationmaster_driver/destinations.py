@@ -5,7 +5,10 @@ from __future__ import annotations
 import urllib.request
 from pathlib import Path
 
-from .policy import Destination
+from .policy import Destination, Server
+
+SERVER = Server.SERVER
+"""The server of a session, as with every other driver."""
 
 
 def file(path: str | Path) -> Destination:

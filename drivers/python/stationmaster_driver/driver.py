@@ -22,7 +22,7 @@ import psycopg
 
 from . import addresses, announcement, recovery
 from .acknowledgement import Acknowledgement
-from .actions import FanOut, Flush, Information, Refresh, StopCollecting, Switch
+from .actions import FanOut, Flush, Information, Refresh, StopCollecting, Switch, Update
 from .announcement import Announcement
 from .courier import Courier
 from .directive import Directive, Target
@@ -150,6 +150,11 @@ class Driver:
         """The parameters with which a routine of the application is switched on (R91); `None` when it is off."""
         with self._lock:
             return self.receiver.routine(name, self._now())
+
+    def update(self) -> Update | None:
+        """The newest driver that was advised (R82). A library cannot replace itself, so this is for people."""
+        with self._lock:
+            return self.receiver.update(self._now())
 
     def reports(self, collection: str) -> list[bytes]:
         """Takes the reports that wait, for instance where no destination was given."""

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from enum import Enum
+from typing import Final, Literal, Union
 
-SUPPORTED: Final = (
+from . import signature
+
+SUPPORTED: Final[tuple[str, ...]] = (
     "hold", "resume", "retry", "switch", "error_policy", "information", "collect", "stop_collecting", "upload", "rate",
-    "flush", "refresh", "fan_out", "data_source", "activate", "deactivate", "revoke",
+    "flush", "refresh", "fan_out", "data_source", *(("update",) if signature.AVAILABLE else ()), "activate",
+    "deactivate", "revoke",
 )
-"""What this driver has. `update` and `rule` need signatures, which Python's library cannot check: `unsupported`."""
+"""What this driver has: `update` where `cryptography` is installed to check its signature. Not `rule`: there is no
+well-kept evaluator of its expressions for Python, and off is what the specification says of rules anyway."""
 
-Destination = Callable[[bytes], None]
+
+class Server(Enum):
+    """The server itself as a destination: reports go there in the sessions, when these are idle."""
+
+    SERVER = "server"
+
+
+Destination = Union[Callable[[bytes], None], Server]
 """Sends a report, OTLP/JSON metrics, or raises. Called in the driver's own thread."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Limits and permissions, named as in the other drivers. Nobody is led elsewhere, and nothing is sent anywhere,
-    unless the owner says so."""
+    """Limits and permissions, named as in the other drivers. Nobody is led elsewhere, and nothing is sent anywhere but to
+    the server that the client speaks with, unless the owner says so."""
 
     allow: Collection[str] = SUPPORTED
     """Kinds that are obeyed; the others are refused as `not_allowed`."""
@@ -34,8 +46,10 @@ class Policy:
     """Lowest rate that is obeyed."""
     addresses: Collection[str] = ()
     """Where a `switch` or a `data_source` may lead: `host:port`, `host`, `.suffix` of host names, or `*`."""
-    destinations: Mapping[str, Destination] = field(default_factory=dict)
-    """Where an `upload` may send reports, by name."""
+    destinations: Mapping[str, Destination] = field(default_factory=lambda: {"server": Server.SERVER})
+    """Where an `upload` may send reports, by name. Where it is not said, to the server; `{}` is nowhere."""
+    keys: Mapping[str, bytes] = field(default_factory=dict)
+    """Ed25519 keys, 32 bytes each, by name, that may sign an `update`. Without any, all are refused."""
     routines: Collection[str] = ()
     """Names that `activate` may switch on; the application asks for them by `Driver.routine`."""
     subjects: Collection[str] = ("client", "application", "query", "errors")

@@ -12,11 +12,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Union
 
-from . import recovery
+from . import recovery, signature
 from .acknowledgement import Acknowledgement
 from .actions import (
     Action, Activate, Collect, DataSource, Deactivate, ErrorPolicy, FanOut, Flush, Hold, Information, Rate, Refresh,
-    Resume, Retry, Revoke, StopCollecting, Switch, Upload,
+    Resume, Retry, Revoke, StopCollecting, Switch, Update, Upload,
 )
 from .allowance import Allowance
 from .directive import Directive, Target, decode
@@ -159,6 +159,11 @@ class Receiver:
         held = self.slots.held(f"upload:{collection}", now) or self.slots.held("upload:", now)
         return held.action.destination if held is not None and isinstance(held.action, Upload) else None
 
+    def update(self, now: int) -> Update | None:
+        """The driver that is advised (R82)."""
+        held = self.slots.held("update", now)
+        return held.action if held is not None and isinstance(held.action, Update) else None
+
     def routine(self, name: str, now: int) -> dict[str, str] | None:
         """The parameters with which a routine is on (R91); `None` when it is off."""
         held = self.slots.held(f"routine:{name}", now)
@@ -230,6 +235,8 @@ class Receiver:
                 raise Refusal(Why.NOT_ALLOWED, "of")
             case Upload(destination=destination) if destination not in policy.destinations:
                 raise Refusal(Why.NOT_ALLOWED, "destination")
+            case Update() as update:
+                signature.vet(update, policy.keys)
             case Activate(routine=routine) | Deactivate(routine=routine) if routine not in policy.routines:
                 raise Refusal(Why.UNKNOWN, "routine")
             case FanOut():

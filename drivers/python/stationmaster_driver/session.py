@@ -17,12 +17,12 @@ from psycopg import generators, pq
 
 from . import acknowledgement, addresses, recovery
 from .acknowledgement import Acknowledgement
-from .announcement import MIRROR, SQLSTATE, is_ours
+from .announcement import MIRROR, REPORT, SQLSTATE, is_ours
 from .directive import Target
 from .driver import Driver
 from .policy import Policy
 from .recovery import Advice
-from .sql import Look, look, text_of
+from .sql import Look, look, setting, text_of
 from .steps import Call, Plan, Sleep
 from .telemetry import Observation
 
@@ -210,9 +210,20 @@ class Session:
                     self.settings[name] = found
             while self._owed:
                 yield from self._ask(acknowledgement.statement(acknowledgement.take(self._owed)))
+            yield from self._report()
         except psycopg.OperationalError:
             # The next call finds a broken session.
             return
+
+    def _report(self) -> Plan[None]:
+        """Tells the server what was measured for it (R78)."""
+        while (found := self.driver.courier.for_server()) is not None:
+            collection, report = found
+            try:
+                yield from self._ask(setting(REPORT, report.decode()))
+            except BaseException:
+                self.driver.courier.give_back(collection, report)
+                raise
 
     def poll(self) -> Plan[None]:
         """Hears what came while idle, does it, and acknowledges it."""

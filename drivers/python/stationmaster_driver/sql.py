@@ -31,6 +31,11 @@ class Look:
     """It empties the session."""
 
 
+def setting(name: str, value: str) -> str:
+    """A statement of the driver's own: alone in its message, when the session is idle."""
+    return "SET {} = '{}'".format(name, value.replace("'", "''"))
+
+
 _LITERAL = re.compile(
     r"""(?P<escaped>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z)) | (?P<text>'(?:[^']|'')*(?:'|\Z))
       | (?P<dollar>\$(?P<tag>[A-Za-z_]\w*)?\$.*?(?:\$(?P=tag)\$|\Z)) | (?P<bare>\$\$.*?(?:\$\$|\Z))

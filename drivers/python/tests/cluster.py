@@ -56,8 +56,8 @@ class Carriers(Case):
         connection = self.connect(self.driver(location="eu-1a"), options="-c application_name=shop")
         connection.add_notice_handler(shown.append)
         announced = self.relay.sessions[0].announced
-        self.assertRegex(announced, r"^1;session=[\w-]{16,64};driver=python-[\d.]+;location=eu-1a;can=hold,")
-        self.assertNotIn("rule", announced)
+        # Everything but rules, which is what a client has that does not say what it has.
+        self.assertRegex(announced, r"^1;session=[\w-]{16,64};driver=python-[\d.]+;location=eu-1a$")
         self.assertEqual(connection.execute("SHOW application_name").fetchone(), ("shop",))
         id = self.relay.say("information", {"topic": "maintenance", "text": "at noon"}, in_response=True)
         self.assertEqual(connection.execute("SELECT 1").fetchall(), [(1,)])
@@ -468,6 +468,35 @@ class Measuring(Case):
         json.loads(arrived[0])
         self.heard(connection, self.relay.say("stop_collecting", {"buffers": "drop"}), "done")
         self.assertEqual(driver.courier.collecting, [])
+
+    def test_r78_what_is_for_the_server_goes_there_in_the_session_and_not_when_the_owner_forbids_it(self):
+        driver = self.driver()
+        connection = self.connect(driver)
+        self.heard(connection, self.relay.say("upload", {"destination": "server"}))
+        given = {"name": "slow", "of": ["query"], "interval_ms": 100}
+        self.heard(connection, self.relay.say("collect", given))
+        connection.execute("SELECT 'sesame-open'")
+
+        def reported():
+            return [one for one in self.relay.queries if one.startswith("SET stationmaster.report = '")]
+
+        end = time.monotonic() + 60
+        while not any("SELECT ?" in one for one in reported()):
+            self.assertLess(time.monotonic(), end, self.relay.queries[-5:])
+            connection.poll()
+            time.sleep(0.01)
+        self.assertNotIn("sesame", "".join(reported()))
+        text = reported()[0]
+        json.loads(text[text.index("'") + 1 : text.rindex("'")].replace("''", "'"))
+        # In a transaction nothing of the driver's own is said.
+        before = len(reported())
+        with connection.transaction():
+            for _ in range(3):
+                connection.execute("SELECT 1")
+            self.assertEqual(len(reported()), before)
+        forbidding = self.connect(self.driver(destinations={}))
+        id = self.relay.say("upload", {"destination": "server"})
+        self.assertEqual(self.heard(forbidding, id, "refused")["why"], "not_allowed")
 
     def test_r78_a_destination_that_the_owner_did_not_name_is_refused(self):
         connection = self.connect(self.driver())

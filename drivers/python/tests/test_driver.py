@@ -1,5 +1,6 @@
 """Plans carried out with a clock of the test's own: no sockets, no threads, no waiting."""
 
+import base64
 import json
 import types
 import unittest
@@ -176,6 +177,23 @@ class Doing(unittest.TestCase):
         self.assertEqual([world.driver.locate("t", key, 3) for key in ("a", "m", "z")], ["a", "b", "b"])
         with self.assertRaises(LookupError):
             world.driver.locate("t", "a", 2)
+
+    def test_r82_an_update_is_advice_of_those_whose_key_the_owner_trusts(self):
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        secret = Ed25519PrivateKey.generate()
+        world = World(keys={"release": secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)})
+        said = {"version": "9.1", "urgency": "required", "sha256": "ab" * 32}
+        signed = secret.sign("\n".join(("stationmaster update 1", *said.values())).encode())
+        given = {**said, "key": "release", "signature": base64.b64encode(signed).decode()}
+        self.assertIsNone(world.driver.update())
+        world.say("update", given)
+        self.assertEqual(world.driver.update().version, "9.1")
+        for wrong in ({"version": "9.2"}, {"key": "stranger"}, {"urgency": "available"}):
+            world.say("update", given | wrong)
+            self.assertEqual(world.said[-1].why, "signature")
+        self.assertEqual(world.driver.update().version, "9.1")
 
     def test_r91_routines_are_switched_by_name(self):
         world = World(routines=("verbose",))
