@@ -55,6 +55,33 @@ impl Listen for tokio::net::TcpListener {
     }
 }
 
+/// A socket in the file system, for clients on the same machine.
+#[async_trait]
+impl Listen for tokio::net::UnixListener {
+    async fn accept(&mut self) -> io::Result<(Box<dyn ByteStream>, String)> {
+        let (stream, _) = tokio::net::UnixListener::accept(self).await?;
+        Ok((Box::new(stream), "this machine".into()))
+    }
+}
+
+/// Two listeners as one; without the second, the first alone.
+#[derive(Debug)]
+pub struct Either<A, B>(pub A, pub Option<B>);
+
+#[async_trait]
+impl<A: Listen, B: Listen> Listen for Either<A, B> {
+    async fn accept(&mut self) -> io::Result<(Box<dyn ByteStream>, String)> {
+        let Self(one, other) = self;
+        match other {
+            None => one.accept().await,
+            Some(other) => tokio::select! {
+                accepted = one.accept() => accepted,
+                accepted = other.accept() => accepted,
+            },
+        }
+    }
+}
+
 /// Small messages leave at once, and an idle connection whose other end vanished without a word ends, too.
 fn prepare(stream: &tokio::net::TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;

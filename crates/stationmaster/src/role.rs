@@ -1,8 +1,11 @@
 //! The composition root: gives a role its settings, its listeners, the network, the clock and the end.
 
 use std::{
+    fs::Permissions,
     io,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -10,10 +13,10 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use model::{Name, TimestampMs};
-use rpc::{Host, Readiness, TcpDial};
+use rpc::{Either, Host, Readiness, TcpDial};
 use server::Environment;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, UnixListener},
     sync::watch,
     task::JoinHandle,
     time::{sleep, timeout},
@@ -114,9 +117,15 @@ async fn act(settings: Settings, environment: Environment, host: Host) -> anyhow
             console.ended().await;
             Ok(ran?)
         }
-        Settings::Handler(Handler { listen: at, settings }) => {
+        Settings::Handler(Handler { listen: at, unix_socket_directory, settings }) => {
             let listener = listen(at, "listen").await?;
-            Ok(handler::run(settings, host, listener).await?)
+            let socket = unix_socket_directory.map(|directory| Socket::open(&directory, at.port())).transpose()?;
+            let (path, socket) = socket.map(|Socket(path, listener)| (path, listener)).unzip();
+            let ran = handler::run(settings, host, Either(listener, socket)).await;
+            if let Some(Err(error)) = path.map(std::fs::remove_file) {
+                warn!(%error, "the socket's file stays; the next start takes it away");
+            }
+            Ok(ran?)
         }
         Settings::Server(Server { data_listen, control_listen, console_listen, settings, .. }) => {
             let data = listen(data_listen, "data_listen").await?;
@@ -127,6 +136,28 @@ async fn act(settings: Settings, environment: Environment, host: Host) -> anyhow
             console.ended().await;
             Ok(ran?)
         }
+    }
+}
+
+/// A socket in the file system, named as PostgreSQL names it (R57), and its file.
+struct Socket(PathBuf, UnixListener);
+
+impl Socket {
+    /// Takes away what a process left behind that is no more. Everybody on the machine may connect, and has to log in.
+    fn open(directory: &Path, port: u16) -> anyhow::Result<Self> {
+        let path = directory.join(format!(".s.PGSQL.{port}"));
+        let named = || format!("cannot listen on {} (`unix_socket_directory`)", path.display());
+        match std::os::unix::net::UnixStream::connect(&path) {
+            Ok(_) => bail!("{}: another process does", named()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(&path).with_context(named)?;
+            }
+            // Nothing is there, or binding says what is wrong.
+            Err(_) => {}
+        }
+        let listener = UnixListener::bind(&path).with_context(named)?;
+        std::fs::set_permissions(&path, Permissions::from_mode(0o777)).with_context(named)?;
+        Ok(Self(path, listener))
     }
 }
 

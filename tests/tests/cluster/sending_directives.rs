@@ -344,3 +344,43 @@ async fn the_same_statements_work_at_a_server_a_controller_and_a_handler_r93() {
         assert!(events.ok().contains(&format!("by alice@{name}")), "{name}: {}", events.stdout);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_in_the_file_system_carries_requests_and_directives_through_a_handler_r57() {
+    // The path of a socket is short.
+    let directory = tempfile::Builder::new().prefix("s").tempdir_in("/tmp").expect("a directory");
+    let quoted = format!("{:?}", directory.path().display().to_string());
+    let cluster = Cluster::builder().controllers(1).handlers(1).servers(1);
+    let cluster = cluster.set(Role::Handler, "unix_socket_directory", quoted).start().await;
+    cluster.create("d_shop").await;
+    cluster.let_send().await;
+    let port = cluster.handler_address(0).port();
+    let inside = || {
+        let mut config = Config::new();
+        config.host_path(directory.path()).port(port).user(USER).password(PASSWORD).dbname("d_shop");
+        config
+    };
+    let announced = Listener::open(inside(), Some("1;session=token-of-a-neighbour")).await.expect("connected");
+    announced.client.batch_execute("CREATE TABLE t (n int); INSERT INTO t VALUES (7)").await.expect("done");
+    let wish = |text: &str| Wish::Send { id: "near".into(), text: text.into(), targets: Targets::default() };
+    let text = r#"{"v":1,"id":"near","epoch":0,"sequence":0,"lifetime_ms":60000,"action":"flush","with":{}}"#;
+    cluster.administer(wish(text)).await;
+    hears(&announced, "the neighbour is told", Kind::Flush, "near").await;
+    let mut wrong = inside();
+    let refused = Listener::open(wrong.password("guess").clone(), None).await.err().expect("a password is asked for");
+    assert_eq!(code(&refused), "28P01");
+    let mut command = program("psql");
+    cluster.env(0, "d_shop").apply(&mut command).env("PGHOST", directory.path());
+    let ran = Ran::of(command.args(["-X", "-A", "-t", "-c", "SELECT n FROM t"]), "psql".into(), "");
+    assert_eq!(ran.ok().trim(), "7");
+
+    // What a killed process leaves behind is taken away by the next, and one that ends takes its own away.
+    let file = directory.path().join(format!(".s.PGSQL.{port}"));
+    cluster.handlers[0].kill();
+    assert!(file.exists());
+    cluster.handlers[0].start();
+    cluster.handlers[0].ready().await;
+    until("clients come again", async || Listener::open(inside(), None).await.map(drop)).await;
+    cluster.handlers[0].stop().await;
+    assert!(!file.exists(), "{} is left", file.display());
+}

@@ -1,6 +1,6 @@
 //! `[handler]`: a front door.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use handler::{Locations, Settings};
 use model::Name;
@@ -15,6 +15,8 @@ use super::{
 pub struct Handler {
     /// Where clients connect.
     pub listen: SocketAddr,
+    /// Where clients of this machine find a socket, if there is one.
+    pub unix_socket_directory: Option<PathBuf>,
     /// The role's own.
     pub settings: Settings,
 }
@@ -26,6 +28,7 @@ const HOUR_MS: u64 = 3_600_000;
 pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
     let name = reader.required("name", "\"handler-1\"");
     let listen = reader.required("listen", "\"127.0.0.1:7432\"");
+    let unix_socket_directory = reader.optional("unix_socket_directory");
     let address = advertised(reader, "address", listen);
     let location = reader.or("location", String::new());
     let by_application = reader.or("client_location_from_application", false);
@@ -65,7 +68,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
             threads: if threads == 0 { cores() } else { threads },
             routes_max,
         };
-        Some(Handler { listen: listen?, settings })
+        Some(Handler { listen: listen?, unix_socket_directory, settings })
     })();
     (handler, common)
 }
