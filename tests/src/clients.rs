@@ -42,6 +42,7 @@ pub fn program(name: &str) -> Command {
         "pgbench" => "postgresql",
         "java" => "default-jdk-headless",
         "node" => "nodejs",
+        "openssl" => "openssl",
         _ => "the one that has it",
     };
     let path = std::env::var_os("PATH").unwrap_or_default();

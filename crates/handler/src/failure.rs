@@ -118,6 +118,12 @@ pub(crate) fn private_parameter(name: &str) -> Failure {
         ))
 }
 
+/// The client speaks in clear, and must not.
+pub(crate) fn encryption_required() -> Failure {
+    Failure::new(sqlstate::INVALID_AUTHORIZATION_SPECIFICATION, "connections without TLS are refused here")
+        .hint("Connect with sslmode=require, or better verify-full.")
+}
+
 /// There is a console here, and no way to databases.
 pub(crate) fn console_only(database: &str) -> Failure {
     let message = format!("database \"{database}\" is not to be found here: this is a console");
@@ -285,9 +291,7 @@ fn rejection_code(rejection: &Rejection) -> SqlState {
         | Rejection::IdsExhausted { .. }
         | Rejection::DirectivesFull { .. }
         | Rejection::PendingFull { .. }
-        | Rejection::SendersFull { .. } => {
-            sqlstate::PROGRAM_LIMIT_EXCEEDED
-        }
+        | Rejection::SendersFull { .. } => sqlstate::PROGRAM_LIMIT_EXCEEDED,
         Rejection::Founded { .. }
         | Rejection::ServerNameTaken { .. }
         | Rejection::CapacityZero

@@ -35,11 +35,13 @@ mod sessions;
 mod settings;
 mod sql;
 mod threads;
+mod tls;
 
 pub use clients::{Locations, Network, NetworkError};
 pub use error::Error;
 pub use run::run;
 pub use settings::Settings;
+pub use tls::{Tls, TlsError, TlsFiles};
 
 #[cfg(test)]
 mod tests;

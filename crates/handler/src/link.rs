@@ -15,7 +15,10 @@ use rpc::ByteStream;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use wire::{Header, frame::HEADER_LEN};
 
-use crate::limits::{CHUNK_BYTES, FAREWELL_BYTES_MAX, FAREWELL_TIMEOUT};
+use crate::{
+    limits::{CHUNK_BYTES, FAREWELL_BYTES_MAX, FAREWELL_TIMEOUT},
+    tls::Tls,
+};
 
 thread_local! {
     static CHUNK: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK_BYTES].into_boxed_slice());
@@ -47,6 +50,21 @@ pub(crate) enum LinkError {
 impl Link {
     pub(crate) fn new(stream: Box<dyn ByteStream>) -> Self {
         Self { stream, inbox: BytesMut::new(), outbox: BytesMut::new() }
+    }
+
+    /// Has TLS begin on the stream that it has.
+    ///
+    /// # Errors
+    /// The client does not speak it as it should, or has sent something before: whoever is between the two could have.
+    /// The link is of no use then.
+    pub(crate) async fn begin_tls(&mut self, tls: &Tls) -> io::Result<()> {
+        if !self.inbox.is_empty() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let nothing = tokio::io::join(tokio::io::empty(), tokio::io::sink());
+        let stream = std::mem::replace(&mut self.stream, Box::new(nothing));
+        self.stream = tls.meet(stream).await?;
+        Ok(())
     }
 
     /// Writes the outbox; ready when it is empty.

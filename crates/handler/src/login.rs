@@ -1,4 +1,4 @@
-//! The first words of a connection: encryption refused, protocol agreed, password proven.
+//! The first words of a connection: encryption begun or refused, protocol agreed, password proven.
 //!
 //! Until the proof nothing is believed, and no more than one start-up packet or SASL message is held.
 
@@ -121,19 +121,30 @@ pub(crate) async fn log_in(handler: &Handler, link: &mut Link, peer: &str) -> Re
 }
 
 async fn start(handler: &Handler, link: &mut Link, peer: &str) -> Result<Login, Ended> {
+    // By a socket of this machine nobody listens in.
+    let mut secret = peer == rpc::LOCAL_PEER;
     for _ in 0..=ENCRYPTION_REQUESTS_MAX {
         let packet = packet(link).await?;
         let Some((startup, _)) = Startup::split(&packet)? else {
             unreachable!("BUG: the packet is complete")
         };
         match startup {
-            Startup::Ssl | Startup::GssEncryption => {
-                link.outbox.extend_from_slice(&[startup::REFUSE]);
-                link.flush().await?;
-            }
+            Startup::Ssl => match handler.settings.tls.as_ref().filter(|_| !secret) {
+                Some(tls) => {
+                    link.outbox.extend_from_slice(&[startup::ACCEPT_SSL]);
+                    link.flush().await?;
+                    link.begin_tls(tls).await?;
+                    secret = true;
+                }
+                None => refuse_encryption(link).await?,
+            },
+            Startup::GssEncryption => refuse_encryption(link).await?,
             Startup::Cancel(CancelKey { process_id, secret }) => {
                 cancel::handle(handler, peer, CancelKey { process_id, secret }).await;
                 return Err(Ended::Silently);
+            }
+            Startup::Start(_) if !secret && handler.settings.tls.as_ref().is_some_and(|tls| tls.required) => {
+                return Err(Ended::Because(failure::encryption_required()));
             }
             Startup::Start(start) => {
                 check(&start.parameters)?;
@@ -155,6 +166,12 @@ async fn start(handler: &Handler, link: &mut Link, peer: &str) -> Result<Login, 
         }
     }
     Err(wire::Error::StartupLayout.into())
+}
+
+async fn refuse_encryption(link: &mut Link) -> Result<(), Ended> {
+    link.outbox.extend_from_slice(&[startup::REFUSE]);
+    link.flush().await?;
+    Ok(())
 }
 
 /// One whole start-up packet.

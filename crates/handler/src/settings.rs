@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::Name;
 
-use crate::clients::Locations;
+use crate::{clients::Locations, tls::Tls};
 
 /// A handler's settings, validated by whoever read them. [`Settings::new`] fills in the defaults.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub struct Settings {
     /// never wakes another core, which saves about a fifth of the CPU time of a request. 0 serves them on the runtime
     /// that the handler runs on, as simulations want it. Default 0; one for each core is right for production.
     pub threads: usize,
+    /// TLS for clients. Default: none is spoken, and who insists on it goes away.
+    pub tls: Option<Tls>,
     /// Databases whose route is remembered. The one not used for longest is forgotten first. Default 100,000.
     pub routes_max: usize,
 }
@@ -94,6 +96,7 @@ impl Settings {
             drain_timeout: Self::DEFAULT_DRAIN_TIMEOUT,
             frame_bytes_max: Self::DEFAULT_FRAME_BYTES_MAX,
             threads: 0,
+            tls: None,
             routes_max: Self::DEFAULT_ROUTES_MAX,
         }
     }

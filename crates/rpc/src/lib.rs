@@ -35,7 +35,7 @@ pub use controllers::Controllers;
 pub use error::{Advice, Effect, Error, Refusal};
 pub use handshake::Service;
 pub use host::{Host, Readiness};
-pub use net::{ByteStream, Dial, Either, Listen, TcpDial};
+pub use net::{ByteStream, Dial, Either, LOCAL_PEER, Listen, TcpDial};
 pub use secret::{Secret, SecretError};
 #[doc(hidden)]
 pub use transport::begin;

@@ -55,12 +55,15 @@ impl Listen for tokio::net::TcpListener {
     }
 }
 
+/// Who opened a connection by a socket in the file system.
+pub const LOCAL_PEER: &str = "this machine";
+
 /// A socket in the file system, for clients on the same machine.
 #[async_trait]
 impl Listen for tokio::net::UnixListener {
     async fn accept(&mut self) -> io::Result<(Box<dyn ByteStream>, String)> {
         let (stream, _) = tokio::net::UnixListener::accept(self).await?;
-        Ok((Box::new(stream), "this machine".into()))
+        Ok((Box::new(stream), LOCAL_PEER.into()))
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use handler::Tls;
 use model::{Name, TimestampMs};
 use rpc::{Either, Host, Readiness, TcpDial};
 use server::Environment;
@@ -77,8 +78,10 @@ pub fn run(config: Config, end_with_stdin: bool) -> anyhow::Result<ExitCode> {
 
 /// Checks the files that settings name and that are configuration themselves.
 pub fn check(settings: &Settings) -> anyhow::Result<()> {
-    if let Settings::Server(Server { rules_file: Some(file), .. }) = settings {
-        Environment::of_file(file.clone())?;
+    match settings {
+        Settings::Server(Server { rules_file: Some(file), .. }) => drop(Environment::of_file(file.clone())?),
+        Settings::Handler(Handler { tls: Some(files), .. }) => drop(Tls::of_files(files)?),
+        Settings::Server(_) | Settings::Handler(_) | Settings::Controller(_) => {}
     }
     Ok(())
 }
@@ -117,9 +120,12 @@ async fn act(settings: Settings, environment: Environment, host: Host) -> anyhow
             console.ended().await;
             Ok(ran?)
         }
-        Settings::Handler(Handler { listen: at, unix_socket_directory, settings }) => {
+        Settings::Handler(Handler { listen: at, unix_socket_directory, tls, settings }) => {
+            let tls = tls.map(|files| Tls::of_files(&files)).transpose()?;
+            let settings = handler::Settings { tls, ..settings };
             let listener = listen(at, "listen").await?;
-            let socket = unix_socket_directory.map(|directory| Socket::open(&directory, at.port())).transpose()?;
+            let socket =
+                unix_socket_directory.map(|directory| Socket::open(&directory, at.port())).transpose()?;
             let (path, socket) = socket.map(|Socket(path, listener)| (path, listener)).unzip();
             let ran = handler::run(settings, host, Either(listener, socket)).await;
             if let Some(Err(error)) = path.map(std::fs::remove_file) {

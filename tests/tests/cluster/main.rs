@@ -20,6 +20,7 @@ mod database_options;
 mod draining_under_load;
 mod drivers_side_by_side;
 mod dying_leaders;
+mod encrypting_clients;
 mod exactly_once;
 mod failing_stores;
 mod following_clients;

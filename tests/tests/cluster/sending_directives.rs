@@ -214,7 +214,7 @@ async fn neither_the_fleets_secret_nor_another_process_sends_without_a_users_pas
         ["directives", "send", "flush", "--id", "all", "--for", "1h", "--by", by, "--password-stdin"]
     };
     // The secret's file is there, but nobody may send yet.
-    assert!(cli.run_with(&send("bob"), "secret\n").fails(1).contains("right of a sender"));
+    assert!(cli.run_with(&send("bob"), "secret\n").fails(1).contains("the right \"sender\""));
     cli.run(&["directives", "grant", "bob", "approver"]).ok();
     assert!(cli.run_with(&send("bob"), "guess\n").fails(64).contains("not the password"));
     assert!(cli.run_with(&send("nobody"), "secret\n").fails(64).contains("no user"));
@@ -222,7 +222,8 @@ async fn neither_the_fleets_secret_nor_another_process_sends_without_a_users_pas
 
     // Who speaks to a controller with the fleet's secret proves no user by that.
     let id = || "forged".to_owned();
-    let text = r#"{"v":1,"id":"forged","epoch":0,"sequence":0,"lifetime_ms":60000,"action":"flush","with":{}}"#;
+    let text =
+        r#"{"v":1,"id":"forged","epoch":0,"sequence":0,"lifetime_ms":60000,"action":"flush","with":{}}"#;
     let wish = Wish::Send { id: id(), text: text.into(), targets: Targets::default() };
     let by = |user: &str| Proven { user: user.into(), at: "handler-1".into(), proof: [7; 32] };
     let (targets, text) = (Targets::default(), text.to_owned());
@@ -288,11 +289,8 @@ async fn the_same_statements_work_at_a_server_a_controller_and_a_handler_r93() {
     cluster.let_send().await;
     cluster.cli().run_with(&["users", "create", "carol", "--password-stdin"], "secret\n").ok();
     let west = announced(&cluster, 0, "west-1").await;
-    let ways = [
-        (at_server, "server-1"),
-        (at_controller, "controller-1"),
-        (cluster.handler_address(0), "handler-1"),
-    ];
+    let ways =
+        [(at_server, "server-1"), (at_controller, "controller-1"), (cluster.handler_address(0), "handler-1")];
     // Each sends one, revokes the one of the way before, and is the second person for another.
     let mut before = None;
     for (address, name) in ways {
@@ -327,10 +325,11 @@ async fn the_same_statements_work_at_a_server_a_controller_and_a_handler_r93() {
     }
     // There is a console and nothing else; and a password is asked for.
     for (address, _) in &ways[..2] {
-        let elsewhere = Session::open(*address, USER, PASSWORD, "d_shop").await.expect_err("no database");
+        let elsewhere = Session::open(*address, USER, PASSWORD, "d_shop").await.err().expect("no database");
         assert_eq!(elsewhere.code().map(|code| code.code().to_owned()), Some("3D000".into()));
         for (user, password) in [(USER, "guess"), ("nobody", "secret")] {
-            let refused = Session::open(*address, user, password, "stationmaster").await.expect_err("a stranger");
+            let refused =
+                Session::open(*address, user, password, "stationmaster").await.err().expect("a stranger");
             assert_eq!(refused.code().map(|code| code.code().to_owned()), Some("28P01".into()));
         }
         // psql, as an operator has it.
@@ -360,14 +359,16 @@ async fn a_socket_in_the_file_system_carries_requests_and_directives_through_a_h
         config.host_path(directory.path()).port(port).user(USER).password(PASSWORD).dbname("d_shop");
         config
     };
-    let announced = Listener::open(inside(), Some("1;session=token-of-a-neighbour")).await.expect("connected");
+    let announced =
+        Listener::open(inside(), Some("1;session=token-of-a-neighbour")).await.expect("connected");
     announced.client.batch_execute("CREATE TABLE t (n int); INSERT INTO t VALUES (7)").await.expect("done");
     let wish = |text: &str| Wish::Send { id: "near".into(), text: text.into(), targets: Targets::default() };
     let text = r#"{"v":1,"id":"near","epoch":0,"sequence":0,"lifetime_ms":60000,"action":"flush","with":{}}"#;
     cluster.administer(wish(text)).await;
     hears(&announced, "the neighbour is told", Kind::Flush, "near").await;
     let mut wrong = inside();
-    let refused = Listener::open(wrong.password("guess").clone(), None).await.err().expect("a password is asked for");
+    let refused =
+        Listener::open(wrong.password("guess").clone(), None).await.err().expect("a password is asked for");
     assert_eq!(code(&refused), "28P01");
     let mut command = program("psql");
     cluster.env(0, "d_shop").apply(&mut command).env("PGHOST", directory.path());
@@ -381,6 +382,6 @@ async fn a_socket_in_the_file_system_carries_requests_and_directives_through_a_h
     cluster.handlers[0].start();
     cluster.handlers[0].ready().await;
     until("clients come again", async || Listener::open(inside(), None).await.map(drop)).await;
-    cluster.handlers[0].stop().await;
+    cluster.handlers[0].terminate().await;
     assert!(!file.exists(), "{} is left", file.display());
 }

@@ -2,8 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use handler::{Locations, Settings};
-use model::Name;
+use handler::{Locations, Settings, TlsFiles};
 
 use super::{
     process::{Common, advertised},
@@ -17,6 +16,8 @@ pub struct Handler {
     pub listen: SocketAddr,
     /// Where clients of this machine find a socket, if there is one.
     pub unix_socket_directory: Option<PathBuf>,
+    /// TLS for clients, if any.
+    pub tls: Option<TlsFiles>,
     /// The role's own.
     pub settings: Settings,
 }
@@ -47,6 +48,7 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
     let frame_bytes_max = reader.count("frame_bytes_max", Settings::DEFAULT_FRAME_BYTES_MAX, 16_384..=most);
     let routes_max = reader.count("routes_max", Settings::DEFAULT_ROUTES_MAX, 16..=100_000_000);
     let threads = reader.count("threads", 0, 0..=1024);
+    let tls = tls(reader);
     let common = Common::read(reader);
     let handler = (|| {
         let settings = Settings {
@@ -67,10 +69,32 @@ pub fn read(reader: &mut Reader<'_>) -> (Option<Handler>, Common) {
             frame_bytes_max,
             threads: if threads == 0 { cores() } else { threads },
             routes_max,
+            // Read by whoever plays the role.
+            tls: None,
         };
-        Some(Handler { listen: listen?, unix_socket_directory, settings })
+        Some(Handler { listen: listen?, unix_socket_directory, tls, settings })
     })();
     (handler, common)
+}
+
+/// The files of TLS: both of its own, or none.
+fn tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
+    let certificate = reader.optional::<PathBuf>("tls_certificate_file");
+    let key = reader.optional::<PathBuf>("tls_key_file");
+    let clients = reader.optional::<PathBuf>("tls_client_ca_file");
+    let required = reader.or("tls_required", false);
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key, clients, required }),
+        (None, None) if clients.is_none() && !required => None,
+        (None, _) => {
+            reader.complain("tls_certificate_file", "is needed for TLS".into());
+            None
+        }
+        (Some(_), None) => {
+            reader.complain("tls_key_file", "is needed for TLS".into());
+            None
+        }
+    }
 }
 
 /// Bounds of the requests that wait for a server.
