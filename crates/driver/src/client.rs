@@ -6,13 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_postgres::{
-    Row, SimpleQueryMessage,
-    types::{ToSql, Type},
-};
+use tokio_postgres::Row;
 
 use crate::{
-    Error, Sql, Statement, Transaction, TransactionBuilder,
+    Error, Transaction, TransactionBuilder,
     driver::Shared,
     link::{Call, Limits, Link},
     work::{Answer, Work},
@@ -52,85 +49,7 @@ impl Client {
         Client { idempotent: true, ..self.clone() }
     }
 
-    /// All rows of a query.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::effect`] tells whether it may have changed something.
-    pub async fn query<S>(&self, statement: &S, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error>
-    where
-        S: ?Sized + Sql,
-    {
-        self.call(Work::Query(statement.source(), params)).await.map(Answer::rows)
-    }
-
-    /// The only row of a query.
-    ///
-    /// # Errors
-    /// [`Error::RowCount`] for another number of rows; else as [`Client::query`].
-    pub async fn query_one<S>(&self, statement: &S, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error>
-    where
-        S: ?Sized + Sql,
-    {
-        one(self.query(statement, params).await?)
-    }
-
-    /// The only row of a query, if there is one.
-    ///
-    /// # Errors
-    /// [`Error::RowCount`] for more rows; else as [`Client::query`].
-    pub async fn query_opt<S>(
-        &self,
-        statement: &S,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Option<Row>, Error>
-    where
-        S: ?Sized + Sql,
-    {
-        optional(self.query(statement, params).await?)
-    }
-
-    /// The number of rows that a statement touched.
-    ///
-    /// # Errors
-    /// As [`Client::query`].
-    pub async fn execute<S>(&self, statement: &S, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error>
-    where
-        S: ?Sized + Sql,
-    {
-        self.call(Work::Execute(statement.source(), params)).await.map(Answer::count)
-    }
-
-    /// Any number of statements without parameters, and their rows as text.
-    ///
-    /// # Errors
-    /// As [`Client::query`].
-    pub async fn simple_query(&self, text: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
-        self.call(Work::Simple(text)).await.map(Answer::messages)
-    }
-
-    /// Any number of statements without parameters.
-    ///
-    /// # Errors
-    /// As [`Client::query`].
-    pub async fn batch_execute(&self, text: &str) -> Result<(), Error> {
-        self.call(Work::Batch(text)).await.map(drop)
-    }
-
-    /// Prepares a statement. It is prepared again by itself wherever the client goes on.
-    ///
-    /// # Errors
-    /// As [`Client::query`].
-    pub async fn prepare(&self, text: &str) -> Result<Statement, Error> {
-        self.prepare_typed(text, &[]).await
-    }
-
-    /// The same with the types of its first parameters.
-    ///
-    /// # Errors
-    /// As [`Client::query`].
-    pub async fn prepare_typed(&self, text: &str, types: &[Type]) -> Result<Statement, Error> {
-        self.call(Work::Prepare(text, types)).await.map(Answer::prepared)
-    }
+    crate::requests::requests!();
 
     /// Begins a transaction. Calls on clones wait until it ends.
     ///

@@ -23,6 +23,7 @@ mod processor;
 mod protocol;
 mod reader;
 mod recovery;
+mod requests;
 pub mod routines;
 mod session;
 mod statement;

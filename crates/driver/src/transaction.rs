@@ -3,14 +3,10 @@
 use std::time::Instant;
 
 use tokio::sync::OwnedRwLockMappedWriteGuard;
-use tokio_postgres::{
-    IsolationLevel, Row, SimpleQueryMessage,
-    types::{ToSql, Type},
-};
+use tokio_postgres::IsolationLevel;
 
 use crate::{
-    Client, Error, Sql, Statement,
-    client::{one, optional},
+    Client, Error,
     link::{Call, Slot, Unsent},
     protocol::Ended,
     recovery::Verdict,
@@ -84,7 +80,7 @@ impl<'a> TransactionBuilder<'a> {
     }
 }
 
-/// A transaction. Rolled back when it is dropped.
+/// A transaction. Rolled back when it is dropped. Nothing is repeated within it; [`Client::run`] repeats it as a whole.
 pub struct Transaction<'a> {
     client: &'a Client,
     session: Option<OwnedRwLockMappedWriteGuard<Slot, Session>>,
@@ -92,85 +88,7 @@ pub struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    /// All rows of a query.
-    ///
-    /// # Errors
-    /// See [`Error`]. Nothing is repeated within a transaction; [`Client::run`] repeats it as a whole.
-    pub async fn query<S>(&self, statement: &S, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error>
-    where
-        S: ?Sized + Sql,
-    {
-        self.call(Work::Query(statement.source(), params)).await.map(Answer::rows)
-    }
-
-    /// The only row of a query.
-    ///
-    /// # Errors
-    /// [`Error::RowCount`] for another number of rows; else as [`Transaction::query`].
-    pub async fn query_one<S>(&self, statement: &S, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error>
-    where
-        S: ?Sized + Sql,
-    {
-        one(self.query(statement, params).await?)
-    }
-
-    /// The only row of a query, if there is one.
-    ///
-    /// # Errors
-    /// [`Error::RowCount`] for more rows; else as [`Transaction::query`].
-    pub async fn query_opt<S>(
-        &self,
-        statement: &S,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Option<Row>, Error>
-    where
-        S: ?Sized + Sql,
-    {
-        optional(self.query(statement, params).await?)
-    }
-
-    /// The number of rows that a statement touched.
-    ///
-    /// # Errors
-    /// As [`Transaction::query`].
-    pub async fn execute<S>(&self, statement: &S, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error>
-    where
-        S: ?Sized + Sql,
-    {
-        self.call(Work::Execute(statement.source(), params)).await.map(Answer::count)
-    }
-
-    /// Any number of statements without parameters, and their rows as text.
-    ///
-    /// # Errors
-    /// As [`Transaction::query`].
-    pub async fn simple_query(&self, text: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
-        self.call(Work::Simple(text)).await.map(Answer::messages)
-    }
-
-    /// Any number of statements without parameters, such as `SAVEPOINT a`.
-    ///
-    /// # Errors
-    /// As [`Transaction::query`].
-    pub async fn batch_execute(&self, text: &str) -> Result<(), Error> {
-        self.call(Work::Batch(text)).await.map(drop)
-    }
-
-    /// Prepares a statement, which outlives the transaction.
-    ///
-    /// # Errors
-    /// As [`Transaction::query`].
-    pub async fn prepare(&self, text: &str) -> Result<Statement, Error> {
-        self.prepare_typed(text, &[]).await
-    }
-
-    /// The same with the types of its first parameters.
-    ///
-    /// # Errors
-    /// As [`Transaction::query`].
-    pub async fn prepare_typed(&self, text: &str, types: &[Type]) -> Result<Statement, Error> {
-        self.call(Work::Prepare(text, types)).await.map(Answer::prepared)
-    }
+    crate::requests::requests!();
 
     /// Keeps its work.
     ///
