@@ -13,6 +13,7 @@ mod looks;
 mod names;
 mod register;
 mod set;
+mod sqlstate;
 mod verdict;
 
 pub use append::check as check_append;
@@ -23,4 +24,5 @@ pub use event::{Event, History, Kind, NotAHistory, Operation, Process};
 pub use names::check as check_names;
 pub use register::check as check_register;
 pub use set::check as check_set;
+pub use sqlstate::had_no_effect;
 pub use verdict::{Finding, Verdict};

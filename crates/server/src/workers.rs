@@ -99,6 +99,12 @@ impl Workers {
         Self(Arc::new(Kind::Inline))
     }
 
+    /// Whether jobs run in the task that asks. All servers of a simulation share one thread then, whose clock says nothing of
+    /// any of them and differs from run to run: processor time is not counted.
+    pub(crate) fn is_inline(&self) -> bool {
+        matches!(&*self.0, Kind::Inline)
+    }
+
     /// Where the journal does its blocking work when engines run here.
     pub(crate) fn journal_threads(&self) -> journal::Threads {
         match &*self.0 {

@@ -22,7 +22,7 @@ pub struct Args {
     fuzz_seconds: u32,
 }
 
-const STEPS: [&str; 8] = ["format", "lint", "docs", "test", "rules", "cloud", "requirements", "fuzz"];
+const STEPS: [&str; 9] = ["format", "lint", "docs", "test", "sim", "rules", "cloud", "requirements", "fuzz"];
 
 /// What a step came to.
 struct Outcome {
@@ -73,6 +73,11 @@ fn play(step: &str, args: &Args, verdicts: &mut Verdicts) -> anyhow::Result<Coun
             let program = std::env::current_exe()?.with_file_name("stationmaster");
             let mut tests = cargo(&["test", "--no-fail-fast"]);
             test(tests.args(workspace).env("STATIONMASTER_BIN", program), verdicts)
+        }
+        // The promises hold under faults, and what watches them finds bugs that are planted.
+        "sim" => {
+            let seeds = check(cargo(&["xtask", "sim", "--seeds", "20"]))?;
+            Ok(seeds.and(check(cargo(&["xtask", "sim", "--catch", "--seeds", "8"]))?))
         }
         // What is not in the usual build: expressions in directives.
         "rules" => {

@@ -7,6 +7,7 @@ mod ci;
 mod claims;
 mod fuzz;
 mod requirements;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run the tests that are named for requirements, and print which requirements pass
     Requirements(requirements::Args),
+    /// Simulate fleets under faults, each from a seed: see `tests/sim`
+    Sim(sim::Args),
 }
 
 #[derive(Subcommand)]
@@ -113,6 +116,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Ci(args) => return ci::run(&args),
         Command::Fuzz(args) => fuzz::run(&args)?,
         Command::Requirements(args) => return requirements::run(&args),
+        Command::Sim(args) => return sim::run(&args),
     }
     Ok(ExitCode::SUCCESS)
 }

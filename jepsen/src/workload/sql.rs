@@ -24,18 +24,14 @@ const CONFLICT: &str = "could not serialize access due to concurrent update";
 
 /// What an error is taken for.
 ///
-/// Of an open transaction nothing lasts before its COMMIT. Otherwise only those SQLSTATEs prove that nothing was done
-/// which the README promises that of: 40001 (without effect), 57P03 and class 53 (never begun), classes 22, 23, 25, 3D and
-/// 42 (the statement itself failed). All else may have been done, 40003 and a lost connection above all.
+/// Of an open transaction nothing lasts before its COMMIT. Otherwise only some SQLSTATEs prove that nothing was done.
 pub fn trouble(error: &Error, sent: Sent) -> Trouble {
     let why = format!("{} {}", tests::code(error), tests::message(error));
     let code = error.code().map_or("", |code| code.code());
-    let refused = ["40001", "57P03"].contains(&code)
-        || code.get(..2).is_some_and(|class| ["22", "23", "25", "3D", "42", "53"].contains(&class));
     match (sent, code) {
         (_, "40001") if tests::message(error) == CONFLICT => Trouble::Expected(why),
         (Sent::Nothing, _) => Trouble::None(why),
-        (Sent::Commit, _) if refused => Trouble::None(why),
+        (Sent::Commit, code) if history::had_no_effect(code) => Trouble::None(why),
         (Sent::Commit, _) => Trouble::Unknown(why),
     }
 }

@@ -43,15 +43,17 @@ impl Seat {
     pub fn step(&mut self, mut out: BytesMut) -> impl Future<Output = (Inside, BytesMut, Step)> + use<> {
         let mut inside = self.inside.take().expect("BUG: the session is on a thread");
         let workers = self.workers.clone();
+        let counted = !workers.is_inline();
         async move {
             workers
                 .run(move || {
                     let Inside { session, visit } = &mut inside;
-                    let step = visit.used().run(|| {
+                    let mut work = || {
                         let step = session.step(&mut out);
                         visit.stepped();
                         step
-                    });
+                    };
+                    let step = if counted { visit.used().run(work) } else { work() };
                     (inside, out, step)
                 })
                 .await

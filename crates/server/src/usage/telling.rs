@@ -40,8 +40,10 @@ impl Teller {
         let mut readable = true;
         loop {
             ticks.tick().await;
-            let processor = self.processor.clone();
-            let looked = move || (processor.used_us(), processor.capacity_millicores());
+            let (processor, counted) = (self.processor.clone(), !self.workers.is_inline());
+            let looked = move || {
+                (if counted { processor.used_us() } else { Some(0) }, processor.capacity_millicores())
+            };
             let (cpu_us, capacity_millicores) = self.workers.run(looked).await;
             let Some(cpu_us) = cpu_us else {
                 // Another counter would be another beginning. The controllers see that nothing comes.

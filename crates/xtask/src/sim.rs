@@ -1,0 +1,40 @@
+//! `cargo xtask sim`: builds the simulation and runs it.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Context;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// How many seeds
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// The first one
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Plant a bug: fence, flush, lease, outcome or read-index
+    #[arg(long, value_name = "BUG")]
+    sabotage: Option<String>,
+    /// Plant each bug in turn, and try so many seeds until an invariant catches it
+    #[arg(long, conflicts_with = "sabotage")]
+    catch: bool,
+    /// Print everything that happens with one seed
+    #[arg(long)]
+    trace: bool,
+}
+
+/// Builds and runs; ends as the run does: 0 valid, 1 invalid, 2 unknown.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let status = command(args).status().context("cannot run cargo")?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)))
+}
+
+/// One build for all uses: bugs are in it, and planted only where they are named.
+fn command(args: &Args) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--package", "sim", "--features", "sabotage", "--locked", "--"]);
+    command.args(["--seeds", &args.seeds.to_string(), "--seed", &args.seed.to_string()]);
+    command.args(args.sabotage.iter().flat_map(|bug| ["--sabotage", bug]));
+    command.args(args.catch.then_some("--catch")).args(args.trace.then_some("--trace"));
+    command
+}
