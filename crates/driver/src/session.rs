@@ -78,7 +78,7 @@ impl Session {
         let mut config = config.clone();
         if let Some(option) = shared.announcement(&token) {
             let options = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
-            config.options(options + &option);
+            config.options(options + option.as_str());
         }
         let watch = Arc::<Watch>::default();
         let (client, messages) = shared.dial.dial(address, &config, watch.clone()).await?;

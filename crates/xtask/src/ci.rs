@@ -82,8 +82,9 @@ fn play(step: &str, args: &Args, verdicts: &mut Verdicts) -> anyhow::Result<Coun
         // What is not in the usual build: expressions in directives.
         "rules" => {
             let feature = ["-p", "directive", "--features", "rules", "--locked"];
-            let lint =
-                check(cargo(&["clippy", "--all-targets"]).args(feature).args(["--", "-D", "warnings"]))?;
+            // The driver, too: with the crate of expressions around, Rust infers other types.
+            let both = ["-p", "directive", "-p", "driver", "--features", "directive/rules", "--locked"];
+            let lint = check(cargo(&["clippy", "--all-targets"]).args(both).args(["--", "-D", "warnings"]))?;
             Ok(lint.and(test(cargo(&["test", "--no-fail-fast"]).args(feature), verdicts)?))
         }
         "requirements" if args.skip.iter().any(|skipped| ["test", "rules"].contains(&skipped.as_str())) => {
