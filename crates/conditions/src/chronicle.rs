@@ -37,6 +37,8 @@ pub struct Chronicle {
     known: BTreeMap<(Kind, Scope), One>,
     /// To be told as they came.
     ready: Vec<Told>,
+    /// Whether some wait for a budget.
+    behind: bool,
     all: Option<Budget>,
 }
 
@@ -45,6 +47,8 @@ struct One {
     latest: Told,
     /// Changes that wait for the budget, and will be told together.
     held: u64,
+    /// Since when the first of them waits.
+    held_since: Instant,
     budget: Budget,
 }
 
@@ -82,22 +86,36 @@ impl Chronicle {
             lasted: (!change.raised).then(|| now.saturating_duration_since(change.since)),
         };
         let budget = Budget { left: TOLD_ONE, since: now };
-        let one = self.known.entry(key).or_insert_with(|| One { latest: latest.clone(), held: 0, budget });
+        let begun = || One { latest: latest.clone(), held: 0, held_since: now, budget };
+        let one = self.known.entry(key).or_insert_with(begun);
+        if one.held == 0 {
+            one.held_since = now;
+        }
         one.latest = latest;
         one.held += 1;
-        // Kept one by one as long as the budget allows, even if nobody looks between two.
-        if self.ready.len() < TOLD_ALL as usize {
-            self.ready.extend(one.tell(all(&mut self.all, now), now));
-        }
+        // Kept one by one as long as the budget allows and nobody waits for it, even if nobody looks between two.
+        let told = match self.behind || self.ready.len() >= TOLD_ALL as usize {
+            true => None,
+            false => one.tell(all(&mut self.all, now), now),
+        };
+        self.behind |= told.is_none();
+        self.ready.extend(told);
     }
 
     /// What is to be told now. Whoever takes it tells it.
     pub fn due(&mut self, now: Instant) -> Vec<Told> {
         let all = all(&mut self.all, now);
-        let held = self.known.values_mut().filter_map(|one| one.tell(all, now));
+        // Those first that have waited longest: whatever flaps must not keep the others back.
+        let mut waiting: Vec<&mut One> = self.known.values_mut().filter(|one| one.held > 0).collect();
+        waiting.sort_by_key(|one| one.held_since);
+        let held = waiting.into_iter().filter_map(|one| one.tell(all, now));
         let due = std::mem::take(&mut self.ready).into_iter().chain(held).collect();
+        self.behind = self.known.values().any(|one| one.held > 0);
         // What is over, told and not flapping is as if it had never been.
-        self.known.retain(|_, one| one.latest.raised || one.held > 0 || one.budget.left < TOLD_ONE);
+        self.known.retain(|_, one| {
+            one.budget.refill(now, TOLD_ONE, TOLD_ONE_EVERY);
+            one.latest.raised || one.held > 0 || one.budget.left < TOLD_ONE
+        });
         due
     }
 }
@@ -214,5 +232,22 @@ mod tests {
         (0..2 * TOLD_KEPT_MAX)
             .for_each(|number| chronicle.on(&change(&format!("d{number}"), true, start), start));
         assert!(chronicle.known.len() <= TOLD_KEPT_MAX);
+    }
+
+    #[test]
+    fn conditions_that_flap_keep_no_other_back_for_ever_s10() {
+        let (mut chronicle, start) = (Chronicle::default(), Instant::now());
+        let (mut told, mut now) = (Vec::new(), start);
+        for round in 0..600 {
+            for number in 0..60 {
+                chronicle.on(&change(&format!("a{number}"), round % 2 == 0, now), now);
+            }
+            if round == 100 {
+                chronicle.on(&change("z", true, now), now);
+            }
+            told.extend(chronicle.due(now));
+            now += Duration::from_secs(2);
+        }
+        assert!(told.iter().any(|one| one.kind.to_string() == "z"), "{} told", told.len());
     }
 }

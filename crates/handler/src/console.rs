@@ -46,7 +46,11 @@ pub async fn run(settings: Settings, host: Host, listener: impl Listen) {
 pub(crate) async fn verifier(handler: &Handler, user: &str) -> Result<Verifier, Failure> {
     if handler.is_console {
         let told = ask(handler.controllers.clone(), user.to_owned()).await;
-        handler.users.put(user, told.map_err(|error| failure::not_operated(&error))?.as_deref());
+        let told = told.map_err(|error| {
+            tracing::warn!(%error, "no controller tells how users prove themselves");
+            failure::nobody_tells()
+        })?;
+        handler.users.put(user, told.as_deref());
     }
     Ok(handler.users.verifier(user))
 }

@@ -101,6 +101,13 @@ pub(crate) fn not_ready() -> Failure {
         .detail("It has not been able to read the fleet's map from any controller yet.")
 }
 
+/// Said to strangers.
+pub(crate) fn nobody_tells() -> Failure {
+    Failure::new(sqlstate::CANNOT_CONNECT_NOW, "nobody can log in here now")
+        .detail("No controller answers.")
+        .hint("Try again in a moment.")
+}
+
 pub(crate) fn shutting_down() -> Failure {
     Failure::new(sqlstate::ADMIN_SHUTDOWN, "terminating connection because this handler shuts down")
         .hint("Connect again; another handler will serve you.")

@@ -133,7 +133,11 @@ async fn start(handler: &Handler, link: &mut Link, peer: &str) -> Result<Login, 
                 Some(tls) => {
                     link.outbox.extend_from_slice(&[startup::ACCEPT_SSL]);
                     link.flush().await?;
-                    link.begin_tls(tls).await?;
+                    link.begin_tls(tls).await.map_err(|error| {
+                        tracing::info!(%peer, %error, "a client's TLS was refused");
+                        metrics::login(false);
+                        Ended::Silently
+                    })?;
                     secret = true;
                 }
                 None => refuse_encryption(link).await?,

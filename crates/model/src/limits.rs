@@ -41,8 +41,8 @@ pub const DIRECTIVES_MAX: usize = 256;
 /// How many users may send directives. One more is rejected.
 pub const SENDERS_MAX: usize = 64;
 
-/// How much waits for a second person at a time. More is rejected.
-pub const PENDING_MAX: usize = 16;
+/// How much waits for a second person at a time, with what was taken back lately. More is rejected.
+pub const PENDING_MAX: usize = 32;
 
 /// How long something waits for a second person, by the leaders' clocks, in milliseconds. Then it is forgotten.
 pub const PENDING_MS: u64 = 600_000;

@@ -104,6 +104,9 @@ pub enum Proposal {
         /// Which.
         role: Option<SenderRole>,
     },
+    /// Nothing any more: it was taken back, and its id is given to nothing else for a while, so that nobody approves of
+    /// something that came in its place.
+    Withdrawn,
 }
 
 /// Something that waits for a second person.
@@ -120,7 +123,21 @@ pub struct Pending {
 impl Pending {
     /// How long it goes on waiting, by a clock that says `now`.
     pub fn left_ms(&self, now: TimestampMs) -> u64 {
-        crate::PENDING_MS.saturating_sub(now.0.saturating_sub(self.since.0))
+        match self.proposal {
+            Proposal::Withdrawn => 0,
+            Proposal::Directive(_) | Proposal::Sender { .. } => {
+                crate::PENDING_MS.saturating_sub(self.age_ms(now))
+            }
+        }
+    }
+
+    /// Whether its id is still given to nothing else: as long again as it may wait.
+    pub(crate) fn holds_its_id(&self, now: TimestampMs) -> bool {
+        self.age_ms(now) < 2 * crate::PENDING_MS
+    }
+
+    fn age_ms(&self, now: TimestampMs) -> u64 {
+        now.0.saturating_sub(self.since.0)
     }
 }
 
@@ -131,6 +148,7 @@ impl fmt::Display for Proposal {
             Self::Directive(directive) => write!(f, "to {}: {}", directive.targets, directive.text),
             Self::Sender { user, role: Some(role) } => write!(f, "{user} becomes {role}"),
             Self::Sender { user, role: None } => write!(f, "{user} sends no more"),
+            Self::Withdrawn => f.write_str("taken back"),
         }
     }
 }

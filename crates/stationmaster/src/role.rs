@@ -4,7 +4,7 @@ use std::{
     fs::Permissions,
     io,
     net::SocketAddr,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -155,7 +155,8 @@ impl Socket {
         let named = || format!("cannot listen on {} (`unix_socket_directory`)", path.display());
         match std::os::unix::net::UnixStream::connect(&path) {
             Ok(_) => bail!("{}: another process does", named()),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            // What is no socket refuses, too, and is not ours to take away.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && is_socket(&path) => {
                 std::fs::remove_file(&path).with_context(named)?;
             }
             // Nothing is there, or binding says what is wrong.
@@ -167,8 +168,12 @@ impl Socket {
     }
 }
 
+fn is_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
 /// The console beside a server or a controller, if it has one (R93).
-struct Console(Option<JoinHandle<()>>);
+struct Console(Option<(JoinHandle<()>, CancellationToken)>);
 
 impl Console {
     /// Begins to serve it. `name` is what events call this process.
@@ -181,14 +186,19 @@ impl Console {
         let Some(at) = at else { return Ok(Self(None)) };
         let listener = listen(at, "console_listen").await?;
         let settings = handler::Settings::new(name, at.to_string(), controllers);
-        Ok(Self(Some(tokio::spawn(handler::console::run(settings, host.clone(), listener)))))
+        let end = host.shutdown.child_token();
+        let host = Host { shutdown: end.clone(), ..host.clone() };
+        Ok(Self(Some((tokio::spawn(handler::console::run(settings, host, listener)), end))))
     }
 
-    /// Waits for its sessions to end; a role that ended without being told to does not wait.
+    /// Ends it, and waits for its sessions to end.
     async fn ended(self) {
-        let Self(Some(console)) = self else { return };
-        if let Err(error) = timeout(CONSOLE_TIMEOUT, console).await {
-            warn!(%error, "the console's sessions go on");
+        let Self(Some((console, end))) = self else { return };
+        end.cancel();
+        match timeout(CONSOLE_TIMEOUT, console).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => error!(%error, "the console broke"),
+            Err(error) => warn!(%error, "the console's sessions go on"),
         }
     }
 }

@@ -24,7 +24,7 @@ impl Node {
         if level < Level::SENDERS {
             return Err(Rejection::LevelLow { level, needed: Level::SENDERS }.into());
         }
-        let end = first + changes.len() as u64;
+        let end = first.saturating_add(changes.len() as u64);
         // What comes twice, because its answer was lost, is noted once. Lives that are over tell nothing any more.
         let new = reign.state(|state| {
             state.conditions_told.retain(|known, _| known.server != server || *known == tenure);

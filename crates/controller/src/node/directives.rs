@@ -110,7 +110,7 @@ impl Node {
             let waits = fleet.pending().find(|(waiting, _)| *waiting == id);
             let waits = waits.and_then(|(_, pending)| match &pending.proposal {
                 Proposal::Directive(directive) => Some(directive.text.clone()),
-                Proposal::Sender { .. } => None,
+                Proposal::Sender { .. } | Proposal::Withdrawn => None,
             });
             fleet.directive(id).map(|standing| standing.directive.text.clone()).or(waits)
         });
@@ -129,10 +129,14 @@ impl Node {
         Why::new(Cause::Operator, format!("request {request}{more}"))
     }
 
-    /// The stop switch. Of all of them, some may end meanwhile.
+    /// The stop switch, for what stands and for what waits. Of all of them, some may end meanwhile.
     async fn revoke_all(&self, reign: &Reign, request: RequestId, by: Person) -> Result<Operated, Refusal> {
-        let ids: Vec<Name> =
-            self.view.read(|state| state.fleet().directives().map(|(id, _)| id.clone()).collect());
+        let ids: Vec<Name> = self.view.read(|state| {
+            let fleet = state.fleet();
+            let waiting =
+                fleet.pending().filter(|(_, waits)| matches!(waits.proposal, Proposal::Directive(_)));
+            fleet.directives().map(|(id, _)| id).chain(waiting.map(|(id, _)| id)).cloned().collect()
+        });
         // Said even if there is nothing to revoke: whoever may not hears so.
         if self.view.read(|state| state.fleet().sender(&by.user)).is_none() {
             let role = SenderRole::Sender;

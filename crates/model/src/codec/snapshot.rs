@@ -137,7 +137,7 @@ fn pending(list: Vec<(Name, Pending)>) -> Result<BTreeMap<Name, Pending>, Error>
     rising("what is pending", list.iter().map(|(id, _)| id))?;
     let too_long = |(_, pending): &&(Name, Pending)| match &pending.proposal {
         Proposal::Directive(directive) => directive.text.len() > DIRECTIVE_BYTES_MAX,
-        Proposal::Sender { .. } => false,
+        Proposal::Sender { .. } | Proposal::Withdrawn => false,
     };
     match list.iter().find(too_long) {
         Some((id, _)) => contradiction(format!("directive {id} is too long")),

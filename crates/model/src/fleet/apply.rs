@@ -109,6 +109,7 @@ impl Fleet {
     fn put_user(&mut self, name: &Name, verifier: &str) -> Result<Outcome, Rejection> {
         fits(Field::Verifier, verifier)?;
         self.users.insert(name.clone(), User { verifier: verifier.into() });
+        self.withdraw_rights_of(name);
         self.note(Change::User(name.clone()));
         Ok(Outcome::Done)
     }
@@ -116,6 +117,7 @@ impl Fleet {
     fn drop_user(&mut self, name: &Name) -> Result<Outcome, Rejection> {
         self.users.remove(name).ok_or_else(|| Rejection::UserUnknown { name: name.clone() })?;
         self.senders.remove(name);
+        self.withdraw_rights_of(name);
         self.note(Change::User(name.clone()));
         Ok(Outcome::Done)
     }

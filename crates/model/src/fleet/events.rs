@@ -262,6 +262,7 @@ impl Fleet {
                     Proposal::Sender { user, .. } => {
                         told(What::SenderPut, user, format!("{}, by {both}", asked.proposal))
                     }
+                    Proposal::Withdrawn => None,
                 }
             }
             Wish::Revoke { id } if before.directive.is_some() => {

@@ -18,7 +18,7 @@ impl Fleet {
         self.senders.get(user).copied()
     }
 
-    /// What waits for a second person, by id; what has waited too long among it.
+    /// What waits for a second person, by id; what has waited too long or was taken back among it.
     pub fn pending(&self) -> impl ExactSizeIterator<Item = (&Name, &Pending)> {
         self.pending.iter()
     }
@@ -44,11 +44,14 @@ impl Fleet {
         wish: &Wish,
         at: TimestampMs,
     ) -> Result<Outcome, Rejection> {
-        self.pending.retain(|_, pending| pending.left_ms(at) > 0);
+        self.pending.retain(|_, pending| pending.holds_its_id(at));
         match wish {
             Wish::Send { id, directive, second: false } => {
                 self.expect_role(by, SenderRole::Sender)?;
-                self.put_directive(id, &sent(directive, &[by]), at)
+                match self.pending.contains_key(id) {
+                    true => Err(Rejection::DirectiveKnown { id: id.clone() }),
+                    false => self.put_directive(id, &sent(directive, &[by]), at),
+                }
             }
             Wish::Send { id, directive, second: true } => {
                 self.expect_role(by, SenderRole::Sender)?;
@@ -65,8 +68,27 @@ impl Fleet {
                 if self.directives.contains_key(id) {
                     return self.end_directive(id);
                 }
-                let waited = self.pending.remove(id);
-                waited.map(|_| Outcome::Done).ok_or_else(|| Rejection::DirectiveUnknown { id: id.clone() })
+                self.take_back(id, by, at)
+            }
+        }
+    }
+
+    /// Takes back what waits. A right is no matter of senders who asked for nothing.
+    fn take_back(&mut self, id: &Name, by: &Person, at: TimestampMs) -> Result<Outcome, Rejection> {
+        let waits = self.pending.get(id).filter(|waits| waits.left_ms(at) > 0);
+        let waits = waits.ok_or_else(|| Rejection::DirectiveUnknown { id: id.clone() })?;
+        if matches!(waits.proposal, Proposal::Sender { .. }) && waits.by.user != by.user {
+            self.expect_role(by, SenderRole::Approver)?;
+        }
+        self.pending.insert(id.clone(), withdrawn(by, at));
+        Ok(Outcome::Done)
+    }
+
+    /// A user is another person from now on, for all that anybody knows: no right that was asked for before is his.
+    pub(super) fn withdraw_rights_of(&mut self, user: &Name) {
+        for pending in self.pending.values_mut() {
+            if matches!(&pending.proposal, Proposal::Sender { user: whose, role: Some(_) } if whose == user) {
+                pending.proposal = Proposal::Withdrawn;
             }
         }
     }
@@ -115,7 +137,8 @@ impl Fleet {
 
     fn approve(&mut self, id: &Name, by: &Person, at: TimestampMs) -> Result<Outcome, Rejection> {
         self.expect_role(by, SenderRole::Approver)?;
-        let waits = self.pending.get(id).ok_or_else(|| Rejection::PendingUnknown { id: id.clone() })?;
+        let waits = self.pending.get(id).filter(|waits| waits.left_ms(at) > 0);
+        let waits = waits.ok_or_else(|| Rejection::PendingUnknown { id: id.clone() })?;
         if waits.by.user == by.user {
             return Err(Rejection::SecondPerson { user: by.user.clone() });
         }
@@ -123,16 +146,22 @@ impl Fleet {
         // Whoever lost the right meanwhile has not asked for anything.
         let least = match proposal {
             Proposal::Directive(_) => SenderRole::Sender,
-            Proposal::Sender { .. } => SenderRole::Approver,
+            Proposal::Sender { .. } | Proposal::Withdrawn => SenderRole::Approver,
         };
         self.expect_role(&first, least)?;
         let done = match &proposal {
             Proposal::Directive(directive) => self.put_directive(id, &sent(directive, &[&first, by]), at),
             Proposal::Sender { user, role } => self.put_sender(user, *role),
+            Proposal::Withdrawn => Err(Rejection::PendingUnknown { id: id.clone() }),
         }?;
         self.pending.remove(id);
         Ok(done)
     }
+}
+
+/// In the place of what was taken back.
+fn withdrawn(by: &Person, at: TimestampMs) -> Pending {
+    Pending { proposal: Proposal::Withdrawn, by: by.clone(), since: at }
 }
 
 /// The directive with who sent it: `ann@handler-1`, or `ann+bob@handler-1`.

@@ -115,6 +115,7 @@ scripts! {
     a_handler_keeps_its_id_across_restarts: "handlers.txt",
     users_come_change_and_go: "users.txt",
     directives_stand_until_they_are_ended_or_over_r92: "directives.txt",
+    nobody_approves_of_one_thing_and_gets_another_r92: "approvals.txt",
     who_may_send_is_in_the_map_and_code_takes_two_r92: "senders.txt",
     pins_and_a_pause_are_in_the_map: "placement.txt",
     databases_are_looked_up_by_name_and_by_id_r9_r14: "look-up.txt",

@@ -83,6 +83,10 @@ fn tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
     let key = reader.optional::<PathBuf>("tls_key_file");
     let clients = reader.optional::<PathBuf>("tls_client_ca_file");
     let required = reader.or("tls_required", false);
+    if clients.is_some() && !required {
+        let why = "needs tls_required = true: who comes without TLS shows no certificate";
+        reader.complain("tls_client_ca_file", why.into());
+    }
     match (certificate, key) {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key, clients, required }),
         (None, None) if clients.is_none() && !required => None,

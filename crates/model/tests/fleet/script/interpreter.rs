@@ -189,10 +189,11 @@ impl Interpreter {
         vec![format!("{} senders", self.fleet.senders().len())]
     }
 
-    /// Has user alice ask for that many rights.
+    /// Has user alice ask for rights until so many wait.
     fn flood_pending(&mut self, count: u64) -> Vec<String> {
         let name = |text: &str| Name::new(text).expect("a good name");
-        for number in 0..count {
+        let waiting = self.fleet.pending().len() as u64;
+        for number in waiting..count {
             let by = model::Person { user: name("alice"), at: name("here") };
             let id = name(&format!("flood{number}"));
             let wish = model::Wish::PutSender { id, user: name("bob"), role: None };
