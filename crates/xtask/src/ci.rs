@@ -77,7 +77,7 @@ fn play(step: &str, args: &Args, verdicts: &mut Verdicts) -> anyhow::Result<Coun
         // The promises hold under faults, and what watches them finds bugs that are planted.
         "sim" => {
             let seeds = check(cargo(&["xtask", "sim", "--seeds", "20"]))?;
-            Ok(seeds.and(check(cargo(&["xtask", "sim", "--catch", "--seeds", "8"]))?))
+            Ok(seeds.and(check(cargo(&["xtask", "sim", "--catch", "--seeds", "30"]))?))
         }
         // What is not in the usual build: expressions in directives.
         "rules" => {
