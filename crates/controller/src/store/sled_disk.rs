@@ -125,7 +125,7 @@ impl SledDisk {
 
     /// Closes the directory, so that it can be opened again. Whatever is written later fails.
     pub async fn close(&self) {
-        if let Err(gone) = self.log.call(|open| drop(open.take())).await {
+        if let Err(gone) = self.log.call(|open| open.take().map_or((), Open::close)).await {
             tracing::error!(%gone, "the log was not closed");
         }
         // What was being written when its caller was ended is finished now, and not after somebody else opened it.
@@ -154,6 +154,17 @@ impl SledDisk {
         job: impl FnOnce(&mut Open) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         self.log.call(|open| job(open.as_mut().ok_or_else(closed)?)).await?
+    }
+}
+
+impl Open {
+    /// Lets go of the files. sled panics when the disk fails it while it is dropped, so what cannot be flushed stays open
+    /// until the process ends: whatever was acknowledged was synced before.
+    fn close(self) {
+        if let Err(error) = self.db.flush() {
+            tracing::warn!(%error, path = %self.dir.display(), "the log cannot be closed in order");
+            std::mem::forget(self);
+        }
     }
 }
 
