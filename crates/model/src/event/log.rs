@@ -140,12 +140,14 @@ impl EventLog {
     fn fitting(&self, start: usize, filter: EventFilter) -> impl Iterator<Item = &Event> {
         let mut owner = filter.database.and_then(|database| {
             let mut before = self.events.focus().narrow(..start).into_iter().rev();
-            before.find(|event| event.database == Some(database)).and_then(|event| event.to)
+            before.find(|event| event.database == Some(database) && gives(event)).and_then(|event| event.to)
         });
         self.events.focus().narrow(start..).into_iter().filter(move |event| {
             let about_database = filter.database.is_none_or(|database| {
                 if event.database == Some(database) {
-                    owner = event.to;
+                    if gives(event) {
+                        owner = event.to;
+                    }
                     return true;
                 }
                 event.what == What::ServerExpired && event.from.is_some() && event.from == owner
@@ -154,5 +156,53 @@ impl EventLog {
                 filter.server.is_none_or(|server| event.from == Some(server) || event.to == Some(server));
             about_database && about_server
         })
+    }
+}
+
+/// Whether a database has another owner since, or none. What is told of it beside that names servers, too.
+fn gives(event: &Event) -> bool {
+    event.epoch_after != event.epoch_before
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Command, Entry, Epoch, Fact, Fleet, Incarnation, Name, Registration, Revision, Tenure, TimestampMs,
+    };
+
+    #[test]
+    fn what_is_told_of_a_database_beside_its_owners_hides_no_death_of_its_server_s10() {
+        let (database, owner) = (DatabaseId(1), ServerId(2));
+        let name = |text: &str| Name::new(text).expect("a name");
+        let register = |number: u64| Command::RegisterServer {
+            registration: Registration {
+                name: name(&format!("s{number}")),
+                data_address: "a:1".into(),
+                control_address: "a:2".into(),
+                location: String::new(),
+                capacity: 1,
+            },
+            supersedes: None,
+            incarnation: Incarnation(number),
+        };
+        let tenure = Tenure { server: owner, incarnation: Incarnation(2) };
+        let other = |what| Fact::new(what).database(database, Epoch(1)).server(ServerId(1));
+        let commands = [
+            Command::RaiseLevel { level: crate::Level::NEWEST },
+            register(1),
+            register(2),
+            Command::CreateDatabase { name: name("d"), owner: Some(tenure), key: None },
+            Command::RecordEvents { facts: vec![other(What::ConditionRaised), other(What::Released)] },
+            Command::ExpireServer { server: owner, incarnation: tenure.incarnation },
+        ];
+        let mut fleet = Fleet::default();
+        for (revision, command) in (1..).zip(commands) {
+            fleet.apply(Revision(revision), &Entry::new(TimestampMs(0), command)).expect("a good history");
+        }
+        let filter = EventFilter { database: Some(database), ..EventFilter::default() };
+        let page = fleet.events().read(Revision(9), EventsFrom::Since(TimestampMs(0)), filter, 100);
+        let told: Vec<What> = page.events.iter().map(|event| event.what).collect();
+        assert_eq!(told, [What::Created, What::ConditionRaised, What::Released, What::ServerExpired]);
     }
 }
