@@ -109,20 +109,16 @@ fn known(key: &str) -> &'static str {
 /// which is what a backend may be given. The last of several counts, as in PostgreSQL.
 pub fn split_options(options: &str) -> (Option<String>, String) {
     let (mut value, mut rest) = (None, Vec::new());
-    let mut words = split_words(options).into_iter().peekable();
+    let mut words = split_words(options).into_iter();
     while let Some(word) = words.next() {
-        let setting = match word {
-            "-c" => words.peek().copied(),
-            _ => word.strip_prefix("-c").or_else(|| word.strip_prefix("--")),
+        // What follows a bare `-c` is its setting, whatever it looks like, and belongs to nothing else.
+        let (setting, argument) = match word {
+            "-c" => words.next().map_or((None, None), |argument| (Some(argument), Some(argument))),
+            _ => (word.strip_prefix("-c").or_else(|| word.strip_prefix("--")), None),
         };
         match setting.and_then(announced) {
-            Some(found) => {
-                value = Some(found);
-                if word == "-c" {
-                    words.next();
-                }
-            }
-            None => rest.push(word),
+            Some(found) => value = Some(found),
+            None => rest.extend(std::iter::once(word).chain(argument)),
         }
     }
     (value, rest.join(" "))
