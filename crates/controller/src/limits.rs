@@ -8,6 +8,10 @@ pub const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 /// How many heartbeats a lease must last at least. A shorter one would expire a server for one lost message.
 pub const LEASE_HEARTBEATS_MIN: u32 = 2;
 
+/// How differently a leader's and a server's clock may run, in millionths: twice the most that NTP slews a clock by. A server
+/// is given so much less of the lease than the leader waits for.
+pub const CLOCK_DRIFT_PPM: u32 = 1_000;
+
 /// Fewest log entries between two snapshots. Fewer would write the map more often than the log.
 pub const SNAPSHOT_EVERY_MIN: u64 = 16;
 

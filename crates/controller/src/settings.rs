@@ -6,7 +6,7 @@ use model::{ControllerId, Level};
 
 use crate::balance::BalanceSettings;
 use crate::fault;
-use crate::limits::{HEARTBEAT_MIN, LEASE_HEARTBEATS_MIN, SNAPSHOT_EVERY_MIN};
+use crate::limits::{CLOCK_DRIFT_PPM, HEARTBEAT_MIN, LEASE_HEARTBEATS_MIN, SNAPSHOT_EVERY_MIN};
 use crate::loads::{LoadSettings, PrometheusSettings};
 
 /// A controller's settings.
@@ -24,8 +24,9 @@ pub struct Settings {
     pub members: Vec<(ControllerId, String)>,
     /// How often servers send heartbeats. At least 10 ms. Default 500 ms.
     pub heartbeat: Duration,
-    /// How long an acknowledged heartbeat lets a server serve; a server that was silent for longer is declared dead.
-    /// At least two heartbeats. Default 3 s.
+    /// How long an acknowledged heartbeat lets a server serve, but for what clocks may differ by
+    /// ([`lease_granted`](Self::lease_granted)); a server that was silent for longer is declared dead. At least two
+    /// heartbeats. Default 3 s.
     pub lease: Duration,
     /// How often the leading controller shows the others that it lives. An answer that takes longer than this counts for nothing.
     /// Default 150 ms.
@@ -36,7 +37,7 @@ pub struct Settings {
     /// The longest such silence, and the leader's own lease. More than [`election_min`](Self::election_min).
     /// Default 600 ms: the others elect another 0.9 to 1.2 s after the leader is killed.
     pub election_max: Duration,
-    /// How many log entries lie between two snapshots at least; in a large map it is one for each 20 databases. Bounds the
+    /// How many log entries lie between two snapshots at least; in a large map it is one for each 10 databases. Bounds the
     /// log on disk and in memory. At least 16. Default 100,000: some tens of megabytes of memory, and half a second of a
     /// restart.
     pub snapshot_every: u64,
@@ -114,6 +115,11 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// What a server is given of the lease: its clock may be slower than the leader's.
+    pub fn lease_granted(&self) -> Duration {
+        self.lease - self.lease * CLOCK_DRIFT_PPM / 1_000_000
+    }
+
     /// Default of [`heartbeat`](Self::heartbeat).
     pub const DEFAULT_HEARTBEAT: Duration = Duration::from_millis(500);
     /// Default of [`lease`](Self::lease).
@@ -289,6 +295,15 @@ mod tests {
     #[test]
     fn the_defaults_have_no_problems() {
         assert_eq!(settings().problems(), []);
+    }
+
+    #[test]
+    fn a_server_whose_clock_is_slower_lets_go_before_its_lease_is_over_for_the_leader() {
+        for lease in [Duration::from_millis(20), Settings::DEFAULT_LEASE, Duration::from_secs(600)] {
+            let granted = Settings { lease, ..settings() }.lease_granted();
+            let passed = granted * (1_000_000 + CLOCK_DRIFT_PPM) / 1_000_000;
+            assert!(passed <= lease && lease - passed < lease / 100_000, "{lease:?}: {passed:?}");
+        }
     }
 
     #[test]

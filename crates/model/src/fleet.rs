@@ -18,14 +18,14 @@ mod servers;
 
 use std::collections::BTreeMap;
 
-use imbl::{OrdMap, Vector};
+use imbl::{HashMap, OrdMap, Vector};
 
 pub use changes::{Change, Changes};
 pub use records::{Database, Handler, Server, ServerState, User};
 
 use crate::{
     DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Level, Name,
-    Paused, Pending, PinnedTo, Revision, SenderRole, ServerId, Standing, Tenure, codec,
+    Paused, Pending, PinnedTo, Revision, SenderRole, ServerId, Standing, Tenure, codec, name::NameKey,
 };
 
 /// The whole replicated state.
@@ -37,7 +37,7 @@ pub struct Fleet {
     /// The last database id given.
     pub(crate) database_last: u64,
     pub(crate) databases: OrdMap<DatabaseId, Database>,
-    pub(crate) names: OrdMap<Name, DatabaseId>,
+    pub(crate) names: OrdMap<NameKey, DatabaseId>,
     /// Options of those databases that have any that are not at their defaults.
     pub(crate) options: OrdMap<DatabaseId, DatabaseOptions>,
     /// Dropped databases whose journals are still to be purged, with the epoch to fence them at.
@@ -47,8 +47,9 @@ pub struct Fleet {
     pub(crate) servers: BTreeMap<ServerId, Server>,
     pub(crate) handlers: BTreeMap<HandlerId, Handler>,
     pub(crate) users: BTreeMap<Name, User>,
-    /// Idempotency keys of created databases, oldest first.
-    pub(crate) keys: OrdMap<IdempotencyKey, DatabaseId>,
+    /// What was created under an idempotency key. Keys come in no order, and a tree of them is walked at every create.
+    pub(crate) keys: HashMap<IdempotencyKey, DatabaseId>,
+    /// Those keys, oldest first.
     pub(crate) keys_in_order: Vector<IdempotencyKey>,
     /// What administrators tell clients.
     pub(crate) directives: BTreeMap<Name, Standing>,
@@ -113,7 +114,7 @@ impl Fleet {
 
     /// A database's id by name.
     pub fn database_named(&self, name: &str) -> Option<DatabaseId> {
-        self.names.get(name).copied()
+        self.names.get(&NameKey::sought(name)).copied()
     }
 
     /// A database's options; the defaults when nobody ever set any.
@@ -127,7 +128,7 @@ impl Fleet {
         after: Option<&Name>,
     ) -> impl Iterator<Item = (DatabaseId, &'a Database)> + 'a {
         use std::ops::Bound;
-        let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(name.clone()));
+        let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(NameKey::from(name)));
         self.names.range((from, Bound::Unbounded)).map(|(_, id)| (*id, &self.databases[id]))
     }
 

@@ -94,9 +94,59 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
+/// A name in an ordered index: its first bytes are beside it, so that comparing two rarely has to look where they are.
+///
+/// A look-up in a large map is a walk from one cache miss to the next, and this halves them. Orders as names do: no name
+/// contains the NUL that fills up short ones.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NameKey {
+    head: [u64; 3],
+    name: Name,
+}
+
+impl NameKey {
+    /// To look up what may be no name at all.
+    pub(crate) fn sought(text: &str) -> Self {
+        Self::new(Name(text.into()))
+    }
+
+    /// The name.
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn new(name: Name) -> Self {
+        let mut head = [0; 24];
+        let bytes = name.as_bytes();
+        let known = bytes.len().min(head.len());
+        head[..known].copy_from_slice(&bytes[..known]);
+        let (words, _) = head.as_chunks();
+        Self { head: [words[0], words[1], words[2]].map(u64::from_be_bytes), name }
+    }
+}
+
+impl From<&Name> for NameKey {
+    fn from(name: &Name) -> Self {
+        Self::new(name.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_order_as_names_do_however_much_of_them_is_alike() {
+        let long = "x".repeat(30);
+        let texts =
+            ["a", "aa", "ab", "b", "Größe", "Größe 1", &long, &long[..24], &long[..23], &format!("{long}y")];
+        for one in texts {
+            for other in texts {
+                let keys = NameKey::sought(one).cmp(&NameKey::from(&Name::new(other).expect("a name")));
+                assert_eq!(keys, one.cmp(other), "{one} and {other}");
+            }
+        }
+    }
 
     #[test]
     fn a_name_follows_the_identifier_rules() {

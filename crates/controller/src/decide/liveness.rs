@@ -13,7 +13,8 @@
 //! | a report of an older epoch | nothing (R19) |
 //! | an operator's word | its life is over, at once, brake or not |
 //!
-//! The lease counts from *receiving* a heartbeat here and from *sending* it on the server, so the server stops first.
+//! The lease counts from *receiving* a heartbeat here and from *sending* it on the server, which is given a little less of it
+//! than is waited for here ([`Settings::lease_granted`](crate::Settings::lease_granted)): so the server stops first.
 //! A new leader gives everybody one whole lease before it declares anybody dead, and so does a leader that did not run
 //! for a while: heartbeats may have come and gone meanwhile.
 

@@ -6,7 +6,7 @@
 
 /// A map of so many databases is written once for each entry of the log, at most. Of a large one the log stays a small
 /// part then, and so does the time that a restart takes to apply it.
-const DATABASES_PER_ENTRY: u64 = 20;
+const DATABASES_PER_ENTRY: u64 = 10;
 
 /// The places in the log at which one controller makes its snapshots.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_large_map_is_written_less_often() {
-        assert_eq!(made(Places::new(100, 10_000, 0, 1), 1_500), [500, 1_000, 1_500]);
+        assert_eq!(made(Places::new(100, 10_000, 0, 1), 3_500), [1_000, 2_000, 3_000]);
         assert_eq!(made(Places::new(100, 10, 0, 1), 250), [100, 200]);
     }
 }

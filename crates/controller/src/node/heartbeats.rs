@@ -44,7 +44,7 @@ impl Node {
         });
         tracing::info!(%server, %incarnation, ?supersedes, "server registered");
         let heartbeat_ms = millis(self.settings.heartbeat);
-        Ok(ServerRegistered { server, fleet, lease_ms: millis(self.settings.lease), heartbeat_ms })
+        Ok(ServerRegistered { server, fleet, lease_ms: millis(self.settings.lease_granted()), heartbeat_ms })
     }
 
     /// The old life that this one ends, if any. One that has not been silent for a lease is looked after first: two
@@ -93,7 +93,7 @@ impl Node {
             return Err(Refusal::Unavailable { reason });
         }
         self.put_away(&reign, tenure, &heartbeat.put_away).await?;
-        Ok(HeartbeatReply { lease_ms: millis(self.settings.lease), controllers: self.addresses() })
+        Ok(HeartbeatReply { lease_ms: millis(self.settings.lease_granted()), controllers: self.addresses() })
     }
 
     pub(super) fn still_up(&self, tenure: Tenure) -> Result<(), Refusal> {

@@ -13,6 +13,7 @@ use crate::{
     Fork, Handler, HandlerId, IdempotencyKey, Level, Name, Paused, Pending, PinnedTo, Proposal, Revision,
     SenderRole, Server, ServerId, Standing, User,
     limits::{COUNTER_MAX, DIRECTIVE_BYTES_MAX, DIRECTIVES_MAX, NAME_BYTES_MAX, PENDING_MAX, SENDERS_MAX},
+    name::NameKey,
 };
 
 /// Version 1. Plain lists, so that the encoding does not depend on any map type.
@@ -218,12 +219,13 @@ pub(super) fn build(V2 { v1: flat, forming }: V2) -> Result<Fleet, Error> {
 }
 
 /// The index by name, in order: a tree is built several times faster from sorted keys.
-fn names(databases: &[(DatabaseId, Database)]) -> Result<Vec<(Name, DatabaseId)>, Error> {
-    let mut names: Vec<_> = databases.iter().map(|(id, database)| (database.name.clone(), *id)).collect();
+fn names(databases: &[(DatabaseId, Database)]) -> Result<Vec<(NameKey, DatabaseId)>, Error> {
+    let mut names: Vec<_> =
+        databases.iter().map(|(id, database)| (NameKey::from(&database.name), *id)).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(pair) => {
-            let (name, one, other) = (&pair[0].0, pair[0].1, pair[1].1);
+            let (name, one, other) = (pair[0].0.name(), pair[0].1, pair[1].1);
             contradiction(format!("{one} and {other} are both named {name}"))
         }
         None => Ok(names),

@@ -3,7 +3,7 @@
 use super::{Change, Database, Fleet, ServerState};
 use crate::{
     DatabaseId, DatabaseOption, DatabaseOptions, Epoch, IdempotencyKey, Name, Outcome, Rejection, Tenure,
-    command::IdKind, limits::IDEMPOTENCY_KEYS_MAX,
+    command::IdKind, limits::IDEMPOTENCY_KEYS_MAX, name::NameKey,
 };
 
 /// The name of the admin console, which no database may have.
@@ -42,7 +42,7 @@ impl Fleet {
 
     /// Makes a database under an id that is given already.
     pub(super) fn put_database(&mut self, id: DatabaseId, database: Database, key: Option<IdempotencyKey>) {
-        self.names.insert(database.name.clone(), id);
+        self.names.insert(NameKey::from(&database.name), id);
         self.databases.insert(id, database);
         if let Some(key) = key {
             self.remember(key, id);
@@ -56,8 +56,8 @@ impl Fleet {
             return Ok(Outcome::Done);
         }
         self.free(name)?;
-        self.names.remove(&old);
-        self.names.insert(name.clone(), id);
+        self.names.remove(&NameKey::from(&old));
+        self.names.insert(NameKey::from(name), id);
         self.databases.get_mut(&id).expect("BUG: known above").name = name.clone();
         self.note(Change::Database(id));
         Ok(Outcome::Done)
@@ -66,7 +66,7 @@ impl Fleet {
     pub(super) fn drop_database(&mut self, id: DatabaseId) -> Result<Outcome, Rejection> {
         let database = self.known(id)?.clone();
         self.not_being_copied(id)?;
-        self.names.remove(&database.name);
+        self.names.remove(&NameKey::from(&database.name));
         self.databases.remove(&id);
         self.options.remove(&id);
         self.pins.remove(&id);
@@ -165,7 +165,7 @@ impl Fleet {
         if &**name == ADMIN_CONSOLE || name.parse::<DatabaseId>().is_ok() {
             return Err(Rejection::NameReserved { name: name.clone() });
         }
-        match self.names.get(name) {
+        match self.names.get(&NameKey::from(name)) {
             Some(database) => Err(Rejection::NameTaken { name: name.clone(), database: *database }),
             None => Ok(()),
         }
