@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use crate::nemesis::{Clocks, missing_for_delay};
+
 /// One fault's needs, and whether they are there.
 pub struct Capability {
     /// What it is for.
@@ -17,13 +19,11 @@ pub fn doctor() -> Vec<Capability> {
     let disks = root.clone().or_else(|| lacks("mkfs.ext4")).or_else(|| lacks("losetup"));
     vec![
         Capability { what: "kill, pause, rolling, move, drain, members", missing: None },
-        Capability { what: "partition, loss (namespaces)", missing: ip },
+        Capability { what: "partition, loss (namespaces)", missing: ip.clone() },
+        Capability { what: "delay (namespaces, NFQUEUE)", missing: ip.clone().or_else(missing_for_delay) },
         Capability { what: "power cut, full and failing disk (loop ext4)", missing: disks },
         Capability { what: "slow disk (strace)", missing: lacks("strace") },
-        Capability {
-            what: "clock jump and rate (faketime)",
-            missing: Some("to be built: see README.md".into()),
-        },
+        Capability { what: "clock jump and rate (LD_PRELOAD)", missing: Clocks::missing() },
     ]
 }
 

@@ -1,6 +1,8 @@
 //! Who makes the faults: one file for each kind, and this catalogue of them.
 
+mod clock;
 mod command;
+mod delay;
 mod disk;
 mod kill;
 mod network;
@@ -13,7 +15,9 @@ mod stage;
 use async_trait::async_trait;
 
 use crate::Step;
+pub use clock::Clocks;
 pub use command::{ANSWER_TIMEOUT, Foreign};
+pub use delay::missing as missing_for_delay;
 pub use disk::Disks;
 pub use network::Network;
 pub use stage::Stage;
@@ -57,6 +61,21 @@ pub const CATALOG: &[Kind] = &[
     },
     Kind { name: "loss", targets: &["all"], does: "a fifth of all packets among processes is lost" },
     Kind {
+        name: "delay",
+        targets: &["all", "leader"],
+        does: "packets from other processes come late, by 10 to 90 ms; none overtakes another",
+    },
+    Kind {
+        name: "clock-jump",
+        targets: &["leader", "controllers", "handler", "owner", "server"],
+        does: "wall clocks jump by an hour, ahead or back, and return at its end",
+    },
+    Kind {
+        name: "clock-rate",
+        targets: &["leader", "controllers", "handler", "owner", "server"],
+        does: "all clocks of a process run at another rate: controllers' slower, others' faster, or either within 0.03 %",
+    },
+    Kind {
         name: "power",
         targets: &["journal", "controllers", "leader", "all"],
         does: "power cut: what was not synced is gone, and so are the processes that work on the disk",
@@ -71,7 +90,10 @@ pub const CATALOG: &[Kind] = &[
 ];
 
 /// Faults that need a network of their own for every process.
-pub const ON_NETWORKS: &[&str] = &["partition", "loss"];
+pub const ON_NETWORKS: &[&str] = &["partition", "loss", "delay"];
+
+/// Faults that need clocks of their own.
+pub const ON_CLOCKS: &[&str] = &["clock-jump", "clock-rate"];
 
 /// Faults that need disks of their own.
 pub const ON_DISKS: &[&str] = &["power", "disk-fails", "disk-full"];
@@ -110,6 +132,9 @@ pub fn fault(step: &Step) -> anyhow::Result<Box<dyn Fault>> {
         "members" => Box::new(operator::Members::default()),
         "partition" => Box::new(partition::Partition),
         "loss" => Box::new(partition::Loss),
+        "delay" => Box::new(delay::Delay::default()),
+        "clock-jump" => Box::new(clock::Jump::default()),
+        "clock-rate" => Box::new(clock::Rate::default()),
         "power" => Box::new(disk::Gone::new(true)),
         "disk-fails" => Box::new(disk::Gone::new(false)),
         "disk-full" => Box::new(disk::Full),

@@ -24,7 +24,7 @@ pub use lane::{EXPECTED, wait_for_console};
 pub use last::FIRST as LAST_LOOKS;
 
 /// All workloads.
-pub const WORKLOADS: &[&str] = &["append", "register", "bank", "set", "names", "moves"];
+pub const WORKLOADS: &[&str] = &["append", "register", "readers", "bank", "set", "names", "moves"];
 
 /// Those that need controllers, too.
 const ON_THE_MAP: &[&str] = &["names", "moves"];
@@ -71,7 +71,7 @@ pub async fn begin(
         (0..work.databases).map(|at| format!("chaos_{run}_{}_{at}", work.name)).collect();
     let schema: Vec<String> = match &*work.name {
         "append" => append::schema(),
-        "register" => register::schema(),
+        "register" | "readers" => register::schema(),
         "bank" => bank::schema(),
         "set" => set::schema(),
         _ => Vec::new(),
@@ -99,6 +99,7 @@ pub async fn begin(
         match &*work.name {
             "append" => clients.spawn(lane.work(append::Client::default())),
             "register" => clients.spawn(lane.work(register::Client::default())),
+            "readers" => clients.spawn(lane.work(register::Apart::default())),
             "bank" => clients.spawn(lane.work(bank::Client)),
             "set" => clients.spawn(lane.work(set::Client)),
             "names" => clients.spawn(lane.work(names::Client)),
@@ -126,7 +127,7 @@ impl Running {
     pub async fn read_all(&self) -> Vec<String> {
         match &*self.name {
             "append" => append::read_all(&self.target, &self.databases, &self.record).await,
-            "register" => register::read_all(&self.target, &self.databases, &self.record).await,
+            "register" | "readers" => register::read_all(&self.target, &self.databases, &self.record).await,
             "bank" => bank::read_all(&self.target, &self.databases, &self.record).await,
             "set" => set::read_all(&self.target, &self.databases, &self.record).await,
             _ => Vec::new(),
@@ -141,7 +142,7 @@ impl Running {
 pub fn check(workload: &str, history: &History) -> anyhow::Result<Finding> {
     Ok(match workload {
         "append" => history::check_append(history),
-        "register" => history::check_register(history),
+        "register" | "readers" => history::check_register(history),
         "bank" => history::check_bank(history, bank::TOTAL),
         "set" => history::check_set(history),
         "names" => history::check_names(history),

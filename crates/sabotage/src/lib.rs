@@ -16,16 +16,25 @@ pub enum Sabotage {
     ReadIndex,
     /// The next owner says of every request that it was not done.
     Outcome,
+    /// A controller that starts again takes what its log holds for applied.
+    Replay,
+    /// A handler never forgets a route.
+    Route,
+    /// A server panics when it hears that its life is over.
+    Expired,
 }
 
 impl Sabotage {
     /// All of them, with the names that the variable takes.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("fence", Self::Fence),
         ("flush", Self::Flush),
         ("lease", Self::Lease),
         ("read-index", Self::ReadIndex),
         ("outcome", Self::Outcome),
+        ("replay", Self::Replay),
+        ("route", Self::Route),
+        ("expired", Self::Expired),
     ];
 }
 

@@ -12,6 +12,7 @@ use rpc::{
     Controllers, Error as RpcError, Host, Readiness, Refusal,
     controller::{ControllerApiClient, Heartbeat, HeartbeatReply, ServerLoad, ServerRegistered},
 };
+use sabotage::Sabotage;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::{
@@ -112,7 +113,7 @@ impl Registrar {
             self.host.ready.send_replace(Readiness::Ready);
             match self.heartbeats(&registered, residents).await {
                 Turn::Shutdown => return Ok(()),
-                Turn::Over => {}
+                Turn::Over => assert!(!sabotage::is(Sabotage::Expired), "sabotage: this life is over"),
             }
             tracing::warn!("the controllers say that this server was down; everything is dropped");
             self.not_ready("the last life is over");

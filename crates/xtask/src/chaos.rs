@@ -19,7 +19,16 @@ pub fn run(minutes: u64, more: &[String]) -> ExitCode {
 /// What the run ended with; nothing when it was killed.
 fn attempt(minutes: u64, more: &[String]) -> anyhow::Result<Option<i32>> {
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--package", "stationmaster", "--package", "jepsen", "--locked"]);
+    build.args([
+        "build",
+        "--package",
+        "stationmaster",
+        "--package",
+        "jepsen",
+        "--package",
+        "clock",
+        "--locked",
+    ]);
     ensure!(build.status().context("cannot run cargo")?.success(), "the build failed");
     let mut chaos = Command::new(env!("CARGO"));
     chaos.args(["run", "--quiet", "--package", "jepsen", "--locked", "--", "run", "--seconds"]);

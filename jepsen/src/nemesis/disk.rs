@@ -179,7 +179,10 @@ async fn folders(stage: &Stage, step: &Step) -> anyhow::Result<Vec<String>> {
 #[async_trait(?Send)]
 impl Fault for Gone {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
-        let Some(disks) = &stage.disks else { return Ok(Made::Skipped(stage.no_disks.clone())) };
+        let disks = match &stage.disks {
+            Ok(disks) => disks,
+            Err(why) => return Ok(Made::Skipped(why.clone())),
+        };
         self.folders = folders(stage, step).await?;
         let users = stage.users(&self.folders);
         let running: Vec<_> = users.iter().filter(|process| process.is_running()).collect();
@@ -205,7 +208,10 @@ pub struct Full;
 #[async_trait(?Send)]
 impl Fault for Full {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
-        let Some(disks) = &stage.disks else { return Ok(Made::Skipped(stage.no_disks.clone())) };
+        let disks = match &stage.disks {
+            Ok(disks) => disks,
+            Err(why) => return Ok(Made::Skipped(why.clone())),
+        };
         let folders = folders(stage, step).await?;
         each(folders.iter().map(|folder| disks.fill(folder)))?;
         Ok(Made::Installed(folders.join(" ")))

@@ -88,6 +88,14 @@ impl Network {
         self.names.iter().position(|of| of == name).with_context(|| format!("{name} is not in the network"))
     }
 
+    /// The network namespace of a process.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn space_of(&self, name: &str) -> anyhow::Result<String> {
+        Ok(self.space(self.at(name)?))
+    }
+
     /// Where each process runs.
     pub fn hosts(&self) -> impl Iterator<Item = (&str, Host)> {
         self.names.iter().enumerate().map(|(at, name)| {
@@ -119,6 +127,18 @@ impl Network {
         let some = format!("-m statistic --mode random --probability 0.{percent:02}");
         command(&format!("ip netns exec {space} iptables -w -A INPUT -s {client} -j ACCEPT"))?;
         command(&format!("ip netns exec {space} iptables -w -A INPUT -s 10.77.{subnet}.0/24 {some} -j DROP"))
+    }
+
+    /// What others send to this one goes to a queue for somebody to let it go; what clients send does not. Where nobody reads
+    /// the queue it all comes at once.
+    ///
+    /// # Errors
+    /// When the filter cannot be set.
+    pub fn queue(&self, to: &str, number: u16) -> anyhow::Result<()> {
+        let (space, subnet) = (self.space_of(to)?, self.subnet);
+        let rule = format!("ip netns exec {space} iptables -w -A INPUT -i eth0 -s 10.77.{subnet}");
+        command(&format!("{rule}.254 -j ACCEPT"))?;
+        command(&format!("{rule}.0/24 -j NFQUEUE --queue-num {number} --queue-bypass"))
     }
 
     /// Everything reaches everybody again.

@@ -93,7 +93,10 @@ fn both(left: &[&str], right: &[&str]) -> Vec<(String, String)> {
 #[async_trait(?Send)]
 impl Fault for Partition {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
-        let Some(network) = &stage.network else { return Ok(Made::Skipped(stage.no_network.clone())) };
+        let network = match &stage.network {
+            Ok(network) => network,
+            Err(why) => return Ok(Made::Skipped(why.clone())),
+        };
         let all: Vec<String> = stage.processes().map(|process| process.name().to_owned()).collect();
         // Only who the shape is about: the others may not be there at this moment.
         let leader = match &*step.target {
@@ -126,7 +129,10 @@ impl Fault for Partition {
 #[async_trait(?Send)]
 impl Fault for Loss {
     async fn start(&mut self, stage: &Stage, _: &Step) -> anyhow::Result<Made> {
-        let Some(network) = &stage.network else { return Ok(Made::Skipped(stage.no_network.clone())) };
+        let network = match &stage.network {
+            Ok(network) => network,
+            Err(why) => return Ok(Made::Skipped(why.clone())),
+        };
         for process in stage.processes() {
             network.lose(process.name(), LOSS_PERCENT)?;
         }

@@ -14,7 +14,7 @@ use futures::FutureExt;
 use rpc::controller::{ControllerInfo, Operation};
 use tokio::time::{sleep, timeout};
 
-use super::{Disks, Network, each};
+use super::{Clocks, Disks, Network, each};
 use crate::{Step, Target};
 
 /// How long one question may take.
@@ -36,13 +36,11 @@ pub struct Stage {
     /// A controller beyond the founders, which can be added to them: its index. Only the fault `members` touches it.
     pub spare: Option<usize>,
     /// Its network, where it has one of its own; why not, otherwise.
-    pub network: Option<Network>,
-    /// See above.
-    pub no_network: String,
+    pub network: Result<Network, String>,
     /// Its disks, where it has some of its own; why not, otherwise.
-    pub disks: Option<Disks>,
-    /// See above.
-    pub no_disks: String,
+    pub disks: Result<Disks, String>,
+    /// The clocks of its processes, where they can be set; why not, otherwise.
+    pub clocks: Result<Clocks, String>,
 }
 
 impl Stage {
@@ -157,19 +155,21 @@ impl Stage {
         mounted
     }
 
-    /// Takes back whatever faults may have left behind: cuts, processes that are stopped or down, disks without room or gone.
+    /// Takes back whatever faults may have left behind: cuts, wrong clocks, processes that are stopped or down, disks without
+    /// room or gone.
     ///
     /// # Errors
     /// What could not be taken back; the rest was.
     pub fn mend(&self) -> anyhow::Result<()> {
         let healed = self.network.as_ref().map_or(Ok(()), Network::heal);
+        let clocks = self.clocks.as_ref().map_or(Ok(()), Clocks::heal);
         self.processes().filter(|process| process.is_running()).for_each(Process::resume);
         let disks = self.disks.as_ref().map_or(Ok(()), |disks| {
             // A disk that is gone cannot be emptied.
             each([self.mount_again(disks, &disks.gone()), disks.make_room()])
         });
         self.start_again();
-        each([healed, disks])
+        each([healed, clocks, disks])
     }
 
     /// The controllers of the fleet, as the leader lists them.

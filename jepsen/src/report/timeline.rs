@@ -9,8 +9,8 @@ const WIDTH: f64 = 1200.0;
 const LEFT: f64 = 110.0;
 const PLOT: f64 = 110.0;
 const BAND: f64 = 16.0;
-/// Points beyond this are thinned out, successes first to go.
-const POINTS_MAX: usize = 4_000;
+/// A fault's name takes so much at most.
+const LABEL: f64 = 110.0;
 const COLORS: [&str; 6] = ["#4c78a8", "#f58518", "#54a24b", "#b279a2", "#9d755d", "#72b7b2"];
 
 /// Draws it.
@@ -22,19 +22,23 @@ pub fn draw(out: &mut String, summary: &Summary) -> Result {
     let bands = summary.seen.owners.len() + 1;
     let height = PLOT * summary.plots.len() as f64 + BAND * bands as f64 + 60.0;
     write!(out, "<svg viewBox=\"0 0 {WIDTH} {height:.0}\" font-size=11 font-family=sans-serif>")?;
-    for (at, fault) in summary.faults.iter().enumerate().filter(|(_, fault)| fault.made) {
+    // Two lines of names, as far as there is room for them.
+    let mut free = [0.0; 2];
+    for fault in summary.faults.iter().filter(|fault| fault.made) {
         let (from, to) = (x(fault.from_ms + summary.offset_ms), x(fault.to_ms + summary.offset_ms));
         let wide = (to - from).max(1.0);
         write!(
             out,
-            "<g><title>{}: {}</title><rect x={from:.1} y=30 width={wide:.1} height={:.0} fill=#d62728 opacity=.13 />\
-             <text x={from:.1} y={} fill=#a00>{}</text></g>",
+            "<g><title>{}: {}</title><rect x={from:.1} y=30 width={wide:.1} height={:.0} fill=#d62728 opacity=.13 />",
             escaped(&fault.fault),
             escaped(&fault.what),
-            height - 50.0,
-            12 + 12 * (at % 2),
-            escaped(&fault.fault)
+            height - 50.0
         )?;
+        if let Some(line) = free.iter().position(|free| *free <= from) {
+            free[line] = from + LABEL;
+            write!(out, "<text x={from:.1} y={} fill=#a00>{}</text>", 12 + 12 * line, escaped(&fault.fault))?;
+        }
+        out.push_str("</g>");
     }
     for (at, plot) in summary.plots.iter().enumerate() {
         let floor = 30.0 + PLOT * (at + 1) as f64 - 6.0;
@@ -49,13 +53,7 @@ pub fn draw(out: &mut String, summary: &Summary) -> Result {
                 y + 4.0
             )?;
         }
-        let every = (plot.points.len() / POINTS_MAX).max(1);
-        for (_, (began, took, kind)) in plot
-            .points
-            .iter()
-            .enumerate()
-            .filter(|(number, (_, _, kind))| *kind != 'o' || number % every == 0)
-        {
+        for (began, took, kind) in &plot.points {
             let (color, size) = match kind {
                 'o' => ("#4c78a8", 1.0),
                 'f' => ("#f58518", 2.2),
@@ -80,7 +78,7 @@ pub fn draw(out: &mut String, summary: &Summary) -> Result {
         let seconds = (ms as f64 - summary.offset_ms as f64) / 1e3;
         write!(out, "<text x={:.1} y={:.0} fill=#888>{seconds:.0} s</text>", x(ms) - 12.0, height - 6.0)?;
     }
-    out.push_str("</svg><p>Each dot is a request: when it began, and how long it took. Blue was answered, orange had no effect, red is of unknown outcome. Shaded: a fault. Below: who led, and who owned each database under which epoch.</p>");
+    out.push_str("</svg><p>Each dot is a request, of many some: when it began, and how long it took. Blue was answered, orange had no effect, red is of unknown outcome. Shaded: a fault. Below: who led, and who owned each database under which epoch.</p>");
     Ok(())
 }
 

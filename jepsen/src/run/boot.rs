@@ -1,14 +1,14 @@
 //! A cluster of our own: real processes on this machine.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures::FutureExt;
-use tests::{Cluster, PASSWORD, USER};
+use tests::{Cluster, Host, PASSWORD, USER};
 
 use crate::{
     Plan, Target,
-    nemesis::{Disks, Network, ON_DISKS, ON_NETWORKS, Stage},
+    nemesis::{Clocks, Disks, Network, ON_CLOCKS, ON_DISKS, ON_NETWORKS, Stage},
 };
 
 /// Starts it, and waits until all of it can do its work.
@@ -23,11 +23,19 @@ pub async fn boot(plan: &Plan, sabotage: Option<&str>) -> anyhow::Result<Stage> 
     let others = numbered("handler", plan.handlers).chain(numbered("server", plan.servers));
     let more = numbered("controller", plan.controllers + 1).skip(plan.controllers).take(usize::from(spare));
     let names: Vec<String> = controllers.iter().cloned().chain(others).chain(more).collect();
-    let (network, no_network) = split(wants(ON_NETWORKS).then(|| Network::new(&names)));
+    let network = made(wants(ON_NETWORKS).then(|| Network::new(&names)));
 
     let mut builder =
         Cluster::builder().controllers(plan.controllers).handlers(plan.handlers).servers(plan.servers);
-    for (name, host) in network.iter().flat_map(Network::hosts) {
+    let mut hosts: BTreeMap<&str, Host> = network.iter().flat_map(Network::hosts).collect();
+    let clocks = made(wants(ON_CLOCKS).then(|| Clocks::new(&names)));
+    if let Ok(clocks) = &clocks {
+        for name in &names {
+            let here = || Host { address: Ipv4Addr::LOCALHOST.into(), command: Vec::new() };
+            hosts.entry(name).or_insert_with(here).command.extend(clocks.command(name));
+        }
+    }
+    for (name, host) in hosts {
         builder = builder.host(name, host);
     }
     if let Some(sabotage) = sabotage {
@@ -35,7 +43,7 @@ pub async fn boot(plan: &Plan, sabotage: Option<&str>) -> anyhow::Result<Stage> 
     }
     let mut cluster = builder.prepare().await;
     let folders: Vec<String> = controllers.into_iter().chain(["journal".to_owned()]).collect();
-    let (disks, no_disks) = split(wants(ON_DISKS).then(|| Disks::new(cluster.directory(), &folders)));
+    let disks = made(wants(ON_DISKS).then(|| Disks::new(cluster.directory(), &folders)));
 
     // Building the program, where that is still to be done, is no part of starting it.
     tokio::task::spawn_blocking(tests::binary).await.context("the program under test cannot be built")?;
@@ -61,14 +69,10 @@ pub async fn boot(plan: &Plan, sabotage: Option<&str>) -> anyhow::Result<Stage> 
         fleet: Some((founders, cluster.secret().clone())),
     };
     let (cluster, databases, unmoved) = (Arc::new(cluster), Vec::new(), Vec::new());
-    Ok(Stage { cluster, target, databases, unmoved, spare, network, no_network, disks, no_disks })
+    Ok(Stage { cluster, target, databases, unmoved, spare, network, disks, clocks })
 }
 
 /// What there is, or why not.
-fn split<T>(made: Option<anyhow::Result<T>>) -> (Option<T>, String) {
-    match made {
-        None => (None, "the plan did not ask for it".into()),
-        Some(Ok(made)) => (Some(made), String::new()),
-        Some(Err(error)) => (None, format!("{error:#}")),
-    }
+fn made<T>(asked: Option<anyhow::Result<T>>) -> Result<T, String> {
+    asked.ok_or("the plan did not ask for it")?.map_err(|error| format!("{error:#}"))
 }

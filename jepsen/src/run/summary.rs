@@ -58,6 +58,9 @@ pub struct Judged {
     pub wrong: Vec<String>,
 }
 
+/// Of each kind of outcome; beyond it points are thinned out: an hour's hundred thousands show nothing more.
+const POINTS_MAX: usize = 4_000;
+
 /// Operations of one workload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plot {
@@ -125,7 +128,7 @@ fn is_expected(end: Option<&Event>) -> bool {
     end.is_some_and(|end| end.extra.iter().any(|(key, _)| key == EXPECTED))
 }
 
-/// All operations, for a plot.
+/// Operations, for a plot: of many some.
 pub fn plot(workload: &str, history: &History) -> Plot {
     let operations = history.operations(&[]);
     let points = operations.iter().filter_map(|operation| {
@@ -139,13 +142,22 @@ pub fn plot(workload: &str, history: &History) -> Plot {
         let letter = if is_expected(Some(end)) { 'o' } else { letter };
         Some((began / 1_000_000, (end.time - began) / 1_000, letter))
     });
-    Plot { workload: workload.into(), points: points.collect() }
+    let (calm, troubled): (Vec<_>, Vec<_>) = points.partition(|(_, _, letter)| *letter == 'o');
+    let mut points = [thinned(calm), thinned(troubled)].concat();
+    points.sort_unstable();
+    Plot { workload: workload.into(), points }
+}
+
+fn thinned<T>(points: Vec<T>) -> Vec<T> {
+    let every = points.len().div_ceil(POINTS_MAX).max(1);
+    points.into_iter().step_by(every).collect()
 }
 
 /// The longest time within a time without any of these moments, which rise.
 fn longest_gap(moments: &[u64], within: Range<u64>) -> u64 {
-    let inside = moments.iter().copied().filter(|moment| within.contains(moment));
-    let ends: Vec<u64> = [within.start].into_iter().chain(inside).chain([within.end]).collect();
+    let at = |end: u64| moments.partition_point(|moment| *moment < end);
+    let inside = &moments[at(within.start)..at(within.end).max(at(within.start))];
+    let ends = [&[within.start], inside, &[within.end]].concat();
     ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
 }
 
@@ -173,7 +185,9 @@ pub fn outages(
         let from = offset + fault.from_ms * 1_000_000;
         let calm = offset + (fault.to_ms + 5_000) * 1_000_000;
         let to = faults.get(at + 1).map_or(calm, |next| calm.min(offset + next.from_ms * 1_000_000));
-        let within = operations.iter().filter(|o| (from..to).contains(&o.invocation.time));
+        // They stand in the order of their invocations; an hour has hundreds of faults.
+        let place = |end: u64| operations.partition_point(|operation| operation.invocation.time < end);
+        let within = &operations[place(from)..place(to).max(place(from))];
         let (mut asked, mut failed, mut unknown) = (0, 0, 0);
         for operation in within {
             asked += 1;

@@ -1,4 +1,8 @@
 //! Registers: rows that are read, written, and changed if they hold what is expected. Each is linearizable.
+//!
+//! Either by clients that do all of it through any handler, or by some that only read, through the first handler, and others
+//! that only write, through the others. An owner that is cut off with the first handler alone then hears of no write, which
+//! would end it: it may be asked for what is no more for as long as it believes its lease.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +29,10 @@ pub struct Client {
     last: i64,
 }
 
+/// A client that only reads, or only writes, through handlers of its own.
+#[derive(Default)]
+pub struct Apart(Client);
+
 pub fn schema() -> Vec<String> {
     vec!["CREATE TABLE IF NOT EXISTS registers (k bigint PRIMARY KEY, v bigint NOT NULL)".into()]
 }
@@ -33,13 +41,18 @@ fn pair(key: i64, value: Edn) -> Edn {
     [key.into(), value].into_iter().collect()
 }
 
+/// A number that nobody else gets, and a register of the client's database.
+fn next(lane: &mut Lane) -> (i64, i64) {
+    let number = lane.shared.number();
+    let register = number / OPERATIONS * REGISTERS + lane.random.below(REGISTERS as u64) as i64;
+    (number, lane.database() as i64 * KEYS_OF_DATABASE + register)
+}
+
 impl Worker for Client {
     type Link = Session;
 
     fn next(&mut self, lane: &mut Lane) -> Ask {
-        let number = lane.shared.number();
-        let register = number / OPERATIONS * REGISTERS + lane.random.below(REGISTERS as u64) as i64;
-        let key = lane.database() as i64 * KEYS_OF_DATABASE + register;
+        let (number, key) = next(lane);
         match lane.random.below(10) {
             0..5 => Ask { f: "read", value: pair(key, Edn::Nil) },
             5..8 => Ask { f: "write", value: pair(key, number.into()) },
@@ -83,6 +96,32 @@ impl Worker for Client {
                 }
             }
         }
+    }
+}
+
+/// Whether it reads. There are both on each of two databases.
+fn reads(lane: &Lane) -> bool {
+    lane.number % 4 < 2
+}
+
+impl Worker for Apart {
+    type Link = Session;
+
+    fn next(&mut self, lane: &mut Lane) -> Ask {
+        let (number, key) = next(lane);
+        match reads(lane) {
+            true => Ask { f: "read", value: pair(key, Edn::Nil) },
+            false => Ask { f: "write", value: pair(key, number.into()) },
+        }
+    }
+
+    async fn connect(&mut self, lane: &Lane, attempt: u64) -> Result<Session, String> {
+        let others = (lane.target.handlers.len() as u64 - 1).max(1);
+        sql::connect(lane, if reads(lane) { 0 } else { 1 + attempt % others }).await
+    }
+
+    async fn call(&mut self, lane: &Lane, session: &Session, ask: &Ask) -> Result<Edn, Trouble> {
+        self.0.call(lane, session, ask).await
     }
 }
 

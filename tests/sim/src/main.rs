@@ -3,6 +3,12 @@
 //!
 //! Each seed runs in a process of its own, as libraries keep process-wide state, and gives the same trace each time.
 //! What is simulated, and what not, is told in ARCHITECTURE.md; the invariants are the files of [`invariant`].
+//!
+//! Messages between processes are frames of tarpc on a stream. A stream loses bytes only by breaking, but the processes and
+//! queues at its ends can lose what they were given: so single requests and answers get lost, too, and requests arrive a
+//! second time, late (`net::messages` says what that stands for, and what tarpc makes of it).
+//! Clocks differ: each host's runs at a rate of its own, by up to what the controllers allow for, and shows a wall time that is
+//! up to an hour wrong and may jump.
 
 mod chance;
 mod clients;

@@ -2,8 +2,10 @@
 //!
 //! Bytes arrive in order, late, or never; a cut lets nothing through in its direction and loses nothing, as TCP sends
 //! again; a connection that breaks loses what was on its way. A killed process closes its connections, a host without power
-//! says nothing any more. Nothing moves but by [`Net::deliver`].
+//! says nothing any more. Nothing moves but by [`Net::deliver`]. Beyond what TCP does, single messages may be lost and
+//! doubled ([`messages`]).
 
+mod messages;
 mod stream;
 
 use std::{
@@ -16,10 +18,13 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use rand::{Rng, rngs::StdRng};
 use rpc::{ByteStream, Dial, Listen};
 use tokio::{sync::mpsc, time::sleep};
 
-use crate::{chance, time, trace};
+use crate::{chance, roles::speaks_tarpc, time, trace};
+pub use messages::{Counts, Loss};
+use messages::{LATE_MS, Message, Reader};
 use stream::Stream;
 
 /// A host's name; its addresses begin with it.
@@ -43,6 +48,10 @@ struct Inner {
     cut: BTreeSet<(Name, Name)>,
     slow_ms: BTreeMap<(Name, Name), u64>,
     dark: BTreeSet<Name>,
+    /// Hosts whose messages get lost and doubled, in both directions.
+    loss: BTreeMap<Name, Loss>,
+    random: StdRng,
+    counts: Counts,
 }
 
 type Arrival = (Box<dyn ByteStream>, String);
@@ -53,6 +62,10 @@ struct Pipe {
     to: Name,
     /// What is on its way, and when it arrives; nothing is the end.
     flight: VecDeque<(u64, Option<Bytes>)>,
+    /// Doubles, and when they arrive: between any others.
+    late: Vec<(u64, Bytes)>,
+    /// Where messages end, if it is tarpc that is spoken.
+    messages: Option<Reader>,
     arrived: BytesMut,
     ended: bool,
     broken: bool,
@@ -65,11 +78,13 @@ struct Pipe {
 }
 
 impl Pipe {
-    fn new(from: &Name, to: &Name) -> Self {
+    fn new(from: &Name, to: &Name, messages: Option<Reader>) -> Self {
         Self {
             from: from.clone(),
             to: to.clone(),
             flight: VecDeque::new(),
+            late: Vec::new(),
+            messages,
             arrived: BytesMut::new(),
             ended: false,
             broken: false,
@@ -87,9 +102,35 @@ impl Pipe {
     }
 
     fn break_off(&mut self) {
-        self.flight.clear();
+        self.lose_all();
         self.broken = true;
         self.wake();
+    }
+
+    /// Nothing of what is on its way will arrive.
+    fn lose_all(&mut self) {
+        self.flight.clear();
+        self.late.clear();
+    }
+
+    /// What is due by now arrives; whether anything was.
+    fn arrive(&mut self, now: u64) -> bool {
+        let before = self.flight.len() + self.late.len();
+        while self.flight.front().is_some_and(|(due, _)| *due <= now) {
+            match self.flight.pop_front() {
+                Some((_, Some(bytes))) => self.arrived.extend_from_slice(&bytes),
+                Some((_, None)) => self.ended = true,
+                None => {}
+            }
+        }
+        let (arrived, ended) = (&mut self.arrived, self.ended);
+        self.late.retain(|(due, bytes)| {
+            if *due <= now && !ended {
+                arrived.extend_from_slice(bytes);
+            }
+            *due > now
+        });
+        self.flight.len() + self.late.len() < before
     }
 }
 
@@ -104,6 +145,9 @@ impl Net {
             cut: BTreeSet::new(),
             slow_ms: BTreeMap::new(),
             dark: BTreeSet::new(),
+            loss: BTreeMap::new(),
+            random: chance::stream(seed, 4),
+            counts: Counts::default(),
         })))
     }
 
@@ -117,20 +161,9 @@ impl Net {
         let mut inner = self.lock();
         let now = time::now();
         let Inner { pipes, cut, .. } = &mut *inner;
-        for pipe in pipes.values_mut().filter(|pipe| !pipe.flight.is_empty() && !pipe.mute) {
-            if cut.contains(&(pipe.from.clone(), pipe.to.clone())) {
-                continue;
-            }
-            let mut woken = false;
-            while pipe.flight.front().is_some_and(|(due, _)| *due <= now) {
-                match pipe.flight.pop_front() {
-                    Some((_, Some(bytes))) => pipe.arrived.extend_from_slice(&bytes),
-                    Some((_, None)) => pipe.ended = true,
-                    None => {}
-                }
-                woken = true;
-            }
-            if woken {
+        let still = |pipe: &Pipe| pipe.mute || (pipe.flight.is_empty() && pipe.late.is_empty());
+        for pipe in pipes.values_mut().filter(|pipe| !still(pipe)) {
+            if !cut.contains(&(pipe.from.clone(), pipe.to.clone())) && pipe.arrive(now) {
                 pipe.wake();
             }
         }
@@ -142,6 +175,16 @@ impl Net {
     pub fn set(&self, cut: BTreeSet<(Name, Name)>, slow_ms: BTreeMap<(Name, Name), u64>) {
         let mut inner = self.lock();
         (inner.cut, inner.slow_ms) = (cut, slow_ms);
+    }
+
+    /// From now on these hosts' messages get lost and doubled.
+    pub fn lose(&self, loss: BTreeMap<Name, Loss>) {
+        self.lock().loss = loss;
+    }
+
+    /// What has happened to messages.
+    pub fn counts(&self) -> Counts {
+        self.lock().counts
     }
 
     /// Whether nothing gets through.
@@ -161,7 +204,7 @@ impl Net {
         let mut inner = self.lock();
         inner.dark.insert(host.clone());
         for pipe in inner.pipes.values_mut().filter(|pipe| pipe.from == *host || pipe.to == *host) {
-            pipe.flight.clear();
+            pipe.lose_all();
             pipe.mute = true;
         }
     }
@@ -187,6 +230,54 @@ impl Inner {
             from.bytes().chain(to.bytes()).fold(self.seed, |sum, byte| chance::mixed(sum ^ u64::from(byte)));
         let more = self.slow_ms.get(&(from.clone(), to.clone())).copied().unwrap_or(0);
         1 + chance::mixed(text ^ time::now()) % LATENCY_MS + more
+    }
+
+    /// How messages fare between two hosts now.
+    fn loss(&self, from: &Name, to: &Name) -> Loss {
+        let worst = |one: Loss, other: Loss| Loss {
+            lost: one.lost.max(other.lost),
+            twice: one.twice.max(other.twice),
+        };
+        [from, to].into_iter().filter_map(|host| self.loss.get(host)).copied().fold(Loss::default(), worst)
+    }
+
+    /// A message is sent: whether it gets there, and how late its double does, if it has one.
+    fn fate(&mut self, number: u64, message: Message) -> (bool, Option<u64>) {
+        if let Message::Answer(request) = message {
+            self.answered(number, request);
+        }
+        let (from, to) = self.ends(number);
+        let Loss { lost, twice } = self.loss(&from, &to);
+        let draw = if lost + twice > 0 { self.random.random_range(0..100) } else { 100 };
+        if draw < lost {
+            match message {
+                Message::Request(_) => self.counts.requests_lost += 1,
+                Message::Answer(_) => self.counts.answers_lost += 1,
+                Message::Cancel => {}
+            }
+            trace::note(format_args!("lost: {message} of #{} from {from} to {to}", number / 2));
+            return (false, None);
+        }
+        if draw >= lost + twice {
+            return (true, None);
+        }
+        if let Message::Request(request) = message {
+            self.counts.requests_doubled += 1;
+            let reader = self.pipe(number).messages.as_mut();
+            reader.expect("BUG: it read a message").doubled.insert(request, 0);
+        }
+        trace::note(format_args!("doubled: {message} of #{} from {from} to {to}", number / 2));
+        (true, Some(self.random.random_range(1..=LATE_MS)))
+    }
+
+    /// An answer is sent: perhaps the second one to a doubled request.
+    fn answered(&mut self, number: u64, request: u64) {
+        // The other direction of the same connection.
+        let asked = self.pipes.get_mut(&(number ^ 1)).and_then(|pipe| pipe.messages.as_mut());
+        if let Some(answers) = asked.and_then(|asked| asked.doubled.get_mut(&request)) {
+            *answers += 1;
+            self.counts.worked_twice += u64::from(*answers == 2);
+        }
     }
 
     fn reaches(&self, from: &Name, to: &Name) -> bool {
@@ -218,8 +309,9 @@ impl At {
         let number = inner.connections;
         inner.connections += 1;
         let (there, back) = (number * 2, number * 2 + 1);
-        inner.pipes.insert(there, Pipe::new(&self.host, &to));
-        inner.pipes.insert(back, Pipe::new(&to, &self.host));
+        let reader = |asks| speaks_tarpc(address).then(|| Reader::new(asks));
+        inner.pipes.insert(there, Pipe::new(&self.host, &to, reader(true)));
+        inner.pipes.insert(back, Pipe::new(&to, &self.host, reader(false)));
         drop(inner);
         let near = Stream::new(&self.net, back, there);
         let far = Stream::new(&self.net, there, back);

@@ -5,6 +5,7 @@ use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use crate::{
     chance,
     clients::{DATABASES, HANDLERS, name},
+    net::Loss,
     roles::CONTROLLERS,
     run::SERVERS,
     store::{STORE, Trouble},
@@ -12,8 +13,9 @@ use crate::{
 
 /// How long faults come and go.
 pub const FAULTS_MS: u64 = 30_000;
-/// How far a host's clock may run from the true one, in millionths.
-const RATE_PPM: i64 = 300;
+/// How much faster or slower than the true one a host's clock may run, in millionths: the most that NTP slews a clock by. Two
+/// then differ by the most that controllers allow for (`controller::limits::CLOCK_DRIFT_PPM`).
+const RATE_PPM: i64 = 500;
 /// How far its wall clock may be off.
 const WALL_OFF_MS: i64 = 3_600_000;
 
@@ -70,10 +72,14 @@ pub enum Fault {
     },
     /// The owner of a database is killed.
     KillOwner(String),
+    /// The owner of a database is killed when its next write has landed in the store, before anybody hears of it.
+    Unanswered(String),
     /// Everything takes longer between two hosts.
     Slow(String, String, u64),
     /// Connections of a host break again and again, with what is on its way.
     Breaking(String),
+    /// Single messages from and to a host get lost and doubled.
+    Lossy(String, Loss),
     /// The object store is in trouble.
     Store(Trouble),
     /// A controller's disk is slow.
@@ -121,22 +127,24 @@ fn fault(random: &mut StdRng) -> Fault {
     let any = |random: &mut StdRng| hosts.choose(random).cloned().unwrap_or_default();
     let database = |random: &mut StdRng| name(random.random_range(0..DATABASES));
     match random.random_range(0..100) {
-        0..8 => Fault::Kill(any(random)),
-        8..16 => Fault::KillOwner(database(random)),
-        16..23 => Fault::Power(any(random)),
-        23..28 => Fault::Unsynced(random.random_range(1..=CONTROLLERS)),
-        28..36 => Fault::Pause(any(random)),
-        36..46 => Fault::Deposed,
-        46..56 => cut(random, &hosts),
-        56..73 => Fault::Stale {
+        0..7 => Fault::Kill(any(random)),
+        7..10 => Fault::KillOwner(database(random)),
+        10..22 => Fault::Unanswered(database(random)),
+        22..28 => Fault::Power(any(random)),
+        28..33 => Fault::Unsynced(random.random_range(1..=CONTROLLERS)),
+        33..39 => Fault::Pause(any(random)),
+        39..47 => Fault::Deposed,
+        47..55 => cut(random, &hosts),
+        55..69 => Fault::Stale {
             database: name(DATABASES - 1),
             handler: "h1".into(),
             store: random.random_bool(0.5),
         },
-        73..77 => Fault::Slow(any(random), any(random), random.random_range(20..400)),
-        77..81 => Fault::Breaking(any(random)),
-        81..91 => Fault::Store(trouble(random)),
-        91..95 => Fault::Disk(random.random_range(1..=CONTROLLERS), random.random_range(20..300)),
+        69..72 => Fault::Slow(any(random), any(random), random.random_range(20..400)),
+        72..75 => Fault::Breaking(any(random)),
+        75..85 => Fault::Lossy(any(random), loss(random)),
+        85..93 => Fault::Store(trouble(random)),
+        93..96 => Fault::Disk(random.random_range(1..=CONTROLLERS), random.random_range(20..300)),
         _ => Fault::Wall(any(random), random.random_range(-WALL_OFF_MS..=WALL_OFF_MS)),
     }
 }
@@ -170,6 +178,10 @@ fn cut(random: &mut StdRng, hosts: &[String]) -> Fault {
     Fault::Cut { from, to, both }
 }
 
+fn loss(random: &mut StdRng) -> Loss {
+    Loss { lost: random.random_range(1..25), twice: random.random_range(1..40) }
+}
+
 fn trouble(random: &mut StdRng) -> Trouble {
     let mut share = |most: u32| if random.random_bool(0.5) { random.random_range(0..most) } else { 0 };
     Trouble {
@@ -199,6 +211,7 @@ mod tests {
         let has = |of: fn(&Fault) -> bool| assert!(steps.iter().any(|step| of(&step.fault)));
         has(|fault| matches!(fault, Fault::Kill(_)));
         has(|fault| matches!(fault, Fault::KillOwner(_)));
+        has(|fault| matches!(fault, Fault::Unanswered(_)));
         has(|fault| matches!(fault, Fault::Power(_)));
         has(|fault| matches!(fault, Fault::Unsynced(_)));
         has(|fault| matches!(fault, Fault::Pause(_)));
@@ -208,6 +221,7 @@ mod tests {
         has(|fault| matches!(fault, Fault::Stale { .. }));
         has(|fault| matches!(fault, Fault::Slow(..)));
         has(|fault| matches!(fault, Fault::Breaking(_)));
+        has(|fault| matches!(fault, Fault::Lossy(..)));
         has(|fault| matches!(fault, Fault::Store(_)));
         has(|fault| matches!(fault, Fault::Disk(..)));
         has(|fault| matches!(fault, Fault::Wall(..)));

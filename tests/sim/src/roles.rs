@@ -29,6 +29,10 @@ use crate::{
 
 /// How many controllers there are.
 pub const CONTROLLERS: u64 = 3;
+/// Where controllers answer, everybody and each other.
+const CONTROLLER_PORT: &str = ":7101";
+/// Where servers answer controllers.
+const CONTROL_PORT: &str = ":7201";
 
 /// The fleet's secret.
 pub fn secret() -> Secret {
@@ -37,7 +41,12 @@ pub fn secret() -> Secret {
 
 /// Where a controller is.
 pub fn controller_address(id: u64) -> String {
-    format!("c{id}:7101")
+    format!("c{id}{CONTROLLER_PORT}")
+}
+
+/// Whether tarpc is spoken at an address: it is no handler's, and no server's for data.
+pub fn speaks_tarpc(address: &str) -> bool {
+    address.ends_with(CONTROLLER_PORT) || address.ends_with(CONTROL_PORT)
 }
 
 /// All controllers.
@@ -103,7 +112,7 @@ fn server_settings(name: &str, dir: &Path) -> server::Settings {
     server::Settings {
         name: Name::new(name).expect("BUG: a name"),
         data_address: format!("{name}:5433"),
-        control_address: format!("{name}:7201"),
+        control_address: format!("{name}{CONTROL_PORT}"),
         location: String::new(),
         capacity: server::Settings::DEFAULT_CAPACITY,
         cpu_cores: Some(1.0),

@@ -76,11 +76,18 @@ fn simulate(seed: u64, dir: &std::path::Path) -> Outcome {
     let panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner).clone();
     findings.push(("panics", Finding::of(format!("{} panics", panics.len()), panics)));
     findings.push(("coverage", coverage(&records)));
+    let messages = world.messages();
     let went = format!(
-        "{} s, {} faults, {} lost writes of disks, {} processes ended by themselves",
+        "{} s, {} faults, {} lost writes of disks, {} commits without an answer, {} requests and {} answers lost, \
+         {} requests doubled ({} worked on twice), {} processes ended by themselves",
         time::now() / 1_000,
         plan.steps.len(),
         world.losses(),
+        world.unanswered(),
+        messages.requests_lost,
+        messages.answers_lost,
+        messages.requests_doubled,
+        messages.worked_twice,
         world.ended.len()
     );
     Outcome { findings, went, trace: trace::digest() }

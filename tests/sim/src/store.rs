@@ -4,7 +4,7 @@
 //! may be slow. A server that is cut off from the host `store` gets no answer; when only the way back is cut, its puts land.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -62,6 +62,10 @@ struct State {
     /// Puts that are still on their way, by arrival.
     late: BTreeMap<(u64, u64), (Key, Vec<Bytes>)>,
     sent: u64,
+    /// Hosts whose next put lands and is not answered.
+    unanswered: BTreeSet<Name>,
+    /// Those to whom that happened.
+    waiting: BTreeSet<Name>,
 }
 
 /// What becomes of a put.
@@ -76,7 +80,14 @@ enum Fate {
 impl Store {
     /// An empty store that is well.
     pub fn new(net: &Net, random: StdRng) -> Self {
-        let state = State { random, trouble: Trouble::default(), late: BTreeMap::new(), sent: 0 };
+        let state = State {
+            random,
+            trouble: Trouble::default(),
+            late: BTreeMap::new(),
+            sent: 0,
+            unanswered: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+        };
         Self(Arc::new(Shared { memory: Memory::default(), net: net.clone(), state: Mutex::new(state) }))
     }
 
@@ -88,6 +99,18 @@ impl Store {
     /// From now on this goes wrong.
     pub fn trouble(&self, trouble: Trouble) {
         self.state().trouble = trouble;
+    }
+
+    /// From now on these hosts get no answer to a put that landed.
+    pub fn leave_unanswered(&self, hosts: BTreeSet<Name>) {
+        let mut state = self.state();
+        state.waiting.retain(|host| hosts.contains(host));
+        state.unanswered = hosts;
+    }
+
+    /// Whether a put of this host has landed and was not answered.
+    pub fn keeps_waiting(&self, host: &Name) -> bool {
+        self.state().waiting.contains(host)
     }
 
     /// Late puts that are due land.
@@ -169,6 +192,15 @@ impl Reached {
         }
     }
 
+    fn is_left_waiting(&self) -> bool {
+        let state = &mut *self.store.state();
+        let waits = state.unanswered.contains(&self.host);
+        if waits {
+            state.waiting.insert(self.host.clone());
+        }
+        waits
+    }
+
     async fn reads(&self, action: Action, key: &Key) -> Result<(), ObjectError> {
         self.there().await;
         self.back().await;
@@ -201,6 +233,9 @@ impl Objects for Reached {
             }
         };
         trace::note(format_args!("{} puts {key}: {:?}", self.host, answer.as_ref().ok()));
+        if matches!(answer, Ok(Created::Made)) && self.is_left_waiting() {
+            std::future::pending::<()>().await;
+        }
         self.back().await;
         answer
     }

@@ -14,7 +14,7 @@ use crate::{
     disk::SimDisk,
     host::{Host, Process},
     invariant::Records,
-    net::{Name, Net},
+    net::{Counts, Loss, Name, Net},
     plan::{Fault, Plan, Step, hosts},
     roles::{self, CONTROLLERS},
     run::SERVERS,
@@ -45,6 +45,8 @@ pub struct World {
     again: Vec<(u64, Name)>,
     /// What those said.
     pub ended: Vec<String>,
+    /// Servers that ended with a write that had landed and was not answered.
+    unanswered: u64,
 }
 
 /// A fault, as it hits.
@@ -63,12 +65,15 @@ enum What {
     Disk(u64, u64),
     /// A controller that loses power with its next write.
     Unsynced(u64),
+    /// A server that is killed once its next put has landed.
+    Unanswered(Name),
+    Lossy(Name, Loss),
 }
 
 impl World {
     /// Boots all hosts.
     pub fn boot(seed: u64, plan: &Plan, dir: &Path, records: &Records) -> Self {
-        let net = Net::new(chance::mixed(seed));
+        let net = Net::new(seed);
         let store = Store::new(&net, chance::stream(seed, 2));
         let disks = (1..=CONTROLLERS).map(|id| (id, SimDisk::new(chance::stream(seed, 10 + id))));
         let disks: BTreeMap<u64, SimDisk> = disks.collect();
@@ -95,7 +100,18 @@ impl World {
         });
         let (hosts, random) = (hosts.collect(), chance::stream(seed, 3));
         let (active, again, ended) = (Vec::new(), Vec::new(), Vec::new());
-        Self { net, hosts, disks, store, records: records.clone(), random, active, again, ended }
+        Self {
+            net,
+            hosts,
+            disks,
+            store,
+            records: records.clone(),
+            random,
+            active,
+            again,
+            ended,
+            unanswered: 0,
+        }
     }
 
     /// The host that all clients are on.
@@ -130,16 +146,19 @@ impl World {
             self.start(&name);
         }
         self.break_some();
-        self.cut_power();
+        self.strike();
     }
 
-    /// Takes the power from controllers that were waited for to write.
-    fn cut_power(&mut self) {
+    /// Ends controllers and servers that were waited for to write.
+    fn strike(&mut self) {
         for at in 0..self.active.len() {
-            let What::Unsynced(id) = self.active[at].what else { continue };
-            if self.disks[&id].is_writing()
-                && let Some(down) = self.down(format!("c{id}").into(), true)
-            {
+            let (name, power): (Name, bool) = match &self.active[at].what {
+                What::Unsynced(id) if self.disks[id].is_writing() => (format!("c{id}").into(), true),
+                What::Unanswered(server) if self.store.keeps_waiting(server) => (server.clone(), false),
+                _ => continue,
+            };
+            self.unanswered += u64::from(!power);
+            if let Some(down) = self.down(name, power) {
                 self.active[at].what = down;
                 self.set();
             }
@@ -184,6 +203,9 @@ impl World {
             Fault::KillOwner(database) => {
                 self.records.owner(database).and_then(|owner| self.down(owner.as_str().into(), false))
             }
+            Fault::Unanswered(database) => {
+                self.records.owner(database).map(|owner| What::Unanswered(owner.as_str().into()))
+            }
             Fault::Power(host) => self.down(host.as_str().into(), true),
             Fault::Pause(host) => {
                 let name: Name = host.as_str().into();
@@ -200,6 +222,7 @@ impl World {
             }
             Fault::Slow(one, other, ms) => Some(What::Slow(one.as_str().into(), other.as_str().into(), *ms)),
             Fault::Breaking(host) => Some(What::Breaking(host.as_str().into())),
+            Fault::Lossy(host, loss) => Some(What::Lossy(host.as_str().into(), *loss)),
             Fault::Store(trouble) => Some(What::Store(*trouble)),
             Fault::Disk(id, ms) => Some(What::Disk(*id, *ms)),
             Fault::Unsynced(id) => Some(What::Unsynced(*id)),
@@ -256,7 +279,9 @@ impl World {
                 | What::Breaking(_)
                 | What::Store(_)
                 | What::Disk(..)
-                | What::Unsynced(_) => {}
+                | What::Unsynced(_)
+                | What::Unanswered(_)
+                | What::Lossy(..) => {}
             }
         }
     }
@@ -265,6 +290,7 @@ impl World {
     fn set(&mut self) {
         let (mut cut, mut slow, mut trouble) = (BTreeSet::new(), BTreeMap::new(), Trouble::default());
         let mut disks: BTreeMap<u64, u64> = BTreeMap::new();
+        let (mut unanswered, mut loss) = (BTreeSet::new(), BTreeMap::new());
         for active in &self.active {
             match &active.what {
                 What::Cut(pairs) => cut.extend(pairs.iter().cloned()),
@@ -274,12 +300,16 @@ impl World {
                 }
                 What::Store(worse) => trouble = *worse,
                 What::Disk(id, ms) => drop(disks.insert(*id, *ms)),
+                What::Unanswered(server) => drop(unanswered.insert(server.clone())),
+                What::Lossy(host, worse) => drop(loss.insert(host.clone(), *worse)),
                 What::Unsynced(id) => drop(disks.insert(*id, UNSYNCED_MS)),
                 What::Down(_) | What::Paused(_) | What::Breaking(_) => {}
             }
         }
         self.net.set(cut, slow);
+        self.net.lose(loss);
         self.store.trouble(trouble);
+        self.store.leave_unanswered(unanswered);
         for (id, disk) in &self.disks {
             disk.slow(disks.get(id).copied().unwrap_or(0));
         }
@@ -297,6 +327,16 @@ impl World {
                 self.net.reset(host, other);
             }
         }
+    }
+
+    /// How many servers ended with a write that had landed and was not answered.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered
+    }
+
+    /// What has happened to messages.
+    pub fn messages(&self) -> Counts {
+        self.net.counts()
     }
 
     /// How many crashes of controllers lost what had not been acknowledged.

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use model::{DatabaseId, Epoch, Incarnation, Name, ServerId, ServerState};
 use rpc::controller::{DatabaseInfo, DatabaseRef, Route};
+use sabotage::Sabotage;
 
 /// Routes by id and by name. When full, the one that was not used for a whole round of the clock's hand goes.
 #[derive(Debug)]
@@ -117,6 +118,9 @@ impl Routes {
     }
 
     pub(super) fn forget(&mut self, database: DatabaseId) {
+        if sabotage::is(Sabotage::Route) {
+            return;
+        }
         if let Some(route) = self.peek(database).cloned()
             && self.by_name.get(&route.name) == Some(&database)
         {

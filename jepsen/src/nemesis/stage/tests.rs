@@ -13,9 +13,9 @@ async fn stage() -> Stage {
     }
     let cluster = Arc::new(builder.prepare().await);
     let target = Target { handlers: Vec::new(), user: "".into(), password: "".into(), fleet: None };
-    let (databases, unmoved, no_network, no_disks) = Default::default();
-    let (spare, network, disks) = (Some(3), None, None);
-    Stage { cluster, target, databases, unmoved, spare, network, no_network, disks, no_disks }
+    let (databases, unmoved, spare) = (Vec::new(), Vec::new(), Some(3));
+    let (network, disks, clocks) = (Err("".into()), Err("".into()), Err("".into()));
+    Stage { cluster, target, databases, unmoved, spare, network, disks, clocks }
 }
 
 fn names<'a>(processes: impl IntoIterator<Item = &'a Process>) -> BTreeSet<&'a str> {

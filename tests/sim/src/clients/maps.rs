@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use futures::FutureExt;
 use history::{Edn, Kind};
 use model::Digest;
-use rpc::{Controllers, handshake::Role};
+use rpc::{Controllers, handshake::Role, tarpc::client::RpcError};
 use tokio::time::timeout;
 
 use super::{Client, look_ups};
 use crate::{
     net::At,
     roles::{CONTROLLERS, controller_address, secret},
+    trace,
 };
 
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -22,21 +23,23 @@ pub async fn compare(mut client: Client, controller: u64) {
     while client.pause(150).await {
         let number = client.records.maps.begin("digest", Edn::Nil);
         let asked = async {
-            if link.is_none() {
-                link = look_ups::connect(&client, controller).await;
-            }
-            let api = link.as_ref()?;
-            if api.status(rpc::context()).await.ok()?.state == "leader" {
+            let api = match &mut link {
+                Some(api) => api,
+                None => link.insert(look_ups::connect(&client, controller).await?),
+            };
+            let failed = |error: RpcError| error.to_string();
+            if api.status(rpc::context()).await.map_err(failed)?.state == "leader" {
                 client.records.leads(controller);
             }
-            api.digest(rpc::context()).await.ok()
+            api.digest(rpc::context()).await.map_err(failed)
         };
-        match timeout(PATIENCE, asked).await.ok().flatten() {
-            Some(Digest { revision, value }) => {
+        match timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err("no answer".into())) {
+            Ok(Digest { revision, value }) => {
                 let found = [Edn::Int(revision.0 as i64), Edn::Text(format!("{value:032x}"))];
                 client.records.maps.end(Kind::Ok, number, "digest", found.into_iter().collect());
             }
-            None => {
+            Err(why) => {
+                trace::note(format_args!("no fingerprint from c{controller}: {why}"));
                 link = None;
                 client.records.maps.end(Kind::Fail, number, "digest", Edn::Nil);
             }
@@ -53,7 +56,8 @@ pub async fn agree(at: &At) -> Result<(), String> {
         let asked = one.any(|client, context| async move { client.digest(context).await }.boxed());
         match timeout(PATIENCE, asked).await {
             Ok(Ok(digest)) => digests.push(digest),
-            Ok(Err(_)) | Err(_) => return Err(format!("c{controller} does not answer")),
+            Ok(Err(error)) => return Err(format!("c{controller} does not answer: {error}")),
+            Err(_) => return Err(format!("c{controller} does not answer")),
         }
     }
     let agreed = digests.windows(2).all(|pair| pair[0] == pair[1]);

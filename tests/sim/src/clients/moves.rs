@@ -21,16 +21,19 @@ pub async fn move_about(mut client: Client, controller: u64) {
         let server = format!("s{}", client.random.random_range(1..=SERVERS));
         let request = RequestId(client.random.random());
         let asked = async {
-            if link.is_none() {
-                link = look_ups::connect(&client, controller).await;
-            }
+            let api = match &mut link {
+                Some(api) => api,
+                None => link.insert(look_ups::connect(&client, controller).await?),
+            };
             let wish = Operation::MoveDatabase { database, server };
-            link.as_ref()?.operate(rpc::context(), request, wish).await.ok()
+            let told = api.operate(rpc::context(), request, wish).await.map_err(|error| error.to_string())?;
+            // What a controller says no to leaves the connection as it is.
+            Ok::<_, String>(told.map_or_else(|refusal| refusal.to_string(), |_| "done".into()))
         };
-        let told = timeout(PATIENCE, asked).await.ok().flatten();
-        trace::note(format_args!("a move at c{controller}, done: {}", matches!(told, Some(Ok(_)))));
-        if told.is_none() {
+        let told = timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err("no answer".into()));
+        if told.is_err() {
             link = None;
         }
+        trace::note(format_args!("a move at c{controller}: {told:?}"));
     }
 }

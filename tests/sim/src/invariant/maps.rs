@@ -1,4 +1,6 @@
 //! All controllers have the same map at the same revision (C14), at any time.
+//!
+//! Catches `replay`.
 
 use std::collections::BTreeMap;
 

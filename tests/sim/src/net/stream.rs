@@ -9,7 +9,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Inner, Net, Pipe};
+use super::{Inner, Name, Net, Pipe};
 use crate::time;
 
 /// Bytes that one direction holds before its writer has to wait.
@@ -29,15 +29,38 @@ impl Stream {
 }
 
 impl Inner {
-    fn pipe(&mut self, number: u64) -> &mut Pipe {
+    pub(super) fn pipe(&mut self, number: u64) -> &mut Pipe {
         self.pipes.get_mut(&number).expect("BUG: a pipe stays while one of its ends is held")
     }
 
-    fn send(&mut self, number: u64, what: Option<Bytes>) {
-        let (from, to) = {
-            let pipe = self.pipe(number);
-            (pipe.from.clone(), pipe.to.clone())
+    /// From whom, and to whom.
+    pub(super) fn ends(&mut self, number: u64) -> (Name, Name) {
+        let pipe = self.pipe(number);
+        (pipe.from.clone(), pipe.to.clone())
+    }
+
+    /// Bytes are written: they go as they are, or message by message.
+    fn write(&mut self, number: u64, bytes: &[u8]) {
+        let Some(reader) = &mut self.pipe(number).messages else {
+            return self.send(number, Some(Bytes::copy_from_slice(bytes)));
         };
+        let (shake, messages) = reader.take(bytes);
+        if !shake.is_empty() {
+            self.send(number, Some(shake));
+        }
+        for (message, bytes) in messages {
+            let (arrives, again) = self.fate(number, message);
+            if let Some(late_ms) = again {
+                self.pipe(number).late.push((time::now() + late_ms, bytes.clone()));
+            }
+            if arrives {
+                self.send(number, Some(bytes));
+            }
+        }
+    }
+
+    fn send(&mut self, number: u64, what: Option<Bytes>) {
+        let (from, to) = self.ends(number);
         let due = time::now() + self.latency(&from, &to);
         let pipe = self.pipe(number);
         let due = pipe.flight.back().map_or(due, |(last, _)| due.max(*last));
@@ -88,7 +111,7 @@ impl AsyncWrite for Stream {
             pipe.writer = Some(context.waker().clone());
             return Poll::Pending;
         }
-        inner.send(self.write, Some(Bytes::copy_from_slice(bytes)));
+        inner.write(self.write, bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -109,7 +132,7 @@ impl Drop for Stream {
         inner.pipe(self.write).held.1 = false;
         let read = inner.pipe(self.read);
         read.held.0 = false;
-        read.flight.clear();
+        read.lose_all();
         if let Some(writer) = read.writer.take() {
             writer.wake();
         }
