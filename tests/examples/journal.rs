@@ -1,36 +1,17 @@
-//! What durability costs: commits through a whole cluster beside plain SQLite (`synchronous=FULL`, WAL) on the same
-//! disk, in alternating rounds, and what loading a database that nobody has loaded costs. `cargo xtask bench journal`.
+//! What durability costs with everything around it: commits through a whole cluster beside plain SQLite
+//! (`synchronous=FULL`, WAL) on the same disk, in alternating rounds, and what loading a database that nobody has loaded
+//! costs. `cargo xtask bench journal`, which measures commits without networks, too (`commits`, an example of the server).
 //!
 //! Single rates scatter with whatever else the machine does; the ratios of rounds side by side are the solid figures.
 
-use std::{
-    io::Write as _,
-    path::Path,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    time::{Duration, Instant},
-};
+#[path = "../../crates/server/examples/plain/mod.rs"]
+mod plain;
 
-use rusqlite::Connection;
+use std::time::{Duration, Instant};
+
 use tests::{Cluster, Session};
 
-const DATABASES: usize = 100;
-const TABLE: &str = "CREATE TABLE t (n integer PRIMARY KEY, text text)";
-const INSERT: &str = "INSERT INTO t (text) VALUES ('a row of about a hundred bytes, as those of many applications are, \
-                      with a few numbers 1234567890')";
-
-/// How the work is spread.
-struct Shape {
-    name: &'static str,
-    databases: usize,
-    sessions: usize,
-    reach: f64,
-}
-
-const SHAPES: [Shape; 3] = [
-    Shape { name: "1 session", databases: 1, sessions: 1, reach: 0.5 },
-    Shape { name: "32 sessions, 1 database", databases: 1, sessions: 32, reach: 4.0 },
-    Shape { name: "100 databases x 1 session", databases: DATABASES, sessions: DATABASES, reach: 0.5 },
-];
+use crate::plain::{DATABASES, INSERT, SHAPES, Shape, TABLE, median, sync_ms};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
@@ -38,12 +19,12 @@ async fn main() {
     let rounds = arguments.next().unwrap_or(5);
     let length = Duration::from_secs(arguments.next().unwrap_or(3));
     let cluster = Cluster::builder().controllers(1).handlers(1).servers(1).start().await;
-    let plain = cluster.directory().join("plain");
-    std::fs::create_dir(&plain).expect("made");
+    let folder = cluster.directory().join("plain");
+    std::fs::create_dir(&folder).expect("made");
     for number in 0..DATABASES {
         cluster.create(&format!("db{number}")).await;
         cluster.session(0, &format!("db{number}")).await.batch_execute(TABLE).await.expect("made");
-        open(&plain, number).execute_batch(TABLE).expect("made");
+        plain::open(&folder, number).execute_batch(TABLE).expect("made");
     }
     println!("one append and fdatasync here: {:.3} ms (p50)\n", sync_ms(cluster.directory()));
     println!("{:<28} {:>10} {:>10} {:>7} {:>7}", "durable commits", "ours/s", "plain/s", "ratio", "reach");
@@ -53,7 +34,7 @@ async fn main() {
             let before = puts(&cluster).await;
             let ours = ours(&cluster, shape, length).await;
             let puts = puts(&cluster).await - before;
-            let plain = plain_rate(&plain, shape, length);
+            let plain = plain::rate(&folder, shape, length);
             pairs.push((ours, plain, ours * length.as_secs_f64() / puts.max(1.0)));
         }
         let ratio = median(pairs.iter().map(|(ours, plain, _)| ours / plain));
@@ -67,18 +48,6 @@ async fn main() {
         );
     }
     loads(&cluster, rounds * 4).await;
-}
-
-/// How long the disk takes to make a hundred bytes durable at the end of a file.
-fn sync_ms(folder: &Path) -> f64 {
-    let file = folder.join("sync");
-    let mut file = std::fs::File::options().create(true).append(true).open(file).expect("made");
-    median((0..200).map(|_| {
-        let began = Instant::now();
-        file.write_all(&[7; 100]).expect("written");
-        file.sync_data().expect("synced");
-        began.elapsed().as_secs_f64() * 1e3
-    }))
 }
 
 /// Objects put into the journal so far.
@@ -106,34 +75,6 @@ async fn commits(session: &Session, until: Instant) -> u64 {
         done += 1;
     }
     done
-}
-
-fn open(folder: &Path, number: usize) -> Connection {
-    let connection = Connection::open(folder.join(format!("{number}.db"))).expect("opened");
-    connection.busy_timeout(Duration::from_secs(60)).expect("set");
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL").expect("set");
-    connection
-}
-
-/// Commits per second of plain SQLite, each session a thread with a connection of its own.
-fn plain_rate(folder: &Path, shape: &Shape, length: Duration) -> f64 {
-    let (done, over) = (AtomicU64::new(0), AtomicBool::new(false));
-    std::thread::scope(|scope| {
-        for number in 0..shape.sessions {
-            let (done, over) = (&done, &over);
-            scope.spawn(move || {
-                let connection = open(folder, number % shape.databases);
-                let mut insert = connection.prepare(INSERT).expect("prepared");
-                while !over.load(Ordering::Relaxed) {
-                    insert.execute(()).expect("committed");
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        std::thread::sleep(length);
-        over.store(true, Ordering::Relaxed);
-    });
-    done.into_inner() as f64 / length.as_secs_f64()
 }
 
 /// How much longer the first answer of a database that is not loaded takes.
@@ -166,10 +107,4 @@ async fn first_answer(cluster: &Cluster, database: &str) -> f64 {
     let session = cluster.session(0, database).await;
     session.one("SELECT length(content) FROM t LIMIT 1").await.expect("answered");
     began.elapsed().as_secs_f64() * 1e3
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -5,141 +5,66 @@
 //! A third argument `memory` keeps the journal in memory. A fourth is a number of further databases to load; what they
 //! cost is printed.
 
-// The tests' stand-ins for a handler and for controllers; not all of them is needed here.
-#[allow(dead_code)]
-#[path = "../tests/server/support/client.rs"]
-mod client;
-#[allow(dead_code)]
-#[path = "../tests/server/support/controllers.rs"]
-mod controllers;
-#[path = "../tests/server/support/net.rs"]
-mod net;
-
-#[allow(unused_imports)]
-mod support {
-    pub(crate) use crate::net;
-}
+#[path = "lone/mod.rs"]
+mod lone;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::Path,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::BytesMut;
-use model::{DatabaseId, Epoch, FleetId, Name, RequestId, SessionId, TimestampMs};
+use model::{DatabaseId, Epoch, SessionId};
 use rpc::{
-    ByteStream, Host, Listen, Readiness, Secret, Service,
-    handshake::Role,
-    server::{LoadRequest, ServerApiClient},
+    ByteStream, Listen, Secret,
     session::{PARAM_NUMBER, PARAM_SESSION},
-};
-use server::{
-    Environment, Parts, Settings, Workers,
-    engine::{Limits, SystemClock, sqlite::SqliteEngine},
-    environment::Sensors,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::watch,
 };
-use tokio_util::sync::CancellationToken;
 
-use crate::client::{Asking, Login, frame, log_in};
+use crate::lone::{
+    Lone,
+    client::{Asking, Login, frame, log_in},
+    net::Net,
+};
+
+/// What is measured.
+const DATABASE: DatabaseId = DatabaseId(1);
+/// Its epoch.
+static EPOCH: AtomicU64 = AtomicU64::new(0);
 
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, port, dir, rest @ ..] = &arguments[..] else { panic!("usage: alone PORT DIR [memory]") };
-    let (net, secret) = (net::Net::default(), Secret::new([1; 32]));
-    controllers::Controllers::start(&net, secret.clone(), FleetId(1));
+    let (net, secret) = (Net::default(), Secret::new([1; 32]));
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await.expect("a free port");
-    let (ready, mut readiness) = watch::channel(Readiness::NotReady("starting".into()));
-    let host = Host {
-        dial: Arc::new(net.clone()),
-        secret: secret.clone(),
-        clock: || TimestampMs(1),
-        shutdown: CancellationToken::new(),
-        ready,
-    };
-    let shutdown = host.shutdown.clone();
-    let memory = rest.first().is_some_and(|word| word == "memory");
-    let parts = Parts {
-        engine: Arc::new(SqliteEngine::new(Arc::new(SystemClock::start()), 0)),
-        workers: Workers::start().expect("threads"),
-        objects: memory.then(|| Arc::new(journal::Memory::default()) as _),
-        environment: Environment::new(conditions::Rules::built_in()),
-        sensors: Sensors::default(),
-    };
     let data = Direct { listener, secret: secret.clone() };
-    let serving = tokio::spawn(server::run_with(parts, settings(dir), host, data, net.listen("control")));
-    readiness.wait_for(|ready| *ready == Readiness::Ready).await.expect("it started");
-    let control = control(&net, &secret).await;
-    load(&control, 1).await;
+    let memory = rest.first().is_some_and(|word| word == "memory");
+    let lone = Lone::start(&net, &secret, Path::new(dir), memory, data).await;
+    EPOCH.store(lone.load(DATABASE).await.0, Ordering::Relaxed);
     if let Some(more) = rest.get(1) {
-        load_many(&control, more.parse().expect("a number")).await;
+        load_many(&lone, more.parse().expect("a number")).await;
     }
     println!("psql -h 127.0.0.1 -p {port} -U alice shop");
     tokio::signal::ctrl_c().await.expect("signals");
-    shutdown.cancel();
-    serving.await.expect("no panic").expect("a clean end");
+    lone.stop().await;
 }
 
-fn settings(dir: &str) -> Settings {
-    let dir = PathBuf::from(dir);
-    Settings {
-        name: Name::new("alone").expect("a name"),
-        data_address: "data".into(),
-        control_address: "control".into(),
-        location: String::new(),
-        capacity: 1,
-        cpu_cores: None,
-        controllers: vec![controllers::Controllers::ADDRESS.into()],
-        data_dir: dir.join("server"),
-        journal: dir.join("journal").display().to_string(),
-        history: Settings::DEFAULT_HISTORY,
-        databases_loaded_max: 100_000,
-        idle_put_away: Duration::ZERO,
-        sessions_max: 1000,
-        database: Limits::default(),
-    }
-}
-
-async fn control(net: &net::Net, secret: &Secret) -> ServerApiClient {
-    let transport =
-        rpc::connect(net, "control", secret, Service::Server, Role::Operator).await.expect("there");
-    ServerApiClient::new(Default::default(), transport).spawn()
-}
-
-async fn load(control: &ServerApiClient, database: u64) {
-    let status = control.status(rpc::context()).await.expect("answers");
-    for epoch in 1.. {
-        let request = LoadRequest {
-            request: RequestId(1),
-            incarnation: status.incarnation,
-            database: DatabaseId(database),
-            name: Name::new("shop").expect("a name"),
-            epoch: Epoch(epoch),
-        };
-        if control.load(rpc::context(), request).await.expect("answers").is_ok() {
-            EPOCH.fetch_max(epoch, Ordering::Relaxed);
-            return;
-        }
-    }
-}
-
-async fn load_many(control: &ServerApiClient, count: u64) {
+async fn load_many(lone: &Lone, count: u64) {
     let (started, before) = (tokio::time::Instant::now(), resident_kib());
     for from in (0..count).step_by(100) {
-        futures::future::join_all((from..count.min(from + 100)).map(|n| load(control, n + 2))).await;
+        let some = from..count.min(from + 100);
+        futures::future::join_all(some.map(|n| lone.load(DatabaseId(DATABASE.0 + n + 1)))).await;
     }
     let files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
     let each = (resident_kib() - before) / count.max(1);
@@ -152,8 +77,6 @@ fn resident_kib() -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux");
     line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
 }
-
-static EPOCH: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 /// Sockets that become sessions.
 struct Direct {
@@ -205,7 +128,7 @@ async fn introduce(
             }
         }
     }
-    let mut asking = Asking::new(&secret, DatabaseId(1), Epoch(EPOCH.load(Ordering::Relaxed)));
+    let mut asking = Asking::new(&secret, DATABASE, Epoch(EPOCH.load(Ordering::Relaxed)));
     // As handlers do: what becomes of requests is kept.
     let session = SessionId(u128::from_le_bytes(rand::random())).to_string();
     asking.parameters.extend([(PARAM_SESSION, session), (PARAM_NUMBER, "1".into())]);

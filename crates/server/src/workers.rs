@@ -10,7 +10,8 @@ use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Condvar, Mutex, PoisonError},
-    thread,
+    thread::{self, Thread},
+    time::Instant,
 };
 
 use tokio::sync::oneshot;
@@ -34,8 +35,6 @@ struct Owner(Arc<Queue>);
 
 struct Queue {
     state: Mutex<State>,
-    /// There is a job for a sleeping thread.
-    more: Condvar,
     /// There may be more jobs than threads for them.
     crowded: Condvar,
     /// So many threads are always there.
@@ -50,7 +49,11 @@ struct State {
     /// Jobs taken so far.
     taken: u64,
     threads: usize,
-    sleeping: usize,
+    /// The last to fall asleep is woken first: what it needs is still in its processor's caches, and those who are not needed
+    /// sleep until they end.
+    sleeping: Vec<Thread>,
+    /// Threads that were woken and have not looked for a job yet.
+    waking: usize,
     /// Threads that are in a job and wait for something.
     blocked: usize,
     /// The watching thread waits to be told.
@@ -82,7 +85,6 @@ impl Workers {
     fn unwatched(min: usize, max: usize) -> std::io::Result<(Self, Arc<Queue>)> {
         let queue = Arc::new(Queue {
             state: Mutex::default(),
-            more: Condvar::new(),
             crowded: Condvar::new(),
             threads_min: min,
             threads_max: max.max(min),
@@ -165,7 +167,7 @@ impl Queue {
 
     /// Adds a thread where jobs wait only because threads are blocked.
     fn replace_blocked(self: &Arc<Self>, state: &mut State) {
-        let starved = state.jobs.len() > state.sleeping;
+        let starved = state.crowded();
         let few = state.threads.saturating_sub(state.blocked) < self.threads_min
             && state.threads < self.threads_max;
         if starved
@@ -188,11 +190,12 @@ impl Queue {
         let mut state = self.lock();
         state.jobs.push_back(job);
         self.replace_blocked(&mut state);
-        let wake = state.sleeping > 0;
-        let crowded = state.jobs.len() > state.sleeping && state.watcher_sleeps;
+        let crowded = state.crowded() && state.watcher_sleeps;
+        let woken = state.sleeping.pop();
+        state.waking += usize::from(woken.is_some());
         drop(state);
-        if wake {
-            self.more.notify_one();
+        if let Some(thread) = woken {
+            thread.unpark();
         }
         if crowded {
             self.crowded.notify_one();
@@ -224,14 +227,22 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            state.sleeping += 1;
-            let waited = self.more.wait_timeout(state, WORKER_IDLE).unwrap_or_else(PoisonError::into_inner);
-            let timed_out = waited.1.timed_out();
-            state = waited.0;
-            state.sleeping -= 1;
-            if timed_out && state.jobs.is_empty() && state.threads > self.threads_min {
-                state.threads -= 1;
-                return None;
+            let (own, since) = (thread::current(), Instant::now());
+            state.sleeping.push(own.clone());
+            drop(state);
+            // It may also end by itself, or by a job's own parking: those who are in the list were not woken.
+            thread::park_timeout(WORKER_IDLE);
+            state = self.lock();
+            match state.sleeping.iter().rposition(|thread| thread.id() == own.id()) {
+                None => state.waking -= 1,
+                Some(at) => {
+                    state.sleeping.remove(at);
+                    let idle = since.elapsed() >= WORKER_IDLE && state.jobs.is_empty();
+                    if idle && state.threads > self.threads_min {
+                        state.threads -= 1;
+                        return None;
+                    }
+                }
             }
         }
     }
@@ -240,7 +251,7 @@ impl Queue {
     fn watch(self: Arc<Self>) {
         let mut state = self.lock();
         while !state.closed {
-            if state.jobs.len() <= state.sleeping {
+            if !state.crowded() {
                 state.watcher_sleeps = true;
                 state = self.crowded.wait(state).unwrap_or_else(PoisonError::into_inner);
                 state.watcher_sleeps = false;
@@ -265,10 +276,20 @@ impl Queue {
     }
 }
 
+impl State {
+    /// There are more jobs than threads that will look for one now.
+    fn crowded(&self) -> bool {
+        self.jobs.len() > self.sleeping.len() + self.waking
+    }
+}
+
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.more.notify_all();
+        let mut state = self.0.lock();
+        state.closed = true;
+        state.waking += state.sleeping.len();
+        state.sleeping.drain(..).for_each(|thread| thread.unpark());
+        drop(state);
         self.0.crowded.notify_all();
     }
 }
@@ -311,6 +332,22 @@ mod tests {
             sum += job.await.expect("no panic");
         }
         assert_eq!(sum, 9900);
+    }
+
+    #[tokio::test]
+    async fn the_last_to_fall_asleep_is_woken_first() {
+        let (workers, queue) = Workers::unwatched(4, 4).expect("threads");
+        let mut woken = Vec::new();
+        for _ in 0..20 {
+            let last = loop {
+                if let [_, _, _, last] = &queue.lock().sleeping[..] {
+                    break last.id();
+                }
+                tokio::task::yield_now().await;
+            };
+            woken.push((workers.run(|| thread::current().id()).await, last));
+        }
+        assert!(woken.iter().all(|(ran, last)| ran == last), "{woken:?}");
     }
 
     #[tokio::test]

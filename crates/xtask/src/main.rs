@@ -102,7 +102,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Bench(Bench::Etcd { rounds, seconds }) => bench::etcd::run(rounds, seconds)?,
         Command::Bench(Bench::Failover { rounds }) => bench::cluster::run("failover", &[rounds])?,
         Command::Bench(Bench::Journal { rounds, seconds, slower_sync_us }) => {
-            bench::cluster::run_on_slower_disk("journal", &[rounds, seconds], slower_sync_us)?;
+            for (package, example) in [("server", "commits"), ("tests", "journal")] {
+                bench::cluster::run_on_slower_disk(package, example, &[rounds, seconds], slower_sync_us)?;
+            }
         }
         Command::Bench(Bench::Leader { rounds }) => {
             bench::cluster::run("leader", &[rounds])?;

@@ -11,9 +11,14 @@ pub fn run(example: &str, arguments: &[u64]) -> anyhow::Result<()> {
     run_of("tests", example, arguments)
 }
 
-/// The same, with every sync of every process so many microseconds longer.
-pub fn run_on_slower_disk(example: &str, arguments: &[u64], sync_us: u64) -> anyhow::Result<()> {
-    let mut command = command("tests", example, arguments);
+/// Runs one of a package, with every sync of every process so many microseconds longer.
+pub fn run_on_slower_disk(
+    package: &str,
+    example: &str,
+    arguments: &[u64],
+    sync_us: u64,
+) -> anyhow::Result<()> {
+    let mut command = command(package, example, arguments);
     slow_sync::prepare(&mut command, sync_us)?;
     finish(command, example)
 }

@@ -10,7 +10,7 @@ use rpc::{
     time_limit::{Overrun, Verdict},
 };
 
-use crate::support::net::{Net, Port};
+use super::net::{Net, Port};
 
 /// What it saw and what it says.
 #[derive(Clone)]
