@@ -143,7 +143,7 @@ impl Inner {
     fn put_into_pack(&self, folder: &str, position: Position, parts: &[Bytes]) -> Result<Created, Failure> {
         let first = pack::first_of(position);
         for _ in 0..PACK_ATTEMPTS {
-            let Some(pack) = self.packs.open_to_put(&*self.disk, folder, first).map_err(failed)? else {
+            let Some(pack) = self.packs.open(&*self.disk, folder, first).map_err(failed)? else {
                 let key = Key::new(format!("{folder}/{}", pack::file_name(first)));
                 self.put_file(&key, folder, &[pack::beginning().into()])?;
                 continue;
@@ -152,15 +152,10 @@ impl Inner {
                 self.sync_folder(folder)?;
                 pack.mark_named_durably();
             }
-            let put = pack.put(position, parts).map_err(|error| {
-                // What was wrong with it then may be mended when it is opened anew.
-                self.packs.close(&pack);
-                failed(error)
-            })?;
+            let put = pack.put(position, parts).map_err(failed)?;
             pack.sync().map_err(|error| self.sync_failed(error))?;
             // A pack that was removed meanwhile held nothing but garbage; what was put into it is gone.
             if !pack.is_named().map_err(failed)? {
-                self.packs.close(&pack);
                 continue;
             }
             if put.created == Created::Made

@@ -37,8 +37,6 @@ use crate::{Position, names::Name};
 pub(super) const POSITIONS: u64 = if cfg!(test) { 4 } else { 256 };
 /// Packs whose content is known; past this many all are forgotten, and those in use are looked through again.
 const KNOWN_MAX: usize = 4096;
-/// Packs that are kept open for the record that comes next; at most twice as many are.
-const OPEN_MAX: usize = 128;
 /// How often a write that was done in part is repeated.
 const APPEND_ATTEMPTS: u32 = 3;
 /// Bytes read at once when a file is looked through.
@@ -46,20 +44,10 @@ const WINDOW: usize = 64 << 10;
 /// Room of a deleted record that is worth giving back before its whole pack can go.
 const PUNCH_MIN: u32 = 4 << 10;
 
-/// What this process knows of packs. Their files are open only while something is done with them, but for those of the logs
-/// that were written last.
+/// What this process knows of packs. Their files are open only while something is done with them.
 #[derive(Debug, Default)]
 pub(super) struct Packs {
     known: Mutex<HashMap<String, Arc<Known>>>,
-    open: Mutex<Open>,
-}
-
-/// Packs that are kept open, by path.
-#[derive(Debug, Default)]
-struct Open {
-    recent: HashMap<String, Arc<Pack>>,
-    /// Those that were recent before these; they are closed unless somebody asks for them.
-    former: HashMap<String, Arc<Pack>>,
 }
 
 /// What is known of one file, told by its magic from any other that had its name.
@@ -129,34 +117,6 @@ impl Packs {
         Ok(Some(Pack { path, first, file, known }))
     }
 
-    /// Opens a pack to put something into it, if it is there. It may have been opened long ago: whoever put something into it
-    /// asks whether it [is still named](Pack::is_named), and otherwise [closes](Self::close) it.
-    pub(super) fn open_to_put(
-        &self,
-        disk: &dyn Disk,
-        folder: &str,
-        first: u64,
-    ) -> io::Result<Option<Arc<Pack>>> {
-        let path = format!("{folder}/{}", file_name(first));
-        if let Some(pack) = self.kept().get(&path) {
-            return Ok(Some(pack));
-        }
-        let Some(pack) = self.open(disk, folder, first)?.map(Arc::new) else { return Ok(None) };
-        self.kept().keep(Arc::clone(&pack));
-        Ok(Some(pack))
-    }
-
-    /// Keeps it open no more.
-    pub(super) fn close(&self, pack: &Pack) {
-        let mut open = self.kept();
-        open.recent.remove(&pack.path);
-        open.former.remove(&pack.path);
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().expect("BUG: a holder panicked")
-    }
-
     fn know(&self, path: &str, first: u64, magic: Magic) -> Arc<Known> {
         let mut all = self.known();
         if let Some(known) = all.get(path).filter(|known| known.magic == magic) {
@@ -174,30 +134,11 @@ impl Packs {
     /// Removes the file of a pack in which nothing stands any more.
     pub(super) fn remove(&self, disk: &dyn Disk, pack: &Pack) -> io::Result<()> {
         self.known().remove(&pack.path);
-        self.close(pack);
         disk.remove(&pack.path)
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Arc<Known>>> {
         self.known.lock().expect("BUG: a holder panicked")
-    }
-}
-
-impl Open {
-    fn get(&mut self, path: &str) -> Option<Arc<Pack>> {
-        if let Some(pack) = self.recent.get(path) {
-            return Some(Arc::clone(pack));
-        }
-        let pack = self.former.remove(path)?;
-        self.keep(Arc::clone(&pack));
-        Some(pack)
-    }
-
-    fn keep(&mut self, pack: Arc<Pack>) {
-        if self.recent.len() >= OPEN_MAX {
-            self.former = std::mem::take(&mut self.recent);
-        }
-        self.recent.insert(pack.path.clone(), pack);
     }
 }
 

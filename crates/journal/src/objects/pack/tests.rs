@@ -16,7 +16,6 @@ use self::{
     disk::{Lie, SimDisk},
     turns::{InTurns, Turns},
 };
-use super::{OPEN_MAX, Packs};
 use crate::{
     Local, Objects, Position, Threads,
     names::Name,
@@ -185,46 +184,4 @@ fn a_new_file_whose_folder_is_not_synced_would_be_noticed() {
 #[test]
 fn appends_that_are_not_atomic_would_be_noticed() {
     assert!(first_violation(Lie::Append, false, 0..300).is_some());
-}
-
-/// Another process removes a pack in which we have just put something, and begins it anew. What we put next is either told to
-/// be taken, or there for the other.
-fn after_its_pack_was_removed(lie: Lie) -> (Created, bool) {
-    let platter = SimDisk::new(lie);
-    let (ours, other) = (local(platter.process(i64::MAX)), local(platter.process(i64::MAX)));
-    let put =
-        |store: &Local, position| now(store.create(&key(position), &[bytes(0, position)])).expect("put");
-    assert_eq!(put(&ours, 1), Created::Made);
-    now(other.delete(&key(1))).expect("deleted");
-    assert_eq!(put(&other, 2), Created::Made);
-    let told = put(&ours, 2);
-    put(&ours, 3);
-    (told, now(other.read(&key(3), None)).expect("read").is_some())
-}
-
-#[test]
-fn a_pack_that_is_kept_open_is_not_put_into_when_another_process_removed_it() {
-    assert_eq!(after_its_pack_was_removed(Lie::None), (Created::Taken, true));
-}
-
-#[test]
-fn a_file_that_is_said_to_have_its_name_still_would_be_noticed() {
-    assert_eq!(after_its_pack_was_removed(Lie::Named), (Created::Made, false));
-}
-
-#[test]
-fn a_bounded_number_of_packs_stays_open() {
-    let platter = SimDisk::new(Lie::None);
-    let store = local(platter.process(i64::MAX));
-    let (disk, packs) = (platter.process(i64::MAX), Packs::default());
-    for database in 0..3 * OPEN_MAX {
-        let folder = format!("fleet/00/db-{database}");
-        let key = Key::new(format!("{folder}/{}", key(1).split().1));
-        assert_eq!(now(store.create(&key, &[bytes(0, 1)])).expect("put"), Created::Made);
-        assert!(packs.open_to_put(&disk, &folder, 0).expect("opened").is_some());
-        let open = packs.kept();
-        assert!(
-            (OPEN_MAX.min(database + 1)..=2 * OPEN_MAX).contains(&(open.recent.len() + open.former.len()))
-        );
-    }
 }

@@ -31,8 +31,6 @@ pub enum Lie {
     Fail,
     /// Appends are written where the writer's process last saw the end, as NFS does.
     Append,
-    /// Every open file is said to have its name still.
-    Named,
 }
 
 impl Lie {
@@ -299,9 +297,6 @@ impl Appended for SimAppended {
     fn is_named(&self) -> io::Result<bool> {
         let (dir, name) = split(&self.path);
         let mut platter = self.disk.platter()?;
-        if platter.lie == Lie::Named {
-            return Ok(true);
-        }
         Ok(platter.dir(dir).is_ok_and(|dir| dir.now.get(name) == Some(&Entry::File(self.file))))
     }
 
