@@ -229,5 +229,21 @@ async fn the_self_test_refuses_the_stores_that_the_torture_catches() {
         let error = process(&Bad::new(how), 1).prove().await.expect_err("refused");
         assert!(matches!(error, journal::objects::ProofError::Race { winners: 2.., .. }), "{how:?}: {error}");
     }
+    let error = process(&Bad::new(How::KeepsNothing), 1).prove().await.expect_err("refused");
+    assert!(matches!(error, journal::objects::ProofError::Race { winners: 0, .. }), "{error}");
     memory().1.prove().await.expect("a good store passes");
+}
+
+#[test]
+fn a_log_knows_its_own_record_when_the_answer_to_it_was_lost() {
+    for seed in 0..10 {
+        let store = Bad::new(How::AnswersTheSecondTry);
+        assert_eq!(torture(store, seed, &Sight::default()), Ok(()), "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn the_self_test_knows_a_winner_whose_answer_was_lost_by_its_bytes() {
+    let store = process(&Bad::new(How::AnswersTheSecondTry), 1);
+    store.prove().await.expect("nobody could win twice");
 }

@@ -22,6 +22,10 @@ pub enum How {
     LastWriterWins,
     /// Looks whether the key is free, and puts a moment later.
     CheckThenSet,
+    /// Loses every answer, and gives that to a second try. That is not wrong.
+    AnswersTheSecondTry,
+    /// Says that every key is taken, and keeps nothing.
+    KeepsNothing,
 }
 
 impl Bad {
@@ -33,11 +37,19 @@ impl Bad {
 #[async_trait]
 impl Objects for Bad {
     async fn create(&self, key: &Key, parts: &[Bytes]) -> Result<Created, ObjectError> {
-        if matches!(self.how, How::CheckThenSet) {
-            if self.inner.read(key, None).await?.is_some() {
-                return Ok(Created::Taken);
+        match self.how {
+            How::LastWriterWins => {}
+            How::CheckThenSet => {
+                if self.inner.read(key, None).await?.is_some() {
+                    return Ok(Created::Taken);
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            How::AnswersTheSecondTry => {
+                self.inner.create(key, parts).await?;
+                return self.inner.create(key, parts).await;
+            }
+            How::KeepsNothing => return Ok(Created::Taken),
         }
         self.inner.overwrite(key.as_str(), parts.concat());
         Ok(Created::Made)
