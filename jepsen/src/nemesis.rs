@@ -109,7 +109,7 @@ pub enum Made {
 /// A fault that can be made and taken back. `stop` comes after `start`, once, whatever that came to.
 #[async_trait(?Send)]
 pub trait Fault {
-    /// Makes it.
+    /// Makes it, on a stage that [lacks](Stage::lacks) nothing for it.
     ///
     /// An error is a failure of the harness: nobody knows then whether the fault is there.
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made>;

@@ -61,7 +61,7 @@ impl<S: Send + 'static> Worker<S> {
             let step_back: Job<S> = Box::new(|_| {
                 rustix::process::setpriority_process(None, NICENESS).ok();
             });
-            // Its first job: it takes some until the worker is dropped.
+            // Its first job: it takes some until the worker is dropped, so this cannot fail.
             jobs.send(step_back).ok();
         }
         Ok(worker)

@@ -212,10 +212,7 @@ impl Hit {
 #[async_trait(?Send)]
 impl Fault for Jump {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
-        let clocks = match &stage.clocks {
-            Ok(clocks) => clocks,
-            Err(why) => return Ok(Made::Skipped(why.clone())),
-        };
+        let clocks = stage.clocks()?;
         let (off_ns, way) = if step.pick & 1 == 0 { (JUMP_NS, "ahead") } else { (-JUMP_NS, "back") };
         let names = self.0.set(stage, clocks, step, off_ns, |_| RIGHT_PPM).await?;
         Ok(Made::Installed(format!("{}: an hour {way}", names.join(" "))))
@@ -229,10 +226,7 @@ impl Fault for Jump {
 #[async_trait(?Send)]
 impl Fault for Rate {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
-        let clocks = match &stage.clocks {
-            Ok(clocks) => clocks,
-            Err(why) => return Ok(Made::Skipped(why.clone())),
-        };
+        let clocks = stage.clocks()?;
         let rate_of = |name: &str| {
             let rates = if name.starts_with("controller") { OF_CONTROLLERS_PPM } else { OF_OTHERS_PPM };
             rates[(step.pick % 3) as usize]

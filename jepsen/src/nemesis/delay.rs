@@ -154,10 +154,7 @@ impl Delay {
 #[async_trait(?Send)]
 impl Fault for Delay {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
-        let network = match &stage.network {
-            Ok(network) => network,
-            Err(why) => return Ok(Made::Skipped(why.clone())),
-        };
+        let network = stage.network()?;
         if let Some(missing) = missing() {
             return Ok(Made::Skipped(missing));
         }

@@ -179,10 +179,7 @@ async fn folders(stage: &Stage, step: &Step) -> anyhow::Result<Vec<String>> {
 #[async_trait(?Send)]
 impl Fault for Gone {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
-        let disks = match &stage.disks {
-            Ok(disks) => disks,
-            Err(why) => return Ok(Made::Skipped(why.clone())),
-        };
+        let disks = stage.disks()?;
         self.folders = folders(stage, step).await?;
         let users = stage.users(&self.folders);
         let running: Vec<_> = users.iter().filter(|process| process.is_running()).collect();
@@ -208,10 +205,7 @@ pub struct Full;
 #[async_trait(?Send)]
 impl Fault for Full {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
-        let disks = match &stage.disks {
-            Ok(disks) => disks,
-            Err(why) => return Ok(Made::Skipped(why.clone())),
-        };
+        let disks = stage.disks()?;
         let folders = folders(stage, step).await?;
         each(folders.iter().map(|folder| disks.fill(folder)))?;
         Ok(Made::Installed(folders.join(" ")))

@@ -93,10 +93,7 @@ fn both(left: &[&str], right: &[&str]) -> Vec<(String, String)> {
 #[async_trait(?Send)]
 impl Fault for Partition {
     async fn start(&mut self, stage: &Stage, step: &Step) -> anyhow::Result<Made> {
-        let network = match &stage.network {
-            Ok(network) => network,
-            Err(why) => return Ok(Made::Skipped(why.clone())),
-        };
+        let network = stage.network()?;
         let all: Vec<String> = stage.processes().map(|process| process.name().to_owned()).collect();
         // Only who the shape is about: the others may not be there at this moment.
         let leader = match &*step.target {
@@ -129,10 +126,7 @@ impl Fault for Partition {
 #[async_trait(?Send)]
 impl Fault for Loss {
     async fn start(&mut self, stage: &Stage, _: &Step) -> anyhow::Result<Made> {
-        let network = match &stage.network {
-            Ok(network) => network,
-            Err(why) => return Ok(Made::Skipped(why.clone())),
-        };
+        let network = stage.network()?;
         for process in stage.processes() {
             network.lose(process.name(), LOSS_PERCENT)?;
         }

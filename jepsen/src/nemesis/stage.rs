@@ -9,12 +9,12 @@ use std::{
 };
 
 use ::tests::{Cluster, Process};
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use futures::FutureExt;
 use rpc::controller::{ControllerInfo, Operation};
 use tokio::time::{sleep, timeout};
 
-use super::{Clocks, Disks, Network, each};
+use super::{Clocks, Disks, Network, ON_CLOCKS, ON_DISKS, ON_NETWORKS, each};
 use crate::{Step, Target};
 
 /// How long one question may take.
@@ -44,6 +44,40 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Why a fault cannot be made here: what it needs is missing.
+    pub fn lacks(&self, fault: &str) -> Option<String> {
+        let needs = [
+            (ON_NETWORKS, self.network.as_ref().err()),
+            (ON_DISKS, self.disks.as_ref().err()),
+            (ON_CLOCKS, self.clocks.as_ref().err()),
+        ];
+        needs.into_iter().find(|(faults, _)| faults.contains(&fault)).and_then(|(_, why)| why.cloned())
+    }
+
+    /// Its network.
+    ///
+    /// # Errors
+    /// Why it has none of its own.
+    pub fn network(&self) -> anyhow::Result<&Network> {
+        self.network.as_ref().map_err(|why| anyhow!("{why}"))
+    }
+
+    /// Its disks.
+    ///
+    /// # Errors
+    /// Why it has none of its own.
+    pub fn disks(&self) -> anyhow::Result<&Disks> {
+        self.disks.as_ref().map_err(|why| anyhow!("{why}"))
+    }
+
+    /// The clocks of its processes.
+    ///
+    /// # Errors
+    /// Why they cannot be set.
+    pub fn clocks(&self) -> anyhow::Result<&Clocks> {
+        self.clocks.as_ref().map_err(|why| anyhow!("{why}"))
+    }
+
     /// The controllers that the fleet began with.
     pub fn founders(&self) -> &[Process] {
         let all = &self.cluster.controllers;

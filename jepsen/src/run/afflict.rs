@@ -33,6 +33,9 @@ impl Hand<'_> {
         if ["owner", "stale"].contains(&&*step.target) && stage.databases.is_empty() {
             return (None, Ok(Made::Skipped("no workload has databases that somebody could own".into())));
         }
+        if let Some(why) = stage.lacks(&step.fault) {
+            return (None, Ok(Made::Skipped(why)));
+        }
         match fault(step) {
             Ok(mut fault) => {
                 let made = caught(fault.start(stage, step)).await;

@@ -145,6 +145,7 @@ async fn r79_reports_outlast_an_outage_of_their_collector() {
                     break;
                 }
             }
+            // Whoever sent may be gone; what it sent is looked at below.
             let _ =
                 socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
         }

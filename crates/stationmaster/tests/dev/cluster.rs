@@ -285,6 +285,7 @@ impl Drop for Cluster {
         // Its children follow it. It may have ended already, and then there is nothing to kill.
         if let Ok(None) = self.parent.try_wait() {
             signal("KILL", self.parent.id());
+            // Only so that nothing is left of it: how it ended is known.
             let _ = self.parent.wait();
         }
         if std::thread::panicking() {

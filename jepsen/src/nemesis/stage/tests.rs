@@ -14,7 +14,7 @@ async fn stage() -> Stage {
     let cluster = Arc::new(builder.prepare().await);
     let target = Target { handlers: Vec::new(), user: "".into(), password: "".into(), fleet: None };
     let (databases, unmoved, spare) = (Vec::new(), Vec::new(), Some(3));
-    let (network, disks, clocks) = (Err("".into()), Err("".into()), Err("".into()));
+    let (network, disks, clocks) = (Err("no net".into()), Err("no disk".into()), Err("no clock".into()));
     Stage { cluster, target, databases, unmoved, spare, network, disks, clocks }
 }
 
@@ -39,6 +39,20 @@ async fn no_fault_but_members_hits_the_spare_controller_c21() {
     }
     let journal = ["controller-2".to_owned(), "journal".to_owned()];
     assert_eq!(names(stage.users(&journal)), BTreeSet::from(["controller-2", "server-1"]));
+}
+
+#[tokio::test]
+async fn a_fault_is_skipped_where_what_it_needs_is_missing_c21() {
+    let stage = stage().await;
+    for (faults, why) in [(ON_NETWORKS, "no net"), (ON_DISKS, "no disk"), (ON_CLOCKS, "no clock")] {
+        for fault in faults {
+            assert_eq!(stage.lacks(fault).as_deref(), Some(why), "{fault}");
+        }
+    }
+    assert_eq!(stage.lacks("kill"), None);
+    let said = [stage.network().err(), stage.disks().err(), stage.clocks().err()];
+    let said = said.map(|error| error.expect("it is missing").to_string());
+    assert_eq!(said, ["no net", "no disk", "no clock"]);
 }
 
 #[tokio::test]
