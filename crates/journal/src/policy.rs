@@ -1,6 +1,4 @@
-//! When to take a snapshot and how long to gather commits: pure functions of what was measured.
-
-use std::time::Duration;
+//! When to take a snapshot: pure functions of what was measured.
 
 /// What a load would have to replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,12 +48,6 @@ pub fn snapshot_due_at_unload(debt: Debt, snapshot_bytes: u64, image_bytes: u64)
     snapshot_due(debt, snapshot_bytes) || (stale && image_bytes < UNLOAD_IMAGE_MAX)
 }
 
-/// How long a commit waits for others to share its put: a tenth of what the last put took, at most 3 ms, and not at
-/// all when it is alone. Without it sessions split into two cohorts that wait for each other's puts.
-pub fn linger(last_put: Duration, waiters: usize) -> Duration {
-    if waiters > 1 { (last_put / 10).min(Duration::from_millis(3)) } else { Duration::ZERO }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,19 +89,5 @@ mod tests {
         );
         assert!(snapshot_due_at_unload(debt(2, 300), 1000, 50_000));
         assert!(!snapshot_due_at_unload(debt(2, 300), 100 * MIB, 200 * MIB));
-    }
-
-    #[test]
-    fn a_commit_lingers_a_tenth_of_a_put_and_only_in_company() {
-        let ms = Duration::from_millis;
-        for (last_put, waiters, expected) in [
-            (ms(30), 1, ms(0)),
-            (ms(30), 0, ms(0)),
-            (ms(30), 2, ms(3)),
-            (ms(5), 9, Duration::from_micros(500)),
-            (ms(900), 32, ms(3)),
-        ] {
-            assert_eq!(linger(last_put, waiters), expected);
-        }
     }
 }

@@ -26,7 +26,7 @@ pub use self::clock::{Clock, SystemClock};
 pub use self::error::EngineError;
 pub use self::interrupt::{InterruptHandle, InterruptReason};
 pub use self::limits::{Limits, OUTPUT_BYTES};
-pub use self::writer::{WriterPermit, WriterQueue};
+pub use self::writer::{NextWriter, WriterPermit, WriterPlace, WriterQueue, WriterTurn};
 use wire::SqlState;
 pub use wire::backend::TransactionStatus;
 
@@ -99,6 +99,14 @@ pub trait Session: Send {
 
     /// The commit that must be durable before any byte produced so far may leave: own commits and everything read.
     fn gate(&self) -> CommitSeq;
+
+    /// Whether the next step would only find out that it has to wait for the writer permit, and how long at most, as in
+    /// [`Step::Writer`]; `out` as for the step. Does not block. An engine need not foresee anything.
+    fn foresee_wait(&mut self, out: &BytesMut) -> Option<Option<Duration>>;
+
+    /// Whom the last step has given the permit to at its end, who waits to be called. Asked after each step; the session
+    /// itself calls who gets the permit earlier.
+    fn next_writer(&mut self) -> Option<NextWriter>;
 
     /// Gives the permit that [`Step::Writer`] asked for.
     fn grant_writer(&mut self, permit: WriterPermit);

@@ -150,14 +150,17 @@ pub const CHECKPOINT_BYTES: u64 = 16 << 20;
 /// are in memory, so that reading them is sooner done than handed to another thread.
 pub const TAKE_INLINE_BYTES: u64 = 64 << 10;
 
-/// How many times as long as a snapshot took to store none begins after it: they take a tenth of the time at most,
+/// How many times as long as a snapshot took to copy and store none begins after it: they take a tenth of the time at most,
 /// however fast the journal grows. Loads then have more to replay.
 pub const SNAPSHOT_PAUSE: u32 = 9;
 
 /// Commits that sessions' threads may append before the owner looks whether a snapshot or a checkpoint is due.
 pub const COMMITS_UNSEEN_MAX: u32 = 64;
 
-/// How long the owner waits for a session's thread that appends before it says so, again and again.
+/// Groups that a thread may append for the owner before the owner looks at the same.
+pub const GROUPS_UNSEEN_MAX: u32 = 16;
+
+/// How long the owner waits for a thread that appends before it says so, again and again.
 pub const LINE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pause before a look into a store that failed is tried again. Who waits for it goes on waiting, or until the lease is

@@ -7,16 +7,44 @@
 
 use std::{
     any::Any,
+    cell::RefCell,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, Thread},
     time::Instant,
 };
 
+use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::limits::{WORKER_IDLE, WORKERS_MAX_PER_CORE, WORKERS_PER_CORE, WORKERS_STUCK};
+
+thread_local! {
+    static FOLLOWING: RefCell<Following> = const { RefCell::new(Following::Unwanted) };
+}
+
+/// What a thread does after its job, before it looks into the queue.
+#[derive(Default)]
+enum Following {
+    #[default]
+    Unwanted,
+    Wanted,
+    Found(Job),
+}
+
+impl Following {
+    /// Gives the job back unless it is taken.
+    fn offer(&mut self, job: Job) -> Option<Job> {
+        match self {
+            Self::Wanted => {
+                *self = Self::Found(job);
+                None
+            }
+            Self::Unwanted | Self::Found(_) => Some(job),
+        }
+    }
+}
 
 type Job = Box<dyn FnOnce() + Send>;
 type Panic = Box<dyn Any + Send>;
@@ -130,6 +158,49 @@ impl Workers {
         }
     }
 
+    /// The last thing that a job does, if it may start one that was made [ready](Workers::ready): this thread goes on with that.
+    /// It has to be the last thing: what is started waits for the job's end.
+    pub fn lastly(&self, start: impl FnOnce()) {
+        if self.is_inline() {
+            return start();
+        }
+        FOLLOWING.set(Following::Wanted);
+        start();
+        FOLLOWING.with_borrow_mut(|following| {
+            if let Following::Wanted = following {
+                *following = Following::Unwanted;
+            }
+        });
+    }
+
+    /// Makes a job ready to be started by whoever calls what is returned first, with what that gives. Such a job goes before
+    /// others. The wait for its result is as in [`Workers::run`]; it needs the start.
+    pub fn ready<A: Send + 'static, T: Send + 'static>(
+        &self,
+        job: impl FnOnce(A) -> T + Send + 'static,
+    ) -> (Box<dyn FnOnce(A) + Send>, BoxFuture<'static, T>) {
+        const STARTED: &str = "BUG: waited for a job that nobody starts";
+        match &*self.0 {
+            Kind::Inline => {
+                let (start, started) = oneshot::channel();
+                // The caller may have stopped waiting.
+                let start = Box::new(move |given| drop(start.send(given)));
+                (start, Box::pin(async move { job(started.await.expect(STARTED)) }))
+            }
+            Kind::Threads(owner) => {
+                let queue = Arc::clone(&owner.0);
+                let (answer, answered) = oneshot::channel();
+                let start = Box::new(move |given| queue.push_front(answering(answer, move || job(given))));
+                (
+                    start,
+                    Box::pin(async move {
+                        answered.await.expect(STARTED).unwrap_or_else(|panic| resume_unwind(panic))
+                    }),
+                )
+            }
+        }
+    }
+
     /// Waits in the middle of a job for something other than the processor, such as a disk. While that lasts another
     /// thread takes this one's place, if one is needed. Of no effect beyond that when called on other threads.
     pub fn while_blocking<T>(&self, wait: impl FnOnce() -> T) -> T {
@@ -183,12 +254,22 @@ impl Queue {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<Result<T, Panic>> {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move || {
-            // The caller may have stopped waiting.
-            let _ = answer.send(catch_unwind(AssertUnwindSafe(job)));
-        });
+        let job = answering(answer, job);
         let mut state = self.lock();
         state.jobs.push_back(job);
+        self.wake_for(state);
+        answered
+    }
+
+    fn push_front(self: &Arc<Self>, job: Job) {
+        let Some(job) = FOLLOWING.with_borrow_mut(|following| following.offer(job)) else { return };
+        let mut state = self.lock();
+        state.jobs.push_front(job);
+        self.wake_for(state);
+    }
+
+    /// A job was added.
+    fn wake_for(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         self.replace_blocked(&mut state);
         let crowded = state.crowded() && state.watcher_sleeps;
         let woken = state.sleeping.pop();
@@ -200,7 +281,6 @@ impl Queue {
         if crowded {
             self.crowded.notify_one();
         }
-        answered
     }
 
     fn add_thread(self: &Arc<Self>, state: &mut State) -> std::io::Result<()> {
@@ -213,6 +293,9 @@ impl Queue {
     fn work(&self) {
         while let Some(job) = self.next() {
             job();
+            while let Following::Found(job) = FOLLOWING.take() {
+                job();
+            }
         }
     }
 
@@ -271,9 +354,19 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn answering<T: Send + 'static>(
+    answer: oneshot::Sender<Result<T, Panic>>,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Job {
+    Box::new(move || {
+        // The caller may have stopped waiting.
+        let _ = answer.send(catch_unwind(AssertUnwindSafe(job)));
+    })
 }
 
 impl State {
@@ -299,6 +392,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    impl Workers {
+        fn queue(&self) -> &Queue {
+            let Kind::Threads(owner) = &*self.0 else { panic!("no threads") };
+            &owner.0
+        }
+    }
 
     #[tokio::test]
     async fn jobs_run_on_named_threads_and_answer() {
@@ -332,6 +432,62 @@ mod tests {
             sum += job.await.expect("no panic");
         }
         assert_eq!(sum, 9900);
+    }
+
+    #[tokio::test]
+    async fn a_ready_job_runs_once_it_is_started_and_before_others() {
+        let workers = Workers::threads(1, 1).expect("threads");
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let note = |name: &'static str| {
+            let order = Arc::clone(&order);
+            move || order.lock().expect("no panic").push(name)
+        };
+        let (begin, held) = std::sync::mpsc::channel::<()>();
+        workers.detach(move || held.recv().expect("the test goes on"));
+        let (second, note_other) = (workers.clone(), note("other"));
+        let (start, done) = workers.ready(|given| given + 1);
+        let (start_noting, noted) = workers.ready({
+            let note = note("ready");
+            move |()| note()
+        });
+        let other = tokio::spawn(async move { second.run(note_other).await });
+        while workers.queue().lock().jobs.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        start_noting(());
+        start(6);
+        begin.send(()).expect("it waits");
+        assert_eq!(done.await, 7);
+        noted.await;
+        other.await.expect("no panic");
+        assert_eq!(*order.lock().expect("no panic"), ["ready", "other"]);
+    }
+
+    #[tokio::test]
+    async fn what_a_job_starts_lastly_its_own_thread_does_next() {
+        let workers = Workers::threads(4, 4).expect("threads");
+        for _ in 0..20 {
+            let (start, done) = workers.ready(|()| thread::current().id());
+            let own = workers.clone();
+            let first = workers.run(move || {
+                own.lastly(|| start(()));
+                thread::current().id()
+            });
+            assert_eq!(first.await, done.await);
+        }
+        let (start, done) = workers.ready(|()| panic!("as planned"));
+        workers
+            .run({
+                let workers = workers.clone();
+                move || workers.lastly(|| start(()))
+            })
+            .await;
+        let caller = tokio::spawn(done);
+        assert!(caller.await.expect_err("it panicked").is_panic());
+        let inline = Workers::inline();
+        let (start, done) = inline.ready(|given: u8| given + 1);
+        inline.lastly(|| start(6));
+        assert_eq!(done.await, 7, "without threads, by who waits for it");
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 //! anything: sessions hold their own bytes until the watermark has passed what they depend on.
 //! A session that commits alone need not wait for the owner: its thread appends in the owner's place (see [`Line`]).
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use journal::{AppendError, Effect};
 use sabotage::Sabotage;
@@ -16,7 +16,7 @@ use tokio::{
 use super::{World, copy::WorkingCopy, line::Line, resident::Resident, snapshots::Snapshots};
 use crate::{
     answers::Ending,
-    engine::{Capture, Checkpoint, CommitSeq, EngineError},
+    engine::{Capture, Checkpoint, CommitSeq, Database, EngineError},
     limits::{CHECKPOINT_BYTES, LINE_PATIENCE, PROBE_PAUSE, TAKE_INLINE_BYTES},
     measures,
 };
@@ -41,6 +41,9 @@ pub enum CommitError {
     /// The journal was found to be another owner's.
     #[error("another owner has fenced the journal")]
     Superseded,
+    /// The journal's disk did not answer for as long as the database could stay.
+    #[error("the journal's disk did not answer before the database had to be left")]
+    Abandoned,
     /// The engine could not give its pages.
     #[error("the engine could not hand over what it committed")]
     Engine(#[from] EngineError),
@@ -56,6 +59,8 @@ impl CommitError {
                 Effect::None => absent,
                 Effect::Unknown => Ending::Unknown,
             },
+            // The disk may yet take it.
+            Self::Abandoned => Ending::Unknown,
             // Nothing of it ever left this process.
             Self::Engine(_) | Self::Superseded => absent,
         }
@@ -71,10 +76,7 @@ impl Committer {
         loop {
             match timeout(LINE_PATIENCE, Arc::clone(&self.line).lock_owned()).await {
                 Ok(line) => return line,
-                Err(_late) => {
-                    measures::stalled();
-                    tracing::warn!("a commit waits for the journal's disk");
-                }
+                Err(_late) => self.waits_for_disk(),
             }
         }
     }
@@ -101,28 +103,28 @@ impl Committer {
 
     /// Does what sessions wait for: makes everything durable that was committed by now, and proves what they asked for.
     pub async fn commit_and_prove(&mut self) -> Result<(), CommitError> {
-        let mut line = self.line().await;
-        self.commit(&mut line).await?;
+        let line = self.line().await;
+        let line = self.commit(line).await?;
         self.prove(&line).await
     }
 
-    async fn commit(&mut self, line: &mut Line) -> Result<(), CommitError> {
-        if let Some(error) = line.failed.take() {
-            return Err(error);
-        }
-        if let Some(begun) = line.begun.take() {
-            if let Err(error) = line.writer.resume().await {
-                self.insist(line, error).await?;
-            }
-            line.landed(begun, &self.resident);
-        }
+    async fn commit(
+        &mut self,
+        mut guard: OwnedMutexGuard<Line>,
+    ) -> Result<OwnedMutexGuard<Line>, CommitError> {
         loop {
+            let line = &mut *guard;
+            self.finish(line).await?;
             self.maintain(line).await;
-            if self.pending(line) == 0 {
+            let Some(database) = self.copy.database().cloned() else { break };
+            if line.pending(&*database) == 0 {
                 break;
             }
-            self.gather(line).await;
-            let Some(database) = self.copy.database().cloned() else { break };
+            self.gather(line, &*database).await;
+            if line.appends_here() {
+                guard = self.drain(guard, database).await?;
+                continue;
+            }
             let taken = if database.untaken_bytes() <= TAKE_INLINE_BYTES {
                 database.take()
             } else {
@@ -136,8 +138,54 @@ impl Committer {
             self.append(line, capture).await?;
             self.answer(line);
         }
-        self.answer(line);
+        self.answer(&guard);
+        Ok(guard)
+    }
+
+    /// Sees to what another thread has left behind.
+    async fn finish(&self, line: &mut Line) -> Result<(), CommitError> {
+        if let Some(error) = line.failed.take() {
+            return Err(error);
+        }
+        if let Some(begun) = line.begun.take() {
+            if let Err(error) = line.writer.resume().await {
+                self.insist(line, error).await?;
+            }
+            line.landed(begun, &self.resident);
+        }
         Ok(())
+    }
+
+    /// Has a worker append for as long as there is more. Every way between this task, a thread for the disk and back would
+    /// cost as much as a fast disk's sync, for each group.
+    async fn drain(
+        &self,
+        mut line: OwnedMutexGuard<Line>,
+        database: Arc<dyn Database>,
+    ) -> Result<OwnedMutexGuard<Line>, CommitError> {
+        let resident = Arc::clone(&self.resident);
+        let mut draining = pin!(self.world.workers.run(move || {
+            line.drain(&*database, &resident);
+            line
+        }));
+        loop {
+            if let Ok(line) = timeout(LINE_PATIENCE, &mut draining).await {
+                return Ok(line);
+            }
+            self.waits_for_disk();
+            tokio::select! {
+                biased;
+                line = &mut draining => return Ok(line),
+                () = self.resident.overdue() => return Err(CommitError::Abandoned),
+                () = sleep(LINE_PATIENCE) => {}
+            }
+        }
+    }
+
+    fn waits_for_disk(&self) {
+        measures::stalled();
+        self.world.environment.journal_failed();
+        tracing::warn!(database = %self.resident.id, "a commit waits for the journal's disk");
     }
 
     /// Answers what was asked about requests. Whoever asks has waited until what it asks about is in the journal.
@@ -166,21 +214,16 @@ impl Committer {
     }
 
     /// Lets others share the next put.
-    async fn gather(&self, line: &mut Line) {
-        let Some((wanted, time)) = line.gathering.wait(self.pending(line)) else { return };
+    async fn gather(&self, line: &mut Line, database: &dyn Database) {
+        let Some((wanted, time)) = line.gathering.wait(line.pending(database)) else { return };
         let end = Instant::now() + time;
-        while self.pending(line) < wanted {
+        while line.pending(database) < wanted {
             // Waking is for the owner; whatever else it was about is looked at after this commit.
             if timeout_at(end, self.resident.woken()).await.is_err() {
                 return line.gathering.waited(false);
             }
         }
         line.gathering.waited(true);
-    }
-
-    /// Commits that are not in the journal.
-    fn pending(&self, line: &Line) -> u64 {
-        self.copy.database().map_or(0, |database| database.committed().0 - line.through.0)
     }
 
     async fn append(&self, line: &mut Line, capture: Capture) -> Result<(), CommitError> {
@@ -237,11 +280,11 @@ impl Committer {
     async fn begin_snapshot(&mut self, line: &Line) {
         let Some(database) = self.copy.database().cloned() else { return };
         let path = self.copy.image().with_file_name("snapshot");
-        let (draft, to) = (line.writer.snapshot_draft(), path.clone());
+        let (draft, to, began) = (line.writer.snapshot_draft(), path.clone(), Instant::now());
         match self.world.workers.run(move || database.write_image(&to)).await {
             // The image holds what was taken, and all that was taken is in the journal.
             Ok(through) if through == line.through => {
-                self.snapshots.begin(&self.world, draft, path);
+                self.snapshots.begin(&self.world, draft, path, began);
             }
             Ok(through) => {
                 let (image, journal) = (through.0, line.through.0);
@@ -257,9 +300,9 @@ impl Committer {
 
     /// Appends everything, takes the snapshot that spares the next load its work, and seals the journal.
     pub async fn seal(&mut self) -> Result<(), CommitError> {
-        let mut line = self.line().await;
+        let line = self.line().await;
+        let mut line = self.commit(line).await?;
         let line = &mut *line;
-        self.commit(line).await?;
         self.snapshots.settle(&self.world, &mut line.writer, true).await;
         if line.writer.snapshot_due_at_unload() {
             if self.copy.database().is_none() {

@@ -1,8 +1,9 @@
 //! The way of commits into the journal: what was taken from the engine, and what of it is durable.
 //!
-//! Whoever holds the line appends. Mostly that is the owner, for everybody who committed meanwhile. A session that
-//! commits alone finds the line free, and its thread appends by itself: the ways to the owner, to a thread for the disk
-//! and back would cost more than the sync. Whatever goes wrong there is left to the owner, who finds it in the line.
+//! Whoever holds the line appends. Mostly that is the owner, for everybody who committed meanwhile; on a local disk a
+//! worker does it for the owner, group after group. A session that commits alone finds the line free, and its thread
+//! appends by itself. The ways to the owner, to a thread for the disk and back would cost more than the sync.
+//! Whatever goes wrong on these threads is left to the owner, who finds it in the line.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 use super::{World, commit::CommitError, gathering::Gathering, resident::Resident};
 use crate::{
     engine::{Capture, CommitSeq, Database},
-    limits::{COMMITS_UNSEEN_MAX, TAKE_INLINE_BYTES},
+    limits::{COMMITS_UNSEEN_MAX, GROUPS_UNSEEN_MAX, TAKE_INLINE_BYTES},
     measures,
 };
 
@@ -30,9 +31,9 @@ pub struct Line {
     /// The image as the engine made it, while the journal is empty: the first group carries all of it, so that the
     /// journal alone, whatever engine wrote it, gives the whole image.
     pub genesis: Option<Vec<u8>>,
-    /// A session's thread has begun it, and whether it is in the journal is not known: [`Writer::resume`] is next.
+    /// A thread has begun it, and whether it is in the journal is not known: [`Writer::resume`] is next.
     pub begun: Option<Begun>,
-    /// What a session's thread could not do. Nothing more becomes durable.
+    /// What a thread could not do. Nothing more becomes durable.
     pub failed: Option<CommitError>,
     /// Commits since the owner looked.
     unseen: u32,
@@ -99,18 +100,47 @@ impl Line {
         resident.raise(through, self.writer.state().position);
     }
 
-    /// Appends what is committed, on the calling thread, which waits for the disk. Whether the owner has nothing to do.
-    pub fn commit_here(&mut self, database: &dyn Database, resident: &Resident) -> bool {
+    /// Commits that are not in the journal.
+    pub fn pending(&self, database: &dyn Database) -> u64 {
+        database.committed().0 - self.through.0
+    }
+
+    /// Whether a thread may append by itself, if it can wait for the disk.
+    pub fn appends_here(&self) -> bool {
         let free = self.begun.is_none() && self.failed.is_none() && self.genesis.is_none();
-        let fit = self.writer.puts_here()
-            && self.gathering.alone()
+        free && self.writer.puts_here() && !sabotage::is(Sabotage::Flush)
+    }
+
+    /// Appends what one has committed who commits alone, on the calling thread. Whether the owner has nothing to do.
+    pub fn commit_here(&mut self, database: &dyn Database, resident: &Resident) -> bool {
+        let fit = self.gathering.alone()
             && self.unseen < COMMITS_UNSEEN_MAX
             && database.untaken_bytes() <= TAKE_INLINE_BYTES;
-        if !free || !fit || sabotage::is(Sabotage::Flush) {
+        if !fit || !self.appends_here() {
             self.unseen = 0;
             return false;
         }
         self.unseen += 1;
+        self.append_here(database, resident)
+    }
+
+    /// Appends group after group on the calling thread, for the owner: until nothing is left, or there is something that
+    /// only the owner can do.
+    pub fn drain(&mut self, database: &dyn Database, resident: &Resident) {
+        for _ in 0..GROUPS_UNSEEN_MAX {
+            let pending = self.pending(database);
+            if pending == 0 || resident.is_lost() || self.gathering.wait(pending).is_some() {
+                return;
+            }
+            if !self.append_here(database, resident) {
+                return;
+            }
+            resident.questions.answer(&self.writer.state().outcomes);
+        }
+    }
+
+    /// Appends one group. If it did not come to that, the owner finds in the line how far it came.
+    fn append_here(&mut self, database: &dyn Database, resident: &Resident) -> bool {
         let begun = match self.begin(database) {
             Ok(None) => return true,
             Ok(Some(begun)) => begun,

@@ -108,7 +108,7 @@ fn lose(resident: &Resident, error: &CommitError) -> Next {
         CommitError::Append(AppendError::Fenced { .. }) | CommitError::Superseded => {
             tracing::warn!(reason = crate::chain(error), "another owner has the database");
         }
-        CommitError::Append(_) | CommitError::Engine(_) => {
+        CommitError::Append(_) | CommitError::Abandoned | CommitError::Engine(_) => {
             tracing::error!(reason = crate::chain(error), "commits are lost; the database is dropped here");
         }
     }

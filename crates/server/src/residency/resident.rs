@@ -184,11 +184,12 @@ impl Resident {
     }
 
     /// Makes what was committed durable, on the calling thread if that is free to do so, by the owner otherwise.
-    pub(super) fn commit(&self, database: &dyn Database) {
+    /// The calling thread is not free while it is `awaited` by the next writer.
+    pub(super) fn commit(&self, database: &dyn Database, awaited: bool) {
         if database.committed() <= self.durable.borrow().through {
             return;
         }
-        let line = self.line.get().and_then(|line| line.try_lock().ok());
+        let line = self.line.get().filter(|_| !awaited).and_then(|line| line.try_lock().ok());
         let done = line.is_some_and(|mut line| line.commit_here(database, self));
         if !done {
             self.wake();
@@ -307,6 +308,11 @@ impl Resident {
     pub(super) fn lose(&self, ending: Ending) {
         self.durable.send_modify(|durable| durable.lost = durable.lost.take().or(Some(ending)));
         self.questions.close();
+    }
+
+    /// Whether that has been said.
+    pub(super) fn is_lost(&self) -> bool {
+        self.durable.borrow().lost.is_some()
     }
 
     /// How many have asked for a proof by now, if any of them still waits.

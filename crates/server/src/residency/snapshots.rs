@@ -28,11 +28,11 @@ impl Snapshots {
         self.under_way.is_none() && self.not_before.is_none_or(|moment| now >= moment)
     }
 
-    /// Stores an image that was made for this draft, and removes it.
-    pub fn begin(&mut self, world: &Arc<World>, draft: SnapshotDraft, image: PathBuf) {
+    /// Stores an image that was made for this draft, which began then, and removes it.
+    pub fn begin(&mut self, world: &Arc<World>, draft: SnapshotDraft, image: PathBuf, began: Instant) {
         let stored = tokio::spawn(store(Arc::clone(world), draft, image));
         let stored = AbortOnDropHandle::new(stored);
-        self.under_way = Some(UnderWay { began: Instant::now(), stored });
+        self.under_way = Some(UnderWay { began, stored });
     }
 
     /// Tells the writer of a snapshot that is stored by now, or waits for it; then deletes what it made superfluous.

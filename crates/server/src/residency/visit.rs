@@ -111,9 +111,10 @@ impl Visit {
         self.entered.0.durable.borrow().position
     }
 
-    /// A step is over: whatever it committed has to go to the journal. May block the calling thread.
-    pub fn stepped(&self) {
-        self.entered.0.commit(&*self.database);
+    /// A step is over: whatever it committed has to go to the journal. May block the calling thread, unless the next
+    /// writer waits for it.
+    pub fn stepped(&self, awaited: bool) {
+        self.entered.0.commit(&*self.database, awaited);
     }
 
     /// Waits until bytes may leave that depend on commits up to `gate`: all of these are durable, and nobody else

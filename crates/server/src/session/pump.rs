@@ -24,7 +24,13 @@ use tokio::{
 };
 use wire::backend::parameter_status;
 
-use super::{Front, herald::Herald, input::Input, roster::Place, seat::Seat};
+use super::{
+    Front,
+    herald::Herald,
+    input::Input,
+    roster::Place,
+    seat::{Seat, Stepped},
+};
 use crate::{
     answers::Ending,
     engine::{InterruptHandle, InterruptReason, Step, TransactionStatus},
@@ -202,9 +208,9 @@ impl Pump {
 
     /// Works until the session has answered everything that it was given.
     async fn work(&mut self) -> Result<(), End> {
+        let mut stepped = self.step().await?;
         loop {
-            let stepping = self.seat.step(std::mem::take(&mut self.out));
-            let (inside, out, step) = self.attend(stepping).await;
+            let (inside, out, step) = stepped;
             self.seat.back(inside);
             self.out = out;
             if self.vanished {
@@ -218,7 +224,8 @@ impl Pump {
                 Step::Output => self.send().await?,
                 Step::Writer(bound) => {
                     self.send().await?;
-                    self.queue_for_writer(bound).await;
+                    stepped = self.step_in_turn(bound).await;
+                    continue;
                 }
                 Step::Sleep(pause) => {
                     let interrupt = self.interrupt.clone();
@@ -233,28 +240,41 @@ impl Pump {
                     return Err(End::Terminated);
                 }
             }
+            stepped = self.step().await?;
         }
     }
 
-    /// Waits for the turn to write; an interrupt, the session's own bound or ours end the wait without it.
-    async fn queue_for_writer(&mut self, bound: Option<Duration>) {
-        let queue = self.seat.visit().database().writer_queue().clone();
+    async fn step(&mut self) -> Result<Stepped, End> {
+        if let Some(bound) = self.seat.session().foresee_wait(&self.out) {
+            self.send().await?;
+            return Ok(self.step_in_turn(bound).await);
+        }
+        let stepping = self.seat.step(std::mem::take(&mut self.out));
+        Ok(self.attend(stepping).await)
+    }
+
+    /// The next step, when it is the session's turn to write; an interrupt, the session's own bound or ours end the wait
+    /// without it.
+    async fn step_in_turn(&mut self, bound: Option<Duration>) -> Stepped {
+        let (place, stepping) = self.seat.step_in_turn(std::mem::take(&mut self.out));
         let interrupt = self.interrupt.clone();
         let turn = async move {
-            tokio::select! {
+            let mut stepping = pin!(stepping);
+            let reason = tokio::select! {
                 biased;
-                permit = queue.acquire() => Some(permit),
+                stepped = &mut stepping => return stepped,
                 () = interrupt.interrupted() => None,
                 () = sleep(bound.unwrap_or(Duration::MAX)), if bound.is_some() => None,
-                () = sleep(WRITER_WAIT_MAX) => {
-                    interrupt.interrupt(InterruptReason::Timeout);
-                    None
-                }
+                () = sleep(WRITER_WAIT_MAX) => Some(InterruptReason::Timeout),
+            };
+            // If it does not wait any more, it is at work, and whatever it was is its own to see.
+            if let Some(turn) = place.leave() {
+                reason.into_iter().for_each(|reason| interrupt.interrupt(reason));
+                turn(None);
             }
+            stepping.await
         };
-        if let Some(permit) = self.attend(turn).await {
-            self.seat.session().grant_writer(permit);
-        }
+        self.attend(turn).await
     }
 
     /// Waits for `work`, reading ahead meanwhile; interrupts it when the client vanishes or the session is cut off.

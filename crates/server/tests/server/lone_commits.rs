@@ -62,6 +62,15 @@ impl Told {
     fn tried(&self) -> u64 {
         self.tried.load(SeqCst)
     }
+
+    /// Waits until so many more were tried than `before`.
+    async fn has_tried(&self, before: u64, more: u64) {
+        let tried = async || match self.tried() - before {
+            tried if tried == more => Ok(()),
+            other => Err(other),
+        };
+        eventually("puts to be tried", tried).await;
+    }
 }
 
 impl BlockingObjects for Told {
@@ -110,6 +119,56 @@ impl Objects for Told {
 
     fn blocking(&self) -> Option<&dyn BlockingObjects> {
         Some(self)
+    }
+}
+
+#[tokio::test]
+async fn a_database_is_left_though_the_owners_thread_hangs_in_its_disk() {
+    let store = Told::new();
+    let fleet = Fleet::with_objects(store.clone());
+    let server = fleet.start("s1").await;
+    server.load(1, 1).await.expect("loads");
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        clients.push(server.connect(1, 1).await);
+    }
+    // Commits that share a put: then it is the owner who has a thread append, even what comes alone.
+    let together = async || {
+        clients[0].simple_query("put a 1").await.expect("written");
+        let before = store.tried();
+        store.tell(Here::Hang);
+        let queries: Vec<_> = (0..clients.len()).map(|n| format!("put k{n} v")).collect();
+        let puts = clients.iter().zip(&queries).map(|(client, query)| client.simple_query(query));
+        let release = async {
+            store.has_tried(before, 1).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            store.tell(Here::Land);
+        };
+        let (written, ()) = tokio::join!(futures::future::join_all(puts), release);
+        assert!(written.iter().all(Result::is_ok));
+        // The first by itself, all others together.
+        match store.tried() - before {
+            2 => Ok(()),
+            puts => Err(puts),
+        }
+    };
+    eventually("commits to share a put", together).await;
+    store.tell(Here::Hang);
+    let before = store.tried();
+    let writing = clients[0].simple_query("put a 2");
+    let leaving = async {
+        store.has_tried(before, 1).await;
+        server.release(1, 1, 50).await
+    };
+    let (written, released) = tokio::join!(writing, leaving);
+    assert_eq!(code(&written.expect_err("it may land or not")), "40003");
+    released.expect("left, though the put still hangs");
+    store.tell(Here::Land);
+    server.load(1, 2).await.expect("it serves again");
+    let found = value(&server, 2, "a").await;
+    assert!(["1", "2"].contains(&found.as_deref().expect("nothing acknowledged is lost")), "{found:?}");
+    for n in 0..clients.len() {
+        assert_eq!(value(&server, 2, &format!("k{n}")).await.as_deref(), Some("v"));
     }
 }
 
@@ -197,11 +256,7 @@ async fn threads_that_hang_in_their_disk_hold_up_their_own_databases_alone() {
     let before = store.tried();
     let writing = futures::future::join_all(clients.iter().map(|client| client.simple_query("put a 2")));
     let meanwhile = async {
-        let all_hang = async || match store.tried() - before {
-            HANGING => Ok(()),
-            fewer => Err(fewer),
-        };
-        eventually("all threads to hang", all_hang).await;
+        store.has_tried(before, HANGING).await;
         other.simple_query("get a").await.expect("read");
         let releasing = server.release(1, 1, 50);
         let releasing = std::pin::pin!(releasing);

@@ -1,9 +1,12 @@
 //! The commit side: what it takes, applied to a copy, is the database, byte for byte.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::BytesMut;
-use server::engine::{Capture, Checkpoint, CommitSeq, Limits, Step};
+use server::engine::{Capture, Checkpoint, CommitSeq, Limits, Step, WriterPermit};
 use wire::frontend;
 
 use crate::client::{Client, TestDatabase};
@@ -262,6 +265,122 @@ fn writers_wait_in_order_and_give_way_when_interrupted() {
     second.drive();
     assert_eq!(second.transcript(), "-> INSERT 0 1\n");
     assert!(database.database.writer_queue().try_acquire().is_some(), "and so has the second");
+}
+
+/// These frames, and whether it is foreseen that they wait for the writer; the wait's bound then.
+fn foreseen(client: &mut Client, frames: &[u8]) -> Option<Option<Duration>> {
+    client.send(frames);
+    client.session.foresee_wait(&client.out)
+}
+
+fn query(sql: &str) -> BytesMut {
+    let mut frames = BytesMut::new();
+    frontend::query(&mut frames, sql).expect("sql");
+    frames
+}
+
+#[test]
+fn a_write_that_would_wait_is_foreseen_and_nothing_else() {
+    let database = TestDatabase::new();
+    let (mut first, mut second) = (database.client(), database.client());
+    ok(&mut first, "create table t (a int)");
+    let parse = |frames: &mut BytesMut, name, sql| frontend::parse(frames, name, sql, &[]).expect("fits");
+    let run = |frames: &mut BytesMut, name| {
+        frontend::bind(frames, "", name, (&[], &[]), &[]).expect("fits");
+        frontend::execute(frames, "", 0).expect("fits");
+        frontend::sync(frames);
+    };
+    let (mut later, mut beside, mut insert, mut at_once) =
+        (BytesMut::new(), BytesMut::new(), BytesMut::new(), BytesMut::new());
+    parse(&mut later, "insert", "insert into t values (3)");
+    frontend::sync(&mut later);
+    parse(&mut later, "read", "select count(*) from t");
+    run(&mut later, "read");
+    parse(&mut beside, "other", "insert into t values (4)");
+    run(&mut beside, "read");
+    run(&mut insert, "insert");
+    parse(&mut at_once, "", "insert into t values (5)");
+    run(&mut at_once, "");
+    assert_eq!(foreseen(&mut second, &query("insert into t values (1)")), None, "nobody writes");
+    second.drive();
+    ok(&mut first, "begin; insert into t values (1)");
+    for (frames, sql) in [
+        (query("select count(*) from t"), "a read"),
+        (query("begin; rollback"), "no write"),
+        (later, "prepared to be run later, before a series that reads"),
+        (beside, "prepared to be run later, in a series that reads"),
+        (query(""), "nothing"),
+    ] {
+        assert_eq!(foreseen(&mut second, &frames), None, "{sql}");
+        assert_eq!(second.drive(), Step::Idle, "{sql}");
+    }
+    second.transcript();
+    let queries = [query("  Update t set a = 2 where a = 9"), query("insert into t values (2)")];
+    for frames in queries.into_iter().chain([insert, at_once]) {
+        assert_eq!(foreseen(&mut second, &frames), Some(None));
+        assert_eq!(second.drive(), Step::Writer(None), "it was right");
+        second.session.interrupt().interrupt(server::engine::InterruptReason::User);
+        assert_eq!(second.drive(), Step::Idle);
+        let said = second.transcript();
+        assert!(said.contains("ERROR 57014"), "{said}");
+    }
+    ok(&mut first, "rollback");
+}
+
+#[test]
+fn a_foreseen_writer_goes_on_with_its_permit_and_gives_it_back_even_unused() {
+    let database = TestDatabase::new();
+    let (mut first, mut second) = (database.client(), database.client());
+    ok(&mut first, "create table t (a int)");
+    for (sql, said) in [
+        ("insert into t values (2)", "-> INSERT 0 1\n"),
+        ("insert into nowhere values (2)", "ERROR 42P01"),
+        ("insert", "ERROR 42601"),
+        ("delete from t where a = 9", "-> DELETE 0\n"),
+    ] {
+        ok(&mut first, "begin; insert into t values (1)");
+        assert_eq!(foreseen(&mut second, &query(sql)), Some(None), "{sql}");
+        ok(&mut first, "rollback");
+        let permit = database.database.writer_queue().try_acquire().expect("the first has let go");
+        second.session.grant_writer(permit);
+        assert_eq!(second.drive(), Step::Idle);
+        let heard = second.transcript();
+        assert!(heard.starts_with(said), "{sql}: {heard}");
+        assert!(database.database.writer_queue().try_acquire().is_some(), "{sql}: free again");
+    }
+    ok(&mut second, "set lock_timeout = '2s'");
+    ok(&mut first, "begin; insert into t values (1)");
+    let bound = Duration::from_secs(2);
+    assert_eq!(foreseen(&mut second, &query("insert into t values (2)")), Some(Some(bound)));
+    database.clock.advance(bound);
+    second.drive();
+    assert!(second.transcript().starts_with("ERROR 55P03"), "the wait counts from when it was foreseen");
+}
+
+#[test]
+fn the_next_writer_is_called_when_the_step_is_over_or_goes_on_with_something_else() {
+    let database = TestDatabase::new();
+    let mut client = database.client();
+    ok(&mut client, "create table t (a int)");
+    for (queries, within) in [
+        (&["commit"][..], false),
+        (&["rollback"], false),
+        (&["insert into nowhere values (1)"], false),
+        (&["rollback; select 1"], true),
+        (&["commit", "select 1"], true),
+    ] {
+        ok(&mut client, "begin; insert into t values (1)");
+        let called = Arc::new(AtomicBool::new(false));
+        let tell = Arc::clone(&called);
+        let turn = move |permit: Option<WriterPermit>| tell.store(permit.is_some(), Ordering::SeqCst);
+        let _place = database.database.writer_queue().enqueue(Box::new(turn));
+        queries.iter().for_each(|sql| client.send(&query(sql)));
+        client.drive();
+        assert_eq!(called.load(Ordering::SeqCst), within, "{queries:?}");
+        assert_eq!(client.session.next_writer().is_some(), !within, "{queries:?}");
+        assert!(called.load(Ordering::SeqCst), "{queries:?}: called when that was dropped");
+        client.query("rollback");
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ use crate::engine::{Capture, CommitSeq, EngineError};
 const LOG_HEADER: u64 = 32;
 /// Bytes of a frame's header.
 const FRAME_HEADER: u64 = 24;
+/// Pages that are copied at once where they follow each other in the image.
+const IMAGE_PAGES_AT_ONCE: u32 = 64;
 
 /// Counts commits. Written by whoever holds the writer permit, read by all.
 #[derive(Debug, Default)]
@@ -115,6 +117,8 @@ pub(super) struct LogReader {
     taken: u64,
     taken_with_frames: u64,
     frames: u64,
+    /// The last frame of each page in the log so far.
+    newest: BTreeMap<u32, u64>,
     salt: [u8; 8],
     db_pages: u32,
 }
@@ -124,7 +128,16 @@ impl LogReader {
         let connection = connect::for_commits(path)?;
         let page_bytes = connect::page_bytes(&connection)?;
         let db_pages = u32::try_from(connect::integer(&connection, "PRAGMA page_count")?).unwrap_or(u32::MAX);
-        Ok(Self { connection, page_bytes, taken: 0, taken_with_frames: 0, frames: 0, salt: [0; 8], db_pages })
+        Ok(Self {
+            connection,
+            page_bytes,
+            taken: 0,
+            taken_with_frames: 0,
+            frames: 0,
+            newest: BTreeMap::new(),
+            salt: [0; 8],
+            db_pages,
+        })
     }
 
     /// Bytes of the log that hold committed frames.
@@ -159,12 +172,15 @@ impl LogReader {
         let salt: [u8; 8] = header[16..24].try_into().expect("BUG: eight bytes");
         if salt != self.salt {
             (self.salt, self.frames) = (salt, 0);
+            self.newest.clear();
         }
         let (newest, db_pages) = self.newest_frames(self.frames + 1, frames)?;
+        let there = newest.range(..=db_pages);
+        let pages = there.map(|(page, frame)| Ok((*page, self.page_of(*frame)?))).collect();
         self.db_pages = db_pages;
         self.frames = frames;
-        let pages = newest.into_iter().filter(|(page, _)| *page <= db_pages);
-        pages.map(|(page, frame)| Ok((page, self.page_of(frame)?))).collect()
+        self.newest.extend(newest);
+        pages
     }
 
     /// The last frame of each page among frames `first..=last`, and the database's size after them.
@@ -213,32 +229,37 @@ impl LogReader {
         let done = self.connection.checkpoint().map_err(|failure| storage("checkpoint the log", &failure))?;
         if done {
             (self.frames, self.salt) = (0, [0; 8]);
+            self.newest.clear();
             commits.log().frames = 0;
         }
         Ok(done)
     }
 
-    /// Writes the database as of the last [`take`](Self::take) to `path`, page by page, while others go on.
+    /// Writes the database as of the last [`take`](Self::take) to `path`, while others go on.
     pub fn write_image(&self, path: &Path) -> Result<CommitSeq, EngineError> {
         let file_error = |action| move |source| EngineError::File { action, path: path.to_owned(), source };
-        let newest = if self.frames == 0 { BTreeMap::new() } else { self.newest_frames(1, self.frames)?.0 };
-        let file = std::fs::File::create_new(path).map_err(file_error("create"))?;
-        let mut file = std::io::BufWriter::new(file);
-        let mut page = vec![0; self.page_bytes as usize];
-        for number in 1..=self.db_pages {
-            match newest.get(&number) {
-                Some(frame) => self.read(self.frame_offset(*frame) + FRAME_HEADER, &mut page)?,
-                None => self.read_image(number, &mut page)?,
-            }
-            std::io::Write::write_all(&mut file, &page).map_err(file_error("write"))?;
+        let mut file = std::fs::File::create_new(path).map_err(file_error("create"))?;
+        let mut next = 1;
+        while next <= self.db_pages {
+            let bytes = match self.newest.range(next..).next() {
+                Some((page, frame)) if *page == next => self.page_of(*frame)?,
+                logged => {
+                    let end = logged.map_or(self.db_pages + 1, |(page, _)| *page).min(self.db_pages + 1);
+                    self.read_image(next, (end - next).min(IMAGE_PAGES_AT_ONCE))?
+                }
+            };
+            next += (bytes.len() as u64 / self.page_bytes) as u32;
+            std::io::Write::write_all(&mut file, &bytes).map_err(file_error("write"))?;
         }
-        std::io::Write::flush(&mut file).map_err(file_error("write"))?;
         Ok(CommitSeq(self.taken))
     }
 
-    fn read_image(&self, number: u32, page: &mut [u8]) -> Result<(), EngineError> {
-        let offset = u64::from(number - 1) * self.page_bytes;
-        self.connection.read_image(offset, page).map_err(|failure| storage("read the image", &failure))
+    /// So many pages, none of which is in the log, from a page on.
+    fn read_image(&self, first: u32, pages: u32) -> Result<Bytes, EngineError> {
+        let mut bytes = vec![0; pages as usize * self.page_bytes as usize];
+        let offset = u64::from(first - 1) * self.page_bytes;
+        let read = self.connection.read_image(offset, &mut bytes);
+        read.map(|()| bytes.into()).map_err(|failure| storage("read the image", &failure))
     }
 }
 

@@ -50,8 +50,8 @@ use super::guard::Guard;
 use super::sql_error::SqlError;
 use super::translate::translate;
 use crate::engine::{
-    CommitSeq, EngineError, InterruptHandle, OUTPUT_BYTES, Session, SessionStart, Step, TransactionStatus,
-    WriterPermit,
+    CommitSeq, EngineError, InterruptHandle, NextWriter, OUTPUT_BYTES, Session, SessionStart, Step,
+    TransactionStatus, WriterPermit,
 };
 
 /// A session. Fields that hold statements come before the connection, though any order of dropping is sound.
@@ -187,6 +187,7 @@ impl SqliteSession {
                     return None;
                 }
                 let (tag, body) = self.input.pop_front()?;
+                drop(self.transaction.next_writer());
                 self.begin_request(out.len());
                 Some(self.frame(tag, &body, out))
             }
@@ -393,8 +394,32 @@ impl Session for SqliteSession {
         self.requests.resume(out.len());
         let step = self.work(out);
         self.publish(out);
+        if let Work::None = self.work
+            && !self.transaction.is_open()
+        {
+            // Foreseen, and then not needed.
+            self.transaction.release_writer(&self.shared.commits);
+        }
         self.requests.pause(out);
         step
+    }
+
+    fn foresee_wait(&mut self, out: &BytesMut) -> Option<Option<Duration>> {
+        if !self.shared.queue.is_taken() || !self.writes_next() {
+            return None;
+        }
+        self.requests.resume(out.len());
+        self.begin_request(out.len());
+        self.requests.pause(out);
+        match self.ask_to_write() {
+            Ok(Some(Step::Writer(bound))) => Some(bound),
+            // The permit is free after all; an error is found again.
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    fn next_writer(&mut self) -> Option<NextWriter> {
+        self.transaction.next_writer()
     }
 
     fn gate(&self) -> CommitSeq {

@@ -254,6 +254,14 @@ impl Session for ToySession {
         self.gate
     }
 
+    fn foresee_wait(&mut self, _out: &BytesMut) -> Option<Option<Duration>> {
+        None
+    }
+
+    fn next_writer(&mut self) -> Option<NextWriter> {
+        None
+    }
+
     fn grant_writer(&mut self, permit: WriterPermit) {
         self.permit = Some(permit);
     }

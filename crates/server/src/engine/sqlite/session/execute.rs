@@ -93,6 +93,8 @@ impl SqliteSession {
 
     /// The first step. `None` when rows may follow.
     fn start(&mut self, execution: &mut Execution, out: &mut BytesMut) -> Result<Option<Progress>, SqlError> {
+        // It may take long: who may write now need not wait for that.
+        drop(self.transaction.next_writer());
         let plan = Arc::clone(&execution.portal.plan);
         match &plan.action {
             Action::Empty => {

@@ -32,6 +32,11 @@ impl Plan {
     pub fn commits_at_once(&self) -> bool {
         matches!(self.action, Action::Command(Command::Commit { .. } | Command::Rebuild))
     }
+
+    /// Whether it is SQL that needs the writer permit.
+    pub fn writes(&self) -> bool {
+        matches!(&self.action, Action::Sql(sql) if sql.writes)
+    }
 }
 
 /// What a plan does.

@@ -8,7 +8,7 @@ use super::super::capture::Commits;
 use super::super::command::{Isolation, Modes};
 use super::super::ffi::{Connection, Failure};
 use super::super::lexer::quote_name;
-use crate::engine::{TransactionStatus, WriterPermit};
+use crate::engine::{NextWriter, TransactionStatus, WriterPermit};
 
 /// What kind of transaction block the session is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub(super) struct Transaction {
     /// SQLite is inside BEGIN.
     open: bool,
     permit: Option<WriterPermit>,
+    /// Who has it now, and is called as soon as this session stops to work or goes on with something else.
+    next: Option<NextWriter>,
     /// Names with the settings' undo mark at each.
     savepoints: Vec<(String, usize)>,
     /// The schema changed in here.
@@ -46,6 +48,7 @@ impl Transaction {
             read_only: false,
             open: false,
             permit: None,
+            next: None,
             savepoints: Vec::new(),
             schema_changed: false,
         }
@@ -177,8 +180,13 @@ impl Transaction {
     pub fn release_writer(&mut self, commits: &Commits) {
         if self.permit.is_some() && !commits.waiting() {
             commits.publish(Vec::new);
-            self.permit = None;
+            self.next = self.permit.take().and_then(WriterPermit::pass_on);
         }
+    }
+
+    /// Who has the permit after this session and is still to be called.
+    pub fn next_writer(&mut self) -> Option<NextWriter> {
+        self.next.take()
     }
 
     /// Back to no block.

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use wire::sqlstate;
+use wire::{
+    Frame,
+    frontend::{Message, tag},
+    sqlstate,
+};
 
 use super::super::sql_error::SqlError;
 use super::super::translate::translate;
 use super::execute::canceled;
 use super::plan::SqlPlan;
 use super::transaction::Block;
-use super::{SqliteSession, shortest};
+use super::{SqliteSession, Work, shortest};
 use crate::engine::{InterruptReason, Step};
 
 impl SqliteSession {
@@ -36,6 +40,35 @@ impl SqliteSession {
             self.transaction.block = Block::Implicit;
         }
         self.open_for_write().map(|()| None)
+    }
+
+    /// Whether the next frame begins with a write, for which the session is still to become the writer. Looks at its first
+    /// word or its plan: where that is wrong, it has waited in vain.
+    pub(super) fn writes_next(&self) -> bool {
+        let idle = matches!(self.work, Work::None) && !self.skipping && !self.closed;
+        let free = self.transaction.block != Block::Failed && !self.transaction.read_only;
+        let Some((tag, body)) = self.input.front() else { return false };
+        if !idle || !free || self.transaction.has_permit() {
+            return false;
+        }
+        match Message::decode(Frame { tag: *tag, body }) {
+            Ok(Message::Query { sql }) => begins_with_write(sql),
+            Ok(Message::Parse { name, sql, .. }) => begins_with_write(sql) && self.runs_first(name),
+            Ok(Message::Bind(bind)) => {
+                let prepared = self.statements.get(bind.statement);
+                prepared.is_some_and(|prepared| prepared.plan.writes()) && self.runs_first(bind.statement)
+            }
+            _other => false,
+        }
+    }
+
+    /// Whether the frames up to the next Sync run this statement before any other: a read must not wait for a writer.
+    fn runs_first(&self, statement: &str) -> bool {
+        let mut series = self.input.iter().take_while(|(tag, _)| *tag != tag::SYNC);
+        let bound = series.find(|(tag, _)| *tag == tag::BIND);
+        let bound = bound.map(|(tag, body)| Message::decode(Frame { tag: *tag, body }));
+        let first = matches!(bound, Some(Ok(Message::Bind(bind))) if bind.statement == statement);
+        first && series.any(|(tag, _)| *tag == tag::EXECUTE)
     }
 
     /// Gets the writer permit, at once or through the shell.
@@ -94,4 +127,10 @@ impl SqliteSession {
         let own = self.settings().duration("statement_timeout");
         shortest([own, self.shared.limits.statement_timeout]).unwrap_or(Duration::ZERO)
     }
+}
+
+fn begins_with_write(sql: &str) -> bool {
+    let sql = sql.trim_ascii_start();
+    let word = sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    ["insert", "update", "delete"].iter().any(|write| word.eq_ignore_ascii_case(write))
 }
