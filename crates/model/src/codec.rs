@@ -199,6 +199,11 @@ impl<W: Write> Write for Summed<W> {
         self.0.write(bytes)
     }
 
+    // As often as there are fields: the usual one asks how much of each was taken.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }

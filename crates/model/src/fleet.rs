@@ -10,6 +10,7 @@ mod databases;
 mod directives;
 mod events;
 mod forks;
+mod keys;
 mod pinning;
 mod records;
 mod restoring;
@@ -18,14 +19,15 @@ mod servers;
 
 use std::collections::BTreeMap;
 
-use imbl::{HashMap, OrdMap, Vector};
+use imbl::{OrdMap, Vector};
 
 pub use changes::{Change, Changes};
+pub(crate) use keys::Keys;
 pub use records::{Database, Handler, Server, ServerState, User};
 
 use crate::{
-    DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, IdempotencyKey, Level, Name,
-    Paused, Pending, PinnedTo, Revision, SenderRole, ServerId, Standing, Tenure, codec, name::NameKey,
+    DatabaseId, DatabaseOptions, Epoch, EventLog, FleetId, Fork, HandlerId, Level, Name, Paused, Pending,
+    PinnedTo, Revision, SenderRole, ServerId, Standing, Tenure, codec, name::NameKey,
 };
 
 /// The whole replicated state.
@@ -47,10 +49,8 @@ pub struct Fleet {
     pub(crate) servers: BTreeMap<ServerId, Server>,
     pub(crate) handlers: BTreeMap<HandlerId, Handler>,
     pub(crate) users: BTreeMap<Name, User>,
-    /// What was created under an idempotency key. Keys come in no order, and a tree of them is walked at every create.
-    pub(crate) keys: HashMap<IdempotencyKey, DatabaseId>,
-    /// Those keys, oldest first.
-    pub(crate) keys_in_order: Vector<IdempotencyKey>,
+    /// What was created under an idempotency key.
+    pub(crate) keys: Keys,
     /// What administrators tell clients.
     pub(crate) directives: BTreeMap<Name, Standing>,
     /// Who may do so.
@@ -107,6 +107,11 @@ impl Fleet {
         self.revision = revision;
     }
 
+    /// The last id that a database was given; 0 when none was.
+    pub fn database_last(&self) -> DatabaseId {
+        DatabaseId(self.database_last)
+    }
+
     /// A database by id.
     pub fn database(&self, id: DatabaseId) -> Option<&Database> {
         self.databases.get(&id)
@@ -114,7 +119,7 @@ impl Fleet {
 
     /// A database's id by name.
     pub fn database_named(&self, name: &str) -> Option<DatabaseId> {
-        self.names.get(&NameKey::sought(name)).copied()
+        self.names.get(&NameKey::sought(name)?).copied()
     }
 
     /// A database's options; the defaults when nobody ever set any.

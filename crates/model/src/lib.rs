@@ -17,6 +17,7 @@ mod options;
 mod pinning;
 pub mod placement;
 mod senders;
+mod text;
 mod time;
 
 pub use command::{Command, Entry, Field, Fork, ForkPoint, IdKind, Outcome, Registration, Rejection};

@@ -64,14 +64,17 @@ impl Tally {
             fleet.advance(revision);
             return Ok(Outcome::Done);
         }
-        let known = concerned(fleet, &entry.command);
+        let known = concerned(&entry.command);
         let before = known.and_then(|id| owner(fleet, id));
         let ended = ended(fleet, &entry.command);
+        let given = fleet.database_last();
         let outcome = fleet.apply(revision, entry);
         match &entry.command {
             // A create that only found what an earlier one had made must not count twice.
-            Command::CreateDatabase { .. } if known.is_some() => {}
-            Command::CreateDatabase { .. } => self.add(made(&outcome).and_then(|id| owner(fleet, id))),
+            Command::CreateDatabase { .. } => {
+                let new = made(&outcome).filter(|id| *id > given);
+                self.add(new.and_then(|id| owner(fleet, id)));
+            }
             Command::AssignDatabase { .. }
             | Command::UnassignDatabase { .. }
             | Command::DropDatabase { .. } => {
@@ -134,10 +137,9 @@ impl Tally {
     }
 }
 
-/// The database that a command speaks of, as far as there is one before it is applied.
-fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
+/// The database that a command speaks of by its number.
+fn concerned(command: &Command) -> Option<DatabaseId> {
     match command {
-        Command::CreateDatabase { name, .. } => fleet.database_named(name),
         Command::RenameDatabase { database, .. }
         | Command::DropDatabase { database }
         | Command::ForgetDatabase { database }
@@ -145,6 +147,7 @@ fn concerned(fleet: &Fleet, command: &Command) -> Option<DatabaseId> {
         | Command::UnassignDatabase { database, .. }
         | Command::SetDatabaseOptions { database, .. } => Some(*database),
         Command::Found { .. }
+        | Command::CreateDatabase { .. }
         | Command::RegisterServer { .. }
         | Command::ExpireServer { .. }
         | Command::RegisterHandler { .. }

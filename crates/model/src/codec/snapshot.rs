@@ -212,7 +212,6 @@ pub(super) fn build(V2 { v1: flat, forming }: V2) -> Result<Fleet, Error> {
         servers: flat.servers.into_iter().collect(),
         handlers: flat.handlers.into_iter().collect(),
         users: flat.users.into_iter().collect(),
-        keys_in_order: flat.keys.iter().map(|(key, _)| *key).collect(),
         keys: flat.keys.into_iter().collect(),
         ..Fleet::default()
     })
@@ -225,7 +224,9 @@ fn names(databases: &[(DatabaseId, Database)]) -> Result<Vec<(NameKey, DatabaseI
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(pair) => {
-            let (name, one, other) = (pair[0].0.name(), pair[0].1, pair[1].1);
+            let (one, other) = (pair[0].1, pair[1].1);
+            let name = databases.iter().find(|(id, _)| *id == one).map(|(_, database)| &database.name);
+            let name = name.expect("BUG: the pairs are of these databases");
             contradiction(format!("{one} and {other} are both named {name}"))
         }
         None => Ok(names),

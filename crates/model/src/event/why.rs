@@ -1,10 +1,11 @@
 //! Why something was decided: said by the leader that decided it, and carried by the entry.
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref};
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Level, limits::EVIDENCE_BYTES_MAX};
+use crate::{Level, limits::EVIDENCE_BYTES_MAX, text};
 
 /// Why an entry was proposed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +152,7 @@ impl From<Cause> for Why {
 ///
 /// Shared, not copied, when cloned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Evidence(Arc<str>);
+pub struct Evidence(ArcStr);
 
 impl Evidence {
     /// The text, as far as [`EVIDENCE_BYTES_MAX`] goes.
@@ -165,6 +166,15 @@ impl Evidence {
             return Self(plain.into());
         }
         Self(text.into())
+    }
+
+    /// This, and something else behind it.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        match (self.is_empty(), other.is_empty()) {
+            (_, true) => self,
+            (true, false) => other.clone(),
+            (false, false) => Self::new(&format!("{self}; {other}")),
+        }
     }
 }
 
@@ -190,12 +200,14 @@ impl Serialize for Evidence {
 
 impl<'de> Deserialize<'de> for Evidence {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let evidence = Self::new(&text);
-        if *evidence != *text {
-            return Err(serde::de::Error::custom("evidence that is too long or has control characters"));
-        }
-        Ok(evidence)
+        text::deserialize(deserializer, "evidence", |text| {
+            let evidence = Self::new(text);
+            if *evidence == *text {
+                Ok(evidence)
+            } else {
+                Err("evidence that is too long or has control characters")
+            }
+        })
     }
 }
 

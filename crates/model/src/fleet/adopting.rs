@@ -9,12 +9,12 @@ use crate::{DatabaseId, Epoch, IdempotencyKey, Name, Outcome, Rejection, limits:
 
 impl Fleet {
     pub(super) fn reserve_database(&mut self, key: IdempotencyKey) -> Result<Outcome, Rejection> {
-        let database = match self.keys.get(&key) {
-            Some(database) => *database,
+        let database = match self.keys.get(key) {
+            Some(database) => database,
             None => {
                 let database = self.next_database()?;
                 self.database_last = database.0;
-                self.remember(key, database);
+                self.keys.remember(key, database);
                 database
             }
         };

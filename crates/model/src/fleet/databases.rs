@@ -3,7 +3,7 @@
 use super::{Change, Database, Fleet, ServerState};
 use crate::{
     DatabaseId, DatabaseOption, DatabaseOptions, Epoch, IdempotencyKey, Name, Outcome, Rejection, Tenure,
-    command::IdKind, limits::IDEMPOTENCY_KEYS_MAX, name::NameKey,
+    command::IdKind, name::NameKey,
 };
 
 /// The name of the admin console, which no database may have.
@@ -16,7 +16,7 @@ impl Fleet {
         owner: Option<Tenure>,
         key: Option<IdempotencyKey>,
     ) -> Result<Outcome, Rejection> {
-        if let Some(database) = key.and_then(|key| self.keys.get(&key)).copied() {
+        if let Some(database) = key.and_then(|key| self.keys.get(key)) {
             return self.created_before(database);
         }
         self.free(name)?;
@@ -45,7 +45,7 @@ impl Fleet {
         self.names.insert(NameKey::from(&database.name), id);
         self.databases.insert(id, database);
         if let Some(key) = key {
-            self.remember(key, id);
+            self.keys.remember(key, id);
         }
         self.note(Change::Database(id));
     }
@@ -174,14 +174,5 @@ impl Fleet {
     /// The answer to a create that was done before: the same database, whatever became of it since. Never a second one.
     pub(super) fn created_before(&self, database: DatabaseId) -> Result<Outcome, Rejection> {
         Ok(Outcome::Database { database, epoch: self.known(database)?.epoch })
-    }
-
-    pub(super) fn remember(&mut self, key: IdempotencyKey, id: DatabaseId) {
-        self.keys.insert(key, id);
-        self.keys_in_order.push_back(key);
-        if self.keys_in_order.len() > IDEMPOTENCY_KEYS_MAX {
-            let oldest = self.keys_in_order.pop_front().expect("BUG: just pushed");
-            self.keys.remove(&oldest);
-        }
     }
 }

@@ -97,8 +97,7 @@ impl Fleet {
             if let Some(why) = &entry.why {
                 draft.cause = draft.cause.or(Some(why.cause));
                 draft.took_us = draft.took_us.or(why.took_us);
-                let joint = if draft.evidence.is_empty() || why.evidence.is_empty() { "" } else { "; " };
-                draft.evidence = Evidence::new(&format!("{}{joint}{}", draft.evidence, why.evidence));
+                draft.evidence = draft.evidence.and(&why.evidence);
             }
             self.events.push(Event { id: EventId { revision, index }, at, ..draft });
         }

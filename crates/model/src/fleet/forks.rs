@@ -23,7 +23,7 @@ impl Fleet {
         fork: Fork,
         key: Option<IdempotencyKey>,
     ) -> Result<Outcome, Rejection> {
-        if let Some(database) = key.and_then(|key| self.keys.get(&key)).copied() {
+        if let Some(database) = key.and_then(|key| self.keys.get(key)) {
             return self.created_before(database);
         }
         self.known(fork.parent)?;

@@ -71,7 +71,7 @@ fn first(fleet: &Fleet, revision: Revision, to: &mut impl Write) -> io::Result<(
     list(to, fleet.servers.iter())?;
     list(to, fleet.handlers.iter())?;
     list(to, fleet.users.iter())?;
-    list(to, fleet.keys_in_order.iter().map(|key| (key, &fleet.keys[key])))
+    list(to, fleet.keys.iter())
 }
 
 fn list<T: Serialize>(to: &mut impl Write, items: impl ExactSizeIterator<Item = T>) -> io::Result<()> {
