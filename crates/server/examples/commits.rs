@@ -18,6 +18,7 @@ use rpc::{
     ByteStream, Dial, Secret,
     session::{PARAM_NUMBER, PARAM_SESSION},
 };
+use tikv_jemallocator::Jemalloc;
 use tokio::io::AsyncWriteExt;
 use wire::frontend;
 
@@ -29,6 +30,10 @@ use crate::{
     },
     plain::{DATABASES, INSERT, SHAPES, TABLE, median, sync_ms},
 };
+
+/// The product's.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {

@@ -13,6 +13,11 @@ mod servers;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
+use tikv_jemallocator::Jemalloc;
+
+/// The product's.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
