@@ -87,6 +87,11 @@ impl Etcd {
         self.members.iter().map(|member| i32::try_from(member.id()).expect("a process id")).collect()
     }
 
+    /// How many keys there are.
+    pub fn len(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// A key that reads will find.
     pub async fn prepare(&self, key: u64) {
         put(&Connection::open(&self.addresses[self.leader]).await, key).await;

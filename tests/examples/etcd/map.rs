@@ -42,6 +42,11 @@ impl<'a> Map<'a> {
         self.cluster.controllers.iter().map(tests::Process::pid).collect()
     }
 
+    /// How many databases there are.
+    pub fn len(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// A database that reads will find.
     pub async fn prepare(&self, key: u64) {
         self.cluster.create(&name(key)).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Kind, load::Round};
+use crate::{KEYS, Kind, load::Round};
 
 /// The heads of the columns.
 pub fn head() {
@@ -24,26 +24,46 @@ pub fn head() {
         "ratio",
         "CPU ratio"
     );
+    kept(KEYS, KEYS);
 }
 
-/// One line.
-pub fn row(kind: Kind, clients: usize, ours: &[Round], theirs: &[Round]) {
-    let ratio = |of: &dyn Fn(&Round, &Round) -> f64| {
-        median(ours.iter().zip(theirs).map(|(ours, theirs)| of(ours, theirs)).collect())
-    };
-    let name = match kind {
-        Kind::Write => "writes",
-        Kind::Linearizable => "linearizable",
-        Kind::Serializable => "serializable",
-    };
-    println!(
-        "{name:<13} {clients:>7} |{} |{} | {:>6.2} {:>9.2}  {}",
-        side(ours),
-        side(theirs),
-        ratio(&|ours, theirs| ours.rate() / theirs.rate()),
-        ratio(&|ours, theirs| theirs.cpu_each() / ours.cpu_each()),
-        reach(kind, clients),
-    );
+/// All rounds of one kind of work.
+pub struct Compared {
+    /// What clients did.
+    pub kind: Kind,
+    /// How many there were.
+    pub clients: usize,
+    /// Our rounds.
+    pub ours: Vec<Round>,
+    /// As many of etcd's, each right after one of ours.
+    pub theirs: Vec<Round>,
+}
+
+impl Compared {
+    /// One line, with what the ratio of rates should reach.
+    pub fn row(&self, reach: &str) {
+        let ratio = |of: &dyn Fn(&Round, &Round) -> f64| {
+            median(self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| of(ours, theirs)).collect())
+        };
+        let name = match self.kind {
+            Kind::Write => "writes",
+            Kind::Linearizable => "linearizable",
+            Kind::Serializable => "serializable",
+        };
+        println!(
+            "{name:<13} {:>7} |{} |{} | {:>6.2} {:>9.2}  {reach}",
+            self.clients,
+            side(&self.ours),
+            side(&self.theirs),
+            ratio(&|ours, theirs| ours.rate() / theirs.rate()),
+            ratio(&|ours, theirs| theirs.cpu_each() / ours.cpu_each()),
+        );
+    }
+}
+
+/// What the look-ups that follow are made beside.
+pub fn kept(databases: u64, keys: u64) {
+    println!("with {databases} databases, and {keys} keys in etcd:");
 }
 
 /// The line of watchers, in milliseconds.
@@ -75,16 +95,6 @@ fn side(rounds: &[Round]) -> String {
         of(&|round| round.latency(0.99)),
         of(&Round::cpu_each),
     )
-}
-
-fn reach(kind: Kind, clients: usize) -> &'static str {
-    match (kind, clients) {
-        (Kind::Write, 64) => "2",
-        (Kind::Write, 512) => "3",
-        (Kind::Linearizable, 64) => "12",
-        (Kind::Serializable, 64) => "25",
-        (Kind::Write | Kind::Linearizable | Kind::Serializable, _) => "",
-    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
