@@ -187,6 +187,7 @@ impl SqliteSession {
                     return None;
                 }
                 let (tag, body) = self.input.pop_front()?;
+                // Called now: this session goes on with something else, which may take long.
                 drop(self.transaction.next_writer());
                 self.begin_request(out.len());
                 Some(self.frame(tag, &body, out))
